@@ -1,0 +1,168 @@
+package vault
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+// fileFormat is the version of the vault file. Files of other versions are
+// refused, never guessed at.
+const fileFormat = 1
+
+// maxFile bounds a vault file in bytes: a list key takes about 120.
+const maxFile = 1 << 20
+
+// file is the vault file: JSON, all keys wrapped.
+type file struct {
+	Format   int               `json:"format"`
+	Unlock   []slot            `json:"unlock"`
+	Lists    map[string][]byte `json:"lists"`
+	Checksum []byte            `json:"checksum"` // SHA-256 of the file with this field empty: tells damage from a wrong passphrase
+}
+
+// slot is one way to the device key.
+type slot struct {
+	Kind   string          `json:"kind"`
+	Params json.RawMessage `json:"params"`
+	Device []byte          `json:"device"` // device key, wrapped
+}
+
+func (f *file) sum() ([]byte, error) {
+	c := *f
+	c.Checksum = nil
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return nil, fault.Wrap("vault.damaged", err)
+	}
+	sum := sha256.Sum256(raw)
+	return sum[:], nil
+}
+
+func (f *file) encode() ([]byte, error) {
+	sum, err := f.sum()
+	if err != nil {
+		return nil, err
+	}
+	f.Checksum = sum
+	raw, err := json.Marshal(f)
+	return raw, fault.Wrap("vault.write", err)
+}
+
+// decodeFile reads a vault file's bytes.
+func decodeFile(raw []byte) (*file, error) {
+	var version struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(raw, &version); err != nil {
+		return nil, fault.New("vault.damaged", "read the vault file: %w", err)
+	}
+	if version.Format != fileFormat {
+		return nil, fault.New("vault.format", "vault file of version %d, this program knows %d", version.Format, fileFormat)
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	f := &file{}
+	if err := dec.Decode(f); err != nil {
+		return nil, fault.New("vault.damaged", "read the vault file: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, fault.New("vault.damaged", "the vault file goes on after its end")
+	}
+	sum, err := f.sum()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(sum, f.Checksum) {
+		return nil, fault.New("vault.damaged", "the vault file does not match its checksum")
+	}
+	if f.Lists == nil {
+		f.Lists = map[string][]byte{}
+	}
+	return f, nil
+}
+
+func readFile(path string) (*file, error) {
+	h, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New("vault.missing", "there is no vault file").WithHint("make one with: watchpost keys init")
+	}
+	if err != nil {
+		return nil, fault.Wrap("vault.read", err)
+	}
+	defer h.Close()
+	raw, err := io.ReadAll(io.LimitReader(h, maxFile+1))
+	if err != nil {
+		return nil, fault.Wrap("vault.read", err)
+	}
+	if len(raw) > maxFile {
+		return nil, fault.New("vault.damaged", "the vault file is larger than %d bytes", maxFile)
+	}
+	return decodeFile(raw)
+}
+
+// create writes the file where none is; a file there is left as it was.
+func (f *file) create(path string) error {
+	temp, err := f.writeTemp(path)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	// A hard link fails where the name is taken, which a rename would not.
+	if err := os.Link(temp, path); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return fault.New("vault.exists", "a vault file is there already")
+		}
+		return fault.Wrap("vault.write", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// replace puts the file in the place of the one before, whole or not at all.
+func (f *file) replace(path string) error {
+	temp, err := f.writeTemp(path)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		os.Remove(temp)
+		return fault.Wrap("vault.write", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func (f *file) writeTemp(path string) (string, error) {
+	raw, err := f.encode()
+	if err != nil {
+		return "", err
+	}
+	h, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	if err != nil {
+		return "", fault.Wrap("vault.write", err)
+	}
+	_, err = h.Write(raw)
+	if err == nil {
+		err = h.Sync()
+	}
+	err = errors.Join(err, h.Close())
+	if err != nil {
+		os.Remove(h.Name())
+		return "", fault.Wrap("vault.write", err)
+	}
+	return h.Name(), nil
+}
+
+func syncDir(dir string) error {
+	h, err := os.Open(dir)
+	if err != nil {
+		return fault.Wrap("vault.write", err)
+	}
+	return fault.Wrap("vault.write", errors.Join(h.Sync(), h.Close()))
+}
