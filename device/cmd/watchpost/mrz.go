@@ -1,0 +1,109 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/watchpost/watchpost/device/document/mrz"
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+// mrzRow is one row of "mrz read".
+type mrzRow struct {
+	File        string            `json:"file"`
+	Format      string            `json:"format"`
+	Lines       []string          `json:"lines"`
+	Fields      map[string]string `json:"fields"`
+	CheckDigits map[string]bool   `json:"check_digits"`
+	Valid       bool              `json:"valid"`
+	Problems    []mrz.ProblemCode `json:"problems,omitempty"`
+	Error       *rowError         `json:"error,omitempty"`
+}
+
+func mrzCommand() *cobra.Command {
+	group := &cobra.Command{Use: "mrz", Short: "Read machine readable zones"}
+	group.AddCommand(mrzReadCommand())
+	return group
+}
+
+func mrzReadCommand() *cobra.Command {
+	var texts []string
+	read := &cobra.Command{
+		Use:   "read IMG... | --text LINES",
+		Short: "Read the machine readable zone of a document",
+		Long: `Reads machine readable zones: TD1, TD2, TD3, MRV-A, MRV-B (ICAO Doc 9303) and
+IDFRA (French identity card of 1988 to 2021).
+
+In: the lines with --text, parted by a line end, by "|" or by the characters
+\n; as one string without any end; or as one --text (or argument) for each
+line. A --text that holds a whole zone is a row of its own, so the flag can be
+repeated. Space is ignored and small letters count as capitals; nothing else
+is corrected.
+
+Out: one JSON object a zone: {file, format, lines, fields, check_digits:
+{name: bool}, valid}. valid: every check digit is right and every character
+is of the zone's set. Dates are YYYY-MM-DD, unknown parts XX. "problems"
+names other departures from the standard. A zone that has no known form has
+error: {code}, and the exit status is 3.
+
+Reading from images is not in this version; an IMG answers error
+{code: "mrz.image"}.`,
+		Example: `  watchpost mrz read --text 'P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<|L898902C36UTO7408122F1204159ZE184226B<<<<<10'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out := newRows(cmd)
+			if len(texts) == 0 {
+				if len(args) == 0 {
+					return fault.New("usage", "give --text LINES or an image")
+				}
+				for _, file := range args {
+					out.Failed()
+					if err := out.JSON(mrzRow{File: file, Error: &rowError{Code: "mrz.image"}}); err != nil {
+						return err
+					}
+				}
+				return out.End()
+			}
+			for _, lines := range zones(append(texts, args...)) {
+				row := readZone(lines, time.Now())
+				if row.Error != nil {
+					out.Failed()
+				}
+				if err := out.JSON(row); err != nil {
+					return err
+				}
+			}
+			return out.End()
+		},
+	}
+	read.Flags().StringArrayVar(&texts, "text", nil, "the lines of a zone, parted by line end, | or \\n")
+	return read
+}
+
+// zones gathers the lines of each zone: pieces of one line each are together
+// one zone, otherwise each piece is a zone.
+func zones(pieces []string) [][]string {
+	var each [][]string
+	single := true
+	for _, p := range pieces {
+		lines := mrz.Clean(p)
+		single = single && len(lines) <= 1
+		each = append(each, lines)
+	}
+	if !single {
+		return each
+	}
+	return [][]string{mrz.Clean(strings.Join(pieces, "\n"))}
+}
+
+func readZone(lines []string, now time.Time) mrzRow {
+	z, err := mrz.Parse(lines, now)
+	if err != nil {
+		return mrzRow{Lines: lines, Error: &rowError{Code: fault.CodeOf(err)}}
+	}
+	return mrzRow{
+		Format: z.Format.String(), Lines: z.Lines, Fields: z.Fields(),
+		CheckDigits: z.Digits(), Valid: z.Valid(), Problems: z.Problems,
+	}
+}
