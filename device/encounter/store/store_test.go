@@ -1,0 +1,200 @@
+package store
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+// gcm is a Sealer with a fixed key.
+type gcm struct{ cipher.AEAD }
+
+func newGCM(t testing.TB, key byte) gcm {
+	t.Helper()
+	b, err := aes.NewCipher(bytes.Repeat([]byte{key}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := cipher.NewGCMWithRandomNonce(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gcm{a}
+}
+
+func (g gcm) Seal(id, plain []byte) ([]byte, error)  { return g.AEAD.Seal(nil, nil, plain, id), nil }
+func (g gcm) Open(id, sealed []byte) ([]byte, error) { return g.AEAD.Open(nil, nil, sealed, id) }
+
+func line(n int) audit.Line {
+	return audit.Line{Time: time.Unix(int64(n), 0), Actor: "o1", Action: audit.OutcomeRecorded, Encounter: fmt.Sprint(n)}
+}
+
+func open(t *testing.T, dir string, s Sealer) *Store {
+	t.Helper()
+	st, err := Open(dir, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return st
+}
+
+// TestKilledWriterLeavesWholeSteps kills a process in the middle of writing
+// and reads what it left: every step whole, none doubled, the log unbroken.
+func TestKilledWriterLeavesWholeSteps(t *testing.T) {
+	if dir := os.Getenv("WATCHPOST_TEST_WRITER"); dir != "" {
+		write(t, dir)
+		return
+	}
+	for round := range 5 {
+		dir := t.TempDir()
+		cmd := exec.Command(os.Args[0], "-test.run", "^TestKilledWriterLeavesWholeSteps$")
+		cmd.Env = append(os.Environ(), "WATCHPOST_TEST_WRITER="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// Each step reports after its commit; kill after a random report.
+		last, stopAt := -1, 5+rand.IntN(40)
+		for last < stopAt {
+			if _, err := fmt.Fscanln(out, &last); err != nil {
+				t.Fatalf("round %d: the writer ended early: %v", round, err)
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait() // its error is the kill
+		s := open(t, dir, newGCM(t, 1))
+		head, err := s.VerifyAudit()
+		if err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		steps := 0
+		if err := s.Encounters(func(id string, state []byte, err error) error {
+			if err == nil && string(state) != "state of "+id {
+				err = errors.New("half a state")
+			}
+			steps++
+			return err
+		}); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		box, err := s.Outbox(1 << 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if steps <= last || int64(steps) != head.Lines || len(box) != steps {
+			t.Errorf("round %d: %d reported, %d encounters, %d lines, %d messages", round, last+1, steps, head.Lines, len(box))
+		}
+	}
+}
+
+func write(t *testing.T, dir string) {
+	s := open(t, dir, newGCM(t, 1))
+	for i := range 1_000_000 {
+		id := fmt.Sprintf("e%06d", i)
+		if err := s.Commit(Change{Encounter: id, State: []byte("state of " + id), Outbox: []byte(id), Audit: []audit.Line{line(i)}}); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println(i)
+	}
+}
+
+func TestNothingInClear(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, newGCM(t, 1))
+	secret := []byte("MUSTERMANN<<ERIKA")
+	if err := s.Commit(Change{Encounter: "e1", State: secret, Outbox: secret, Audit: []audit.Line{line(1)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "post.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(raw, secret) {
+		t.Error("post.db holds the state in clear")
+	}
+}
+
+func TestFailedStepWritesNothing(t *testing.T) {
+	s := open(t, t.TempDir(), broken{newGCM(t, 1)})
+	err := s.Commit(Change{Encounter: "e1", State: []byte("x"), Audit: []audit.Line{line(1)}})
+	if fault.CodeOf(err) != "store.failed" {
+		t.Fatalf("%v", err)
+	}
+	if h, err := s.AuditHead(); err != nil || h.Lines != 0 {
+		t.Errorf("a failed step left %d audit lines (%v)", h.Lines, err)
+	}
+	if _, err := s.Encounter("e1"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a failed step left an encounter: %v", err)
+	}
+}
+
+// broken seals nothing.
+type broken struct{ gcm }
+
+func (broken) Seal(_, _ []byte) ([]byte, error) { return nil, errors.New("no key") }
+
+func TestOtherKeyAndLock(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, newGCM(t, 1))
+	if err := s.Commit(Change{Encounter: "e1", State: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, newGCM(t, 1)); !errors.Is(err, ErrLocked) {
+		t.Errorf("second opener: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := open(t, dir, newGCM(t, 2))
+	if _, err := other.Encounter("e1"); err == nil {
+		t.Error("another key opens the encounter")
+	}
+}
+
+func TestDamagedFile(t *testing.T) {
+	for name, damage := range map[string]func([]byte) []byte{
+		"zeros":     func(b []byte) []byte { return make([]byte, len(b)) },
+		"cut":       func(b []byte) []byte { return b[:100] },
+		"text":      func([]byte) []byte { return []byte("this is no database, but it is long enough to be looked at") },
+		"meta hurt": func(b []byte) []byte { copy(b[16:], "XXXXXXXX"); copy(b[4096+16:], "XXXXXXXX"); return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, dir, newGCM(t, 1))
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "post.db")
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, damage(raw), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(dir, newGCM(t, 1)); fault.CodeOf(err) != ErrDamaged.Code && fault.CodeOf(err) != "store.unreadable" {
+				t.Errorf("code %q (%v)", fault.CodeOf(err), err)
+			}
+		})
+	}
+}
