@@ -1,0 +1,141 @@
+package passport
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/hwtest/gen/persona"
+	"github.com/watchpost/watchpost/hwtest/passport/lds"
+)
+
+// Profile describes one virtual passport. The zero value is a genuine passport
+// of Utopia with an invented holder, BAC, and no portrait.
+type Profile struct {
+	Holder persona.Person `yaml:"holder,omitempty"` // zero: persona.Invent(Seed)
+	Seed   uint64         `yaml:"seed,omitempty"`   // of the invented holder
+	Format persona.Format `yaml:"format,omitempty"` // td3 by default
+
+	// Portrait is a JPEG or JPEG 2000 file for DG2, relative to the profile's
+	// own folder. PortraitData is the same in memory and comes first.
+	Portrait     string `yaml:"portrait,omitempty"`
+	PortraitData []byte `yaml:"-"`
+
+	// Files are put on the chip as they are, last of all, by name; an empty one
+	// takes a file away. FileData is the same in memory.
+	Files    map[string]string `yaml:"files,omitempty"`
+	FileData map[string][]byte `yaml:"-"`
+
+	Access Access  `yaml:"access,omitempty"`
+	Limits Limits  `yaml:"limits,omitempty"`
+	Faults []Fault `yaml:"faults,omitempty"`
+	Air    Air     `yaml:"air,omitempty"`
+}
+
+// LoadProfile reads a profile in YAML. Unknown keys are refused; the files
+// that it names are read later, relative to its own folder.
+func LoadProfile(path string) (Profile, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Profile{}, fault.Wrap(codeProfile, err)
+	}
+	p, err := ParseProfile(data)
+	if err != nil {
+		return Profile{}, fault.Wrap(codeProfile, fmt.Errorf("%s: %w", path, err))
+	}
+	p.rebase(filepath.Dir(path))
+	return p, nil
+}
+
+// ParseProfile reads a profile from YAML text; paths in it stay as they are.
+func ParseProfile(data []byte) (Profile, error) {
+	var p Profile
+	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField())
+	if err := dec.Decode(&p); err != nil && len(bytes.TrimSpace(data)) > 0 {
+		return Profile{}, fault.Wrap(codeProfile, err)
+	}
+	return p, nil
+}
+
+func (p *Profile) rebase(dir string) {
+	if p.Portrait != "" && !filepath.IsAbs(p.Portrait) {
+		p.Portrait = filepath.Join(dir, p.Portrait)
+	}
+	for name, path := range p.Files {
+		if path != "" && !filepath.IsAbs(path) {
+			p.Files[name] = filepath.Join(dir, path)
+		}
+	}
+}
+
+// Person returns the holder: the one given, else the one invented.
+func (p Profile) Person() persona.Person {
+	if p.Holder == (persona.Person{}) {
+		return persona.Invent(p.Seed)
+	}
+	return p.Holder
+}
+
+// Personalise makes the files and secrets of the chip that p describes.
+func Personalise(p Profile) (*Document, error) {
+	holder := p.Person()
+	format := p.Format
+	if format == "" {
+		format = persona.TD3
+	}
+	lines, err := holder.MRZ(format)
+	if err != nil {
+		return nil, fault.Wrap(codeProfile, err)
+	}
+	doc := &Document{Files: map[string][]byte{}, Access: p.Access, Limits: p.Limits, Faults: p.Faults, Air: p.Air}
+	doc.Secret.AccessInfo = holder.AccessInfo()
+	doc.Files["DG1"] = lds.DG1(lines)
+	groups := []int{1}
+	portrait := p.PortraitData
+	if portrait == nil && p.Portrait != "" {
+		if portrait, err = os.ReadFile(p.Portrait); err != nil {
+			return nil, fault.Wrap(codeProfile, err)
+		}
+	}
+	if portrait != nil {
+		if doc.Files["DG2"], err = lds.DG2(portrait, holder.Sex); err != nil {
+			return nil, fault.Wrap(codeProfile, err)
+		}
+		groups = append(groups, 2)
+	}
+	doc.Files["COM"] = lds.COM(groups)
+	doc.Files["ATR_INFO"] = lds.ATRInfo(65535, 65535)
+	if err := p.replaceFiles(doc); err != nil {
+		return nil, err
+	}
+	if err := doc.check(); err != nil {
+		return nil, err
+	}
+	return doc, nil
+}
+
+func (p Profile) replaceFiles(doc *Document) error {
+	for name, path := range p.Files {
+		if path == "" {
+			delete(doc.Files, name)
+			continue
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return fault.Wrap(codeProfile, err)
+		}
+		doc.Files[name] = data
+	}
+	for name, data := range p.FileData {
+		if data == nil {
+			delete(doc.Files, name)
+			continue
+		}
+		doc.Files[name] = data
+	}
+	return nil
+}
