@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/device/document/pki/curve"
+	"github.com/watchpost/watchpost/device/document/pki/der"
 )
 
 // Deviation names something odd that was tolerated. The values are stable and
@@ -42,6 +43,8 @@ const (
 	DeviationSignerVersion Deviation = "cms.signer_version"
 	// DeviationLegacyContentType: content type OID of before Doc 9303 7th edition.
 	DeviationLegacyContentType Deviation = "cms.legacy_content_type"
+	// DeviationContentNotOctets: the content is not wrapped in an OCTET STRING (PKCS #7 v1.5).
+	DeviationContentNotOctets Deviation = "cms.content_not_octets"
 	// DeviationUnparsedCertificate: an embedded certificate could not be read and was left out.
 	DeviationUnparsedCertificate Deviation = "cms.unparsed_certificate"
 )
@@ -123,22 +126,22 @@ type Certificate struct {
 	Signature           []byte
 	PublicKey           *PublicKey // never nil; see its Err
 
-	Extensions             []Extension
-	SubjectKeyID           []byte // nil when absent
-	AuthorityKeyID         []byte // nil when absent
-	HasKeyUsage            bool
-	KeyUsage               KeyUsage
-	ExtKeyUsage            []string // OIDs, nil when absent
-	HasBasicConstraints    bool
-	IsCA                   bool
-	MaxPathLen             int // -1 when not limited
-	CRLDistributionPoints  []string
-	PrivateKeyUsageFrom    time.Time // zero when not stated
-	PrivateKeyUsageUntil   time.Time // zero when not stated
-	DocumentTypes          []string  // documentTypeList 2.23.136.1.1.6.2, nil when absent
-	NameChange             bool      // 2.23.136.1.1.6.1
-	UnknownCriticalExtents []string  // critical extensions that this package does not know
-	Deviations             []Deviation
+	Extensions            []Extension
+	SubjectKeyID          []byte // nil when absent
+	AuthorityKeyID        []byte // nil when absent
+	HasKeyUsage           bool
+	KeyUsage              KeyUsage
+	ExtKeyUsage           []string // OIDs, nil when absent
+	HasBasicConstraints   bool
+	IsCA                  bool
+	MaxPathLen            int // -1 when not limited
+	CRLDistributionPoints []string
+	PrivateKeyUsageFrom   time.Time // zero when not stated
+	PrivateKeyUsageUntil  time.Time // zero when not stated
+	DocumentTypes         []string  // documentTypeList 2.23.136.1.1.6.2, nil when absent
+	NameChange            bool      // 2.23.136.1.1.6.1
+	UnknownCritical       []string  // critical extensions that this package does not know
+	Deviations            []Deviation
 }
 
 // SignedData is a parsed CMS SignedData. Slices alias the input, or a copy of
@@ -151,6 +154,8 @@ type SignedData struct {
 	CRLs         []*CRL
 	Signers      []*Signer
 	Deviations   []Deviation
+
+	digested []byte // what the message digest covers; EContent but for PKCS #7 v1.5
 }
 
 // Signer is one SignerInfo. Either SubjectKeyID or RawIssuer and Serial name the certificate.
@@ -171,6 +176,8 @@ type Signer struct {
 	SigningTime      time.Time
 	AttributesErr    error // attributes malformed, repeated or with more than one value
 	Deviations       []Deviation
+
+	attributes []der.Element // in encoded order
 }
 
 // SignerResult is what verification of one signer found, part by part. A nil
@@ -201,3 +208,12 @@ const (
 	ContentMasterList    = "2.23.136.1.1.2" // CSCA master list
 	ContentDeviationList = "2.23.136.1.1.7" // deviation list
 )
+
+// legacySecurityObjects are content types of security objects issued before
+// Doc 9303 settled on ContentSecurity: ICAO's former arc and the first Dutch
+// passports.
+var legacySecurityObjects = map[string]bool{"1.3.27.1.1.1": true, "1.2.528.1.1006.1.20.1": true}
+
+// IsSecurityObject reports whether oid is the content type of an LDS security
+// object, a legacy one included.
+func IsSecurityObject(oid string) bool { return oid == ContentSecurity || legacySecurityObjects[oid] }
