@@ -1,0 +1,360 @@
+package encounter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/biometric/template"
+	"github.com/watchpost/watchpost/device/document/inspect"
+	"github.com/watchpost/watchpost/device/encounter/policy"
+	"github.com/watchpost/watchpost/device/encounter/store"
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/screening"
+)
+
+// DocumentKey opens a chip: what is printed on the data page, typed or read by
+// a page reader. It is personal data.
+type DocumentKey struct {
+	MRZ string // the zone's lines, or "number,YYMMDD,YYMMDD" (number, birth, expiry)
+	CAN string // card access number
+}
+
+// LogValue keeps the key out of logs.
+func (DocumentKey) LogValue() slog.Value { return slog.StringValue("document key (redacted)") }
+
+// String keeps the key out of the fmt verbs.
+func (DocumentKey) String() string { return "document key (redacted)" }
+
+// Progress is how far a step is.
+type Progress struct {
+	Step  StepName `json:"step"`
+	Stage string   `json:"stage"` // "access", "EF.SOD", "DG2"...
+	Done  int      `json:"done"`  // bytes
+	Total int      `json:"total"` // bytes, 0 unknown
+}
+
+// DocumentResult is what reading and judging a document gives.
+type DocumentResult struct {
+	Inspection inspect.Inspection
+	Portrait   []byte // the picture of DG2 as it lies on the chip, nil if none
+	Vouched    bool   // DG2's hash is vouched for by the signed SOD
+	BirthDate  string // YYYY-MM-DD of a vouched DG1, else ""
+	Document   screening.DocumentProbe
+	Name       screening.NameProbe
+}
+
+// DocumentReader reads the document that lies on the reader and judges it. An
+// error means that nothing can be said of it; a chip that answers oddly is a
+// result, not an error.
+type DocumentReader interface {
+	ReadDocument(ctx context.Context, key DocumentKey, progress func(Progress)) (DocumentResult, error)
+}
+
+// FaceCapture is a burst of one person's face.
+type FaceCapture struct {
+	Templates []template.Face // one a usable frame, unit length
+	Quality   int             // 0-100, of the best frame
+	Faces     int             // most faces seen in one frame
+}
+
+// FaceCamera takes frames of the person in front of it.
+type FaceCamera interface {
+	CaptureFace(ctx context.Context, frames int) (FaceCapture, error)
+}
+
+// PortraitDecoder turns the picture of a chip into a template, in a process
+// that holds no keys and nobody else's data.
+type PortraitDecoder interface {
+	DecodePortrait(ctx context.Context, picture []byte) (template.Face, error)
+}
+
+// Calibration turns face scores into error rates and back.
+type Calibration interface {
+	ScoreAt(fmr float64) float64 // cosine at which the false match rate is fmr
+	FMRAt(score float64) float64
+}
+
+// Screener asks all sources together and answers at the deadline. Answers that
+// come later are handed to late.
+type Screener interface {
+	Screen(ctx context.Context, q screening.Question, late func(screening.Reply)) screening.Result
+}
+
+// Dependencies are the parts that a post works with. None may be nil.
+type Dependencies struct {
+	Name      string // of the post
+	Policy    *policy.Policy
+	Documents DocumentReader
+	Camera    FaceCamera
+	Portraits PortraitDecoder
+	Faces     Calibration
+	Screener  Screener
+	Store     *store.Store
+	Events    *Events
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Post runs the encounters of one appliance. It is safe for concurrent use.
+type Post struct {
+	Dependencies
+
+	work   sync.WaitGroup // steps and questions under way
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu       sync.Mutex // protects what follows
+	open     map[string]*active
+	searches map[string][]time.Time // by officer, within the last hour
+	closing  bool
+}
+
+// active is an encounter that is not closed, with what lives in memory only.
+type active struct {
+	id       string // of view, readable without the lock
+	view     Encounter
+	probe    *FaceCapture    // live face
+	document *DocumentResult // with the portrait
+	captured time.Time       // end of the last step
+	running  map[StepName]context.CancelFunc
+	touched  time.Time // last command or event, for the idle clock
+}
+
+// Errors of commands.
+var (
+	ErrNotFound   = &fault.Error{Code: "encounter.not_found", Hint: "the encounter is closed or was never opened here"}
+	ErrState      = &fault.Error{Code: "encounter.state"}
+	ErrBusy       = &fault.Error{Code: "encounter.busy", Hint: "finish or abandon the open encounter first"}
+	ErrStopping   = &fault.Error{Code: "post.stopping", Retryable: true}
+	ErrPurpose    = &fault.Error{Code: "encounter.purpose", Hint: "choose a purpose that the policy names"}
+	ErrLimit      = &fault.Error{Code: "officer.search_limit", Hint: "the limit of searches per hour is reached: ask a supervisor"}
+	ErrUndecided  = &fault.Error{Code: "encounter.candidates_open", Hint: "look at every candidate first and record a finding"}
+	ErrReason     = &fault.Error{Code: "encounter.reason_needed", Hint: "say why"}
+	ErrSecond     = &fault.Error{Code: "encounter.second_needed", Hint: "another officer has to confirm"}
+	ErrNoSuchStep = &fault.Error{Code: "encounter.no_such_step"}
+)
+
+// NewPost returns a post and takes up the encounters that were open when it
+// last stopped: their biometrics are gone, so captures are pending again.
+func NewPost(d Dependencies) (*Post, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Post{Dependencies: d, ctx: ctx, cancel: cancel, open: make(map[string]*active), searches: make(map[string][]time.Time)}
+	if err := p.resume(); err != nil {
+		cancel()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Stop refuses new commands, ends running steps, waits for them and returns.
+// Open encounters stay in the store and are taken up at the next start.
+func (p *Post) Stop() {
+	p.mu.Lock()
+	p.closing = true
+	p.mu.Unlock()
+	p.cancel()
+	p.work.Wait()
+}
+
+// OpenRequest starts an encounter.
+type OpenRequest struct {
+	Officer  string
+	Purpose  string
+	Document bool // a document is there
+	Declared Declared
+}
+
+// Open starts an encounter. At a post one person stands at a time: ErrBusy if
+// another encounter of the same officer is open.
+func (p *Post) Open(req OpenRequest) (Encounter, error) {
+	if !slices.Contains(p.Policy.Search.Purposes, req.Purpose) {
+		return Encounter{}, ErrPurpose
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return Encounter{}, ErrStopping
+	}
+	for _, a := range p.open {
+		if a.view.Officer == req.Officer {
+			return Encounter{}, ErrBusy
+		}
+	}
+	if !p.allowSearch(req.Officer) {
+		return Encounter{}, ErrLimit
+	}
+	now := p.Now()
+	id := uuid.NewString()
+	a := &active{
+		id: id,
+		view: Encounter{
+			Version: formVersion, ID: id, Post: p.Name, Workplace: p.Policy.Workplace,
+			Officer: req.Officer, Purpose: req.Purpose, Opened: now.UTC(), State: Collecting,
+			Declared: req.Declared, Age: req.Declared.Age,
+		},
+		running: make(map[StepName]context.CancelFunc),
+		touched: now,
+	}
+	if req.Document {
+		a.view.Steps = append(a.view.Steps, Step{Name: StepDocument, State: Pending})
+	}
+	a.view.Steps = append(a.view.Steps, Step{Name: StepFace, State: Pending})
+	if err := p.save(a, audit.Line{Actor: req.Officer, Action: audit.EncounterOpened, Purpose: req.Purpose}); err != nil {
+		return Encounter{}, err
+	}
+	p.open[a.id] = a
+	p.emit(a, EventOpened, a.view)
+	return a.view.clone(), nil
+}
+
+// allowSearch counts a search of officer against the policy's limit. p.mu is
+// held.
+func (p *Post) allowSearch(officer string) bool {
+	limit := p.Policy.Officers.SearchesPerHour
+	if limit == 0 {
+		return true
+	}
+	now := p.Now()
+	recent := slices.DeleteFunc(p.searches[officer], func(t time.Time) bool { return now.Sub(t) >= time.Hour })
+	if len(recent) >= limit {
+		p.searches[officer] = recent
+		return false
+	}
+	p.searches[officer] = append(recent, now)
+	return true
+}
+
+// Get returns an encounter, open or kept.
+func (p *Post) Get(id string) (Encounter, error) {
+	p.mu.Lock()
+	a := p.open[id]
+	if a != nil {
+		defer p.mu.Unlock()
+		return a.view.clone(), nil
+	}
+	p.mu.Unlock()
+	raw, err := p.Store.Encounter(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return Encounter{}, ErrNotFound
+	} else if err != nil {
+		return Encounter{}, err
+	}
+	var e Encounter
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return Encounter{}, fault.Wrap("encounter.damaged", err)
+	}
+	return e, nil
+}
+
+// OpenEncounters returns the encounters that are not closed, oldest first.
+func (p *Post) OpenEncounters() []Encounter {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make([]Encounter, 0, len(p.open))
+	for _, a := range p.open {
+		out = append(out, a.view.clone())
+	}
+	slices.SortFunc(out, func(a, b Encounter) int { return a.Opened.Compare(b.Opened) })
+	return out
+}
+
+// save writes the encounter and line in one transaction. p.mu is held.
+func (p *Post) save(a *active, lines ...audit.Line) error {
+	raw, err := json.Marshal(a.view)
+	if err != nil {
+		return fault.Wrap("encounter.encode", err)
+	}
+	return p.Store.Commit(store.Change{Encounter: a.id, State: raw, Audit: p.stamp(a, lines)})
+}
+
+// stamp fills in what every audit line of an encounter has.
+func (p *Post) stamp(a *active, lines []audit.Line) []audit.Line {
+	for i := range lines {
+		lines[i].Time = p.Now()
+		lines[i].Encounter = a.id
+		if lines[i].Actor == "" {
+			lines[i].Actor = "post"
+		}
+	}
+	return lines
+}
+
+// emit tells clients. An event that cannot be encoded is a defect of ours; the
+// encounter goes on without it.
+func (p *Post) emit(a *active, kind EventKind, data any) {
+	if err := p.Events.Add(p.Now(), a.id, kind, data); err != nil {
+		p.Log.Error("event not sent", "kind", string(kind), "code", string(fault.CodeOf(err)))
+	}
+}
+
+// find returns an open encounter. p.mu is held.
+func (p *Post) find(id string) (*active, error) {
+	if p.closing {
+		return nil, ErrStopping
+	}
+	a := p.open[id]
+	if a == nil {
+		return nil, ErrNotFound
+	}
+	a.touched = p.Now()
+	return a, nil
+}
+
+// resume takes up what was open when the post last stopped.
+func (p *Post) resume() error {
+	var again []*active
+	err := p.Store.Encounters(func(id string, raw []byte, err error) error {
+		if err != nil {
+			p.Log.Error("an encounter cannot be opened", "encounter", id, "code", string(fault.CodeOf(err)))
+			return nil
+		}
+		var e Encounter
+		if err := json.Unmarshal(raw, &e); err != nil || e.Version != formVersion {
+			p.Log.Error("an encounter has another form", "encounter", id)
+			return nil
+		}
+		if e.State != Closed {
+			again = append(again, &active{id: e.ID, view: e, running: make(map[StepName]context.CancelFunc), touched: p.Now()})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range again {
+		a.view.restart()
+		if err := p.save(a, audit.Line{Action: audit.EncounterResumed}); err != nil {
+			return err
+		}
+		p.open[a.id] = a
+		p.emit(a, EventResumed, a.view)
+	}
+	return nil
+}
+
+// restart puts an encounter back to where it can go on without what was only
+// in memory.
+func (e *Encounter) restart() {
+	if e.State == Review && len(e.Candidates) > 0 {
+		// The candidates are known and adjudication can go on.
+		return
+	}
+	e.State = Collecting
+	for i := range e.Steps {
+		if e.Steps[i].State == Running || e.Steps[i].State == Done {
+			e.Steps[i].State = Pending
+		}
+	}
+	e.Inspection, e.Face, e.Comparison, e.Advice = nil, nil, nil, nil
+	e.Answer, e.Coverage, e.Missing, e.Candidates = 0, nil, nil, nil
+}
