@@ -3,13 +3,16 @@ package passport
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/hwtest/gen/persona"
+	"github.com/watchpost/watchpost/hwtest/gen/pki"
 	"github.com/watchpost/watchpost/hwtest/passport/lds"
 )
 
@@ -25,8 +28,14 @@ type Profile struct {
 	Portrait     string `yaml:"portrait,omitempty"`
 	PortraitData []byte `yaml:"-"`
 
-	// Files are put on the chip as they are, last of all, by name; an empty one
-	// takes a file away. FileData is the same in memory.
+	// Issuer made the certificates and signed EF.SOD; zero is a sound issuer of
+	// Utopia. Country, state and document type follow the holder where they are
+	// left out.
+	Issuer pki.Spec `yaml:"issuer,omitempty"`
+
+	// Files are put on the chip as they are, by name, after EF.SOD was signed
+	// over what they replace; an empty one takes a file away. FileData is the
+	// same in memory.
 	Files    map[string]string `yaml:"files,omitempty"`
 	FileData map[string][]byte `yaml:"-"`
 
@@ -80,34 +89,50 @@ func (p Profile) Person() persona.Person {
 	return p.Holder
 }
 
+// IssuerSpec returns the issuer with what it takes from the holder filled in.
+// pki.New of it has the certificates that vouch for this passport.
+func (p Profile) IssuerSpec() (pki.Spec, error) {
+	spec, holder := p.Issuer, p.Person()
+	if spec.State == "" {
+		spec.State = holder.Issuer
+	}
+	if spec.Country == "" {
+		country, ok := persona.CertificateCountry(holder.Issuer)
+		if !ok {
+			return pki.Spec{}, fault.New(codeProfile, "issuer.country: no two-letter code is known for this issuing state").
+				WithHint("Give issuer.country in the profile.")
+		}
+		spec.Country = country
+	}
+	if spec.DocumentTypes == nil {
+		spec.DocumentTypes = []string{holder.DocumentCode}
+	}
+	return spec, nil
+}
+
 // Personalise makes the files and secrets of the chip that p describes.
 func Personalise(p Profile) (*Document, error) {
-	holder := p.Person()
-	format := p.Format
-	if format == "" {
-		format = persona.TD3
+	doc := &Document{Files: map[string][]byte{}, Access: p.Access, Limits: p.Limits, Faults: p.Faults, Air: p.Air}
+	doc.Secret.AccessInfo = p.Person().AccessInfo()
+	groups, err := p.groups()
+	if err != nil {
+		return nil, err
 	}
-	lines, err := holder.MRZ(format)
+	spec, err := p.IssuerSpec()
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := pki.New(spec)
 	if err != nil {
 		return nil, fault.Wrap(codeProfile, err)
 	}
-	doc := &Document{Files: map[string][]byte{}, Access: p.Access, Limits: p.Limits, Faults: p.Faults, Air: p.Air}
-	doc.Secret.AccessInfo = holder.AccessInfo()
-	doc.Files["DG1"] = lds.DG1(lines)
-	groups := []int{1}
-	portrait := p.PortraitData
-	if portrait == nil && p.Portrait != "" {
-		if portrait, err = os.ReadFile(p.Portrait); err != nil {
-			return nil, fault.Wrap(codeProfile, err)
-		}
+	if doc.Files["SOD"], err = issuer.SOD(groups); err != nil {
+		return nil, fault.Wrap(codeProfile, err)
 	}
-	if portrait != nil {
-		if doc.Files["DG2"], err = lds.DG2(portrait, holder.Sex); err != nil {
-			return nil, fault.Wrap(codeProfile, err)
-		}
-		groups = append(groups, 2)
+	for group, content := range groups {
+		doc.Files[fmt.Sprintf("DG%d", group)] = content
 	}
-	doc.Files["COM"] = lds.COM(groups)
+	doc.Files["COM"] = lds.COM(slices.Collect(maps.Keys(groups)))
 	doc.Files["ATR_INFO"] = lds.ATRInfo(65535, 65535)
 	if err := p.replaceFiles(doc); err != nil {
 		return nil, err
@@ -116,6 +141,31 @@ func Personalise(p Profile) (*Document, error) {
 		return nil, err
 	}
 	return doc, nil
+}
+
+// groups makes the data groups by number.
+func (p Profile) groups() (map[int][]byte, error) {
+	holder, format := p.Person(), p.Format
+	if format == "" {
+		format = persona.TD3
+	}
+	lines, err := holder.MRZ(format)
+	if err != nil {
+		return nil, fault.Wrap(codeProfile, err)
+	}
+	groups := map[int][]byte{1: lds.DG1(lines)}
+	portrait := p.PortraitData
+	if portrait == nil && p.Portrait != "" {
+		if portrait, err = os.ReadFile(p.Portrait); err != nil {
+			return nil, fault.Wrap(codeProfile, err)
+		}
+	}
+	if portrait != nil {
+		if groups[2], err = lds.DG2(portrait, holder.Sex); err != nil {
+			return nil, fault.Wrap(codeProfile, err)
+		}
+	}
+	return groups, nil
 }
 
 func (p Profile) replaceFiles(doc *Document) error {
