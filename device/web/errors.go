@@ -1,0 +1,99 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+// apiError is the one error form (design section 11).
+type apiError struct {
+	status    int
+	Code      fault.Code `json:"code" doc:"stable code" example:"encounter.state"`
+	Cause     string     `json:"cause" doc:"what happened, for an engineer; no personal data"`
+	TextKey   string     `json:"text_key" doc:"key of the text for people"`
+	Hint      string     `json:"hint,omitempty" doc:"what to do, in English"`
+	Retryable bool       `json:"retryable" doc:"the same call may succeed later"`
+}
+
+func (e *apiError) Error() string  { return string(e.Code) + ": " + e.Cause }
+func (e *apiError) GetStatus() int { return e.status }
+
+// ContentType keeps the plain JSON type.
+func (e *apiError) ContentType(string) string { return "application/json" }
+
+// statuses gives a code, or the part before its dot, its HTTP status. What is
+// not named is a request that cannot be carried out: 422.
+var statuses = map[string]int{
+	"session.missing":             http.StatusUnauthorized,
+	"session.expired":             http.StatusUnauthorized,
+	"officer.refused":             http.StatusUnauthorized,
+	"officer.expired":             http.StatusUnauthorized,
+	"officer.role":                http.StatusForbidden,
+	"officer.search_limit":        http.StatusTooManyRequests,
+	"officer.too_many_tries":      http.StatusTooManyRequests,
+	"encounter.not_found":         http.StatusNotFound,
+	"encounter.no_such_step":      http.StatusNotFound,
+	"encounter.no_such_candidate": http.StatusNotFound,
+	"encounter.state":             http.StatusConflict,
+	"encounter.busy":              http.StatusConflict,
+	"encounter.candidates_open":   http.StatusConflict,
+	"encounter.second_needed":     http.StatusConflict,
+	"post.stopping":               http.StatusServiceUnavailable,
+	"store":                       http.StatusInternalServerError,
+	"internal":                    http.StatusInternalServerError,
+}
+
+// fail turns an error into the one form.
+func fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	code := fault.CodeOf(err)
+	part, _, _ := strings.Cut(string(code), ".")
+	status, ok := statuses[string(code)]
+	if !ok {
+		status, ok = statuses[part]
+	}
+	if !ok {
+		status = http.StatusUnprocessableEntity
+	}
+	return &apiError{status: status, Code: code, Cause: err.Error(), TextKey: code.TextKey(), Hint: fault.HintOf(err), Retryable: fault.IsRetryable(err)}
+}
+
+var oneForm sync.Once
+
+// useOneErrorForm makes huma's own complaints (a body that does not fit the
+// schema) come in the same form. huma offers only a package variable for it;
+// it is set once, to the same function, before the first API exists.
+func useOneErrorForm() {
+	oneForm.Do(func() {
+		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+			code := fault.Code("request.invalid")
+			switch status {
+			case http.StatusNotFound:
+				code = "request.not_found"
+			case http.StatusInternalServerError:
+				code = fault.Unknown
+			case http.StatusRequestEntityTooLarge:
+				code = "request.too_large"
+			case http.StatusNotAcceptable, http.StatusUnsupportedMediaType:
+				code = "request.media_type"
+			}
+			where := []string{msg}
+			for _, err := range errs {
+				var d *huma.ErrorDetail
+				if errors.As(err, &d) {
+					// The value is left out: it may be an MRZ.
+					where = append(where, d.Location+": "+d.Message)
+				}
+			}
+			return &apiError{status: status, Code: code, Cause: strings.Join(where, "; "), TextKey: code.TextKey()}
+		}
+	})
+}
