@@ -1,0 +1,239 @@
+// The face engine over libdlib 19.24: frontal HOG detector, mmod detector,
+// five-point alignment and the 29-layer residual net, with the model files of
+// the dlib project. The net's layers are those with which the published
+// weights were trained (dlib, dnn_face_recognition_ex and
+// dnn_mmod_face_detection examples, public domain); a deviation would not
+// deserialise.
+
+#include <cstring>
+#include <istream>
+#include <new>
+#include <streambuf>
+#include <vector>
+
+#include <dlib/dnn.h>
+#include <dlib/image_processing.h>
+#include <dlib/image_processing/frontal_face_detector.h>
+
+#include "engine.h"
+
+namespace {
+
+using pixels = dlib::matrix<dlib::rgb_pixel>;
+
+// Recognition net.
+template <int N, template <typename> class BN, int stride, typename SUB>
+using pair_of = BN<dlib::con<N, 3, 3, 1, 1, dlib::relu<BN<dlib::con<N, 3, 3, stride, stride, SUB>>>>>;
+template <int N, typename SUB>
+using same = dlib::relu<dlib::add_prev1<pair_of<N, dlib::affine, 1, dlib::tag1<SUB>>>>;
+template <int N, typename SUB>
+using down = dlib::relu<dlib::add_prev2<dlib::avg_pool<2, 2, 2, 2,
+	dlib::skip1<dlib::tag2<pair_of<N, dlib::affine, 2, dlib::tag1<SUB>>>>>>>;
+
+template <typename SUB> using stem = dlib::max_pool<3, 3, 2, 2, dlib::relu<dlib::affine<dlib::con<32, 7, 7, 2, 2, SUB>>>>;
+template <typename SUB> using stage32 = same<32, same<32, same<32, SUB>>>;
+template <typename SUB> using stage64 = same<64, same<64, same<64, down<64, SUB>>>>;
+template <typename SUB> using stage128 = same<128, same<128, down<128, SUB>>>;
+template <typename SUB> using stage256 = same<256, same<256, down<256, SUB>>>;
+template <typename SUB> using last256 = down<256, SUB>;
+
+constexpr unsigned long chip_size = 150; // pixels a side, as trained
+constexpr double chip_padding = 0.25;    // of the face's size, as trained
+
+using recognition_net = dlib::loss_metric<dlib::fc_no_bias<wp_dims, dlib::avg_pool_everything<
+	last256<stage256<stage128<stage64<stage32<stem<dlib::input_rgb_image_sized<chip_size>>>>>>>>>>;
+
+// Detector net.
+template <long N, typename SUB> using halve5 = dlib::relu<dlib::affine<dlib::con<N, 5, 5, 2, 2, SUB>>>;
+template <long N, typename SUB> using keep5 = dlib::relu<dlib::affine<dlib::con<N, 5, 5, 1, 1, SUB>>>;
+
+using detector_net = dlib::loss_mmod<dlib::con<1, 9, 9, 1, 1,
+	keep5<45, keep5<45, keep5<45, halve5<32, halve5<32, halve5<16,
+	dlib::input_rgb_image_pyramid<dlib::pyramid_down<6>>>>>>>>>>;
+
+constexpr double relaxed_threshold = -0.3;
+
+class memory_buffer : public std::streambuf {
+public:
+	explicit memory_buffer(wp_blob b) {
+		char *p = reinterpret_cast<char *>(const_cast<uint8_t *>(b.data));
+		setg(p, p, p + b.len);
+	}
+};
+
+template <typename T> void load(T &into, wp_blob from) {
+	memory_buffer buf(from);
+	std::istream in(&buf);
+	dlib::deserialize(into, in);
+}
+
+pixels copy_in(wp_raster r) {
+	pixels out(r.height, r.width);
+	for (int y = 0; y < r.height; y++)
+		std::memcpy(&out(y, 0), r.rgb + static_cast<size_t>(y) * r.stride, static_cast<size_t>(r.width) * 3);
+	return out;
+}
+
+static_assert(sizeof(dlib::rgb_pixel) == 3, "rows are copied as bytes");
+
+void say(char *text, const char *what) {
+	std::strncpy(text, what, wp_text - 1);
+	text[wp_text - 1] = 0;
+}
+
+// guarded runs f and turns whatever it throws into a result.
+template <typename F> int guarded(char *text, F f) {
+	try {
+		f();
+		return wp_ok;
+	} catch (const dlib::serialization_error &e) {
+		say(text, e.what());
+		return wp_corrupt;
+	} catch (const std::bad_alloc &) {
+		say(text, "out of memory");
+		return wp_memory;
+	} catch (const std::exception &e) {
+		say(text, e.what());
+		return wp_failed;
+	} catch (...) {
+		say(text, "unknown exception");
+		return wp_failed;
+	}
+}
+
+} // namespace
+
+struct wp_engine {
+	dlib::frontal_face_detector hog = dlib::get_frontal_face_detector();
+	dlib::shape_predictor landmarks;
+	recognition_net recognition;
+	detector_net cnn;
+};
+
+namespace {
+
+struct found_face {
+	dlib::rectangle box;
+	double score;
+};
+
+std::vector<found_face> run_hog(wp_engine &e, const pixels &img, double threshold) {
+	std::vector<std::pair<double, dlib::rectangle>> hits;
+	e.hog(img, hits, threshold);
+	std::vector<found_face> out;
+	for (auto &h : hits) out.push_back({h.second, h.first});
+	return out;
+}
+
+std::vector<found_face> run_relaxed(wp_engine &e, const pixels &img) {
+	pixels large = img;
+	dlib::pyramid_up(large);
+	std::vector<found_face> out = run_hog(e, large, relaxed_threshold);
+	dlib::pyramid_down<2> halve;
+	for (auto &f : out) f.box = halve.rect_down(f.box);
+	return out;
+}
+
+void place_points(wp_engine &e, const pixels &img, const dlib::rectangle &box, wp_face &f) {
+	dlib::full_object_detection s = e.landmarks(img, box);
+	if (s.num_parts() != wp_points) throw std::runtime_error("not a five-point predictor");
+	for (int k = 0; k < wp_points; k++) {
+		f.x[k] = s.part(k).x();
+		f.y[k] = s.part(k).y();
+	}
+}
+
+dlib::rectangle box_of(const wp_face &f) {
+	return dlib::rectangle(std::lround(f.left), std::lround(f.top), std::lround(f.right) - 1, std::lround(f.bottom) - 1);
+}
+
+std::vector<found_face> run_cnn(wp_engine &e, const pixels &img) {
+	std::vector<found_face> out;
+	for (auto &d : e.cnn(img)) out.push_back({d.rect, d.detection_confidence});
+	return out;
+}
+
+} // namespace
+
+extern "C" {
+
+int wp_open(wp_blob landmarks, wp_blob recognition, wp_blob detector, wp_engine **out, char *text) {
+	*out = nullptr;
+	wp_engine *e = nullptr;
+	int rc = guarded(text, [&] {
+		e = new wp_engine;
+		load(e->landmarks, landmarks);
+		load(e->recognition, recognition);
+		load(e->cnn, detector);
+	});
+	if (rc != wp_ok) {
+		delete e;
+		return rc;
+	}
+	*out = e;
+	return wp_ok;
+}
+
+int wp_clone(const wp_engine *from, wp_engine **out, char *text) {
+	*out = nullptr;
+	return guarded(text, [&] { *out = new wp_engine(*from); });
+}
+
+void wp_close(wp_engine *e) { delete e; }
+
+int wp_detect(wp_engine *e, wp_raster r, int detector, wp_face *faces, int max, int *found, char *text) {
+	*found = 0;
+	return guarded(text, [&] {
+		pixels img = copy_in(r);
+		std::vector<found_face> hits;
+		switch (detector) {
+		case wp_hog: hits = run_hog(*e, img, 0); break;
+		case wp_hog_relaxed: hits = run_relaxed(*e, img); break;
+		case wp_cnn: hits = run_cnn(*e, img); break;
+		default: throw std::invalid_argument("unknown detector");
+		}
+		*found = static_cast<int>(hits.size());
+		for (int i = 0; i < *found && i < max; i++) {
+			const dlib::rectangle &b = hits[i].box;
+			wp_face &f = faces[i];
+			f.left = b.left();
+			f.top = b.top();
+			f.right = b.right() + 1;
+			f.bottom = b.bottom() + 1;
+			f.score = hits[i].score;
+			place_points(*e, img, b, f);
+		}
+	});
+}
+
+int wp_align(wp_engine *e, wp_raster r, wp_face *face, char *text) {
+	return guarded(text, [&] { place_points(*e, copy_in(r), box_of(*face), *face); });
+}
+
+int wp_embed(wp_engine *e, wp_raster r, const wp_face *face, float plain[wp_dims], float mirrored[wp_dims], char *text) {
+	return guarded(text, [&] {
+		pixels img = copy_in(r);
+		std::vector<dlib::point> parts;
+		for (int k = 0; k < wp_points; k++)
+			parts.emplace_back(std::lround(face->x[k]), std::lround(face->y[k]));
+		dlib::full_object_detection shape(box_of(*face), parts);
+		std::vector<pixels> views(2);
+		dlib::extract_image_chip(img, dlib::get_face_chip_details(shape, chip_size, chip_padding), views[0]);
+		views[1] = dlib::fliplr(views[0]);
+		auto answers = e->recognition(views);
+		std::memcpy(plain, &answers[0](0), wp_dims * sizeof(float));
+		std::memcpy(mirrored, &answers[1](0), wp_dims * sizeof(float));
+	});
+}
+
+// OpenBLAS reads OPENBLAS_NUM_THREADS when it is loaded; weak references let
+// the same be said later, and hold with a BLAS that is not OpenBLAS.
+void openblas_set_num_threads(int) __attribute__((weak));
+char *openblas_get_config(void) __attribute__((weak));
+
+const char *wp_blas_single(void) {
+	if (openblas_set_num_threads) openblas_set_num_threads(1);
+	return openblas_get_config ? openblas_get_config() : nullptr;
+}
+
+} // extern "C"
