@@ -1,5 +1,7 @@
 package lds
 
+import "github.com/watchpost/watchpost/device/document/pki/der"
+
 // Index is EF.COM: the versions, and the data groups that the chip says it
 // holds. Nothing signs it.
 type Index struct {
@@ -31,7 +33,7 @@ func ParseCOM(raw []byte) (*Index, error) {
 			listed = true
 			seen := [Groups + 1]bool{}
 			for _, tag := range e.Content {
-				switch n := groupByTag(idOf(tag)); {
+				switch n := groupByTag(der.ID(tag)); {
 				case n == 0:
 					index.Unknown++
 				case !seen[n]:

@@ -37,7 +37,7 @@ type detail struct {
 	form form
 }
 
-// personTags follow Doc 9303-10, clause 4.7.11, table 52.
+// personTags follow Doc 9303-10, clause 4.7.11.
 var personTags = map[der.ID]detail{
 	0x5F0E: {"full_name", formText},
 	0x5F0F: {"other_names", formText},
@@ -54,7 +54,7 @@ var personTags = map[der.ID]detail{
 	0x5F18: {"custody", formText},
 }
 
-// issueTags follow Doc 9303-10, clause 4.7.12, table 53.
+// issueTags follow Doc 9303-10, clause 4.7.12.
 var issueTags = map[der.ID]detail{
 	0x5F19: {"authority", formText},
 	0x5F26: {"date_of_issue", formDate},

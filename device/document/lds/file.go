@@ -58,7 +58,7 @@ func malformed(format string, args ...any) error {
 	return fault.New(ErrMalformed.Code, format, args...)
 }
 
-// tags of files 60 to 77 (Doc 9303-10, clause 4.6, tables 5 and 36); index is
+// tags of files 60 to 77 (Doc 9303-10, clause 4.7); index is
 // the data group's number.
 var tags = [Groups + 1]der.ID{
 	1: 0x61, 2: 0x75, 3: 0x63, 4: 0x76, 5: 0x65, 6: 0x66, 7: 0x67, 8: 0x68, 9: 0x69, 10: 0x6A, 11: 0x6B,

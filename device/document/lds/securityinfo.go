@@ -176,7 +176,7 @@ func securityInfo(e der.Element) (SecurityInfo, error) {
 
 // Missing returns those of infos that are not in signed, byte for byte. What
 // EF.CardAccess announces must stand in EF.DG14, which is signed (Doc
-// 9303-11, clause 4.4.3.3).
+// 9303-11, clause 4.4).
 func Missing(infos, signed []SecurityInfo) []SecurityInfo {
 	var missing []SecurityInfo
 	for _, i := range infos {

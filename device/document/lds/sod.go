@@ -4,11 +4,10 @@ import (
 	"crypto"
 	"slices"
 
+	"github.com/watchpost/watchpost/device/document/pki"
 	"github.com/watchpost/watchpost/device/document/pki/der"
 	"github.com/watchpost/watchpost/device/fault"
 )
-
-func idOf(b byte) der.ID { return der.ID(b) }
 
 // UnwrapSOD returns the CMS message inside EF.SOD (Doc 9303-10, clause 4.6.2).
 // tagged is false where the file is the bare message without tag 77, which the
@@ -47,15 +46,6 @@ func (s *SecurityObject) Groups() []int {
 	return groups
 }
 
-// hashes by object identifier (NIST CSOR; SHA-1 is of OIW).
-var hashes = map[string]crypto.Hash{
-	"1.3.14.3.2.26":          crypto.SHA1,
-	"2.16.840.1.101.3.4.2.1": crypto.SHA256,
-	"2.16.840.1.101.3.4.2.2": crypto.SHA384,
-	"2.16.840.1.101.3.4.2.3": crypto.SHA512,
-	"2.16.840.1.101.3.4.2.4": crypto.SHA224,
-}
-
 // ParseSecurityObject reads the content that EF.SOD signs (Doc 9303-10,
 // clause 4.6.2.3 and appendix D). A group listed twice, a number that is of
 // no group and a hash of the wrong length are errors: a verdict on such a list
@@ -85,7 +75,11 @@ func ParseSecurityObject(raw []byte) (*SecurityObject, error) {
 	if err != nil {
 		return nil, malformed("security object hash algorithm: %v", err)
 	}
-	s.Hash = hashes[s.HashOID]
+	// An unknown or forbidden algorithm leaves the list readable: the caller
+	// says that it cannot be judged.
+	if s.Hash, err = pki.HashByOID(s.HashOID); err != nil {
+		s.Hash = 0
+	}
 	if err := s.readHashes(r); err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 // KeySeed returns the "MRZ information" of which the keys of BAC and the
 // MRZ password of PACE are made: document number, date of birth and date of
 // expiry, each followed by its check digit (Doc 9303-11, 8th edition 2021,
-// clauses 4.3.2 and 4.4.4.1). The number is filled to nine characters; a longer
+// clauses 4.3 and 4.4). The number is filled to nine characters; a longer
 // one is taken whole. Dates are YYMMDD as printed, fillers included. The seed
 // is a secret of the holder: never log it.
 func KeySeed(documentNumber, birth, expiry string) (string, error) {

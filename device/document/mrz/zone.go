@@ -15,7 +15,7 @@ import (
 // Sex as the zone gives it.
 type Sex string
 
-// Sexes (Doc 9303-3, clause 4.10; in the zone a filler stands for X).
+// Sexes (the zone has a filler where the page has X).
 const (
 	Female      Sex = "F"
 	Male        Sex = "M"
