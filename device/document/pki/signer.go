@@ -225,12 +225,21 @@ func (s *SignedData) verifyWith(signer *Signer, a Algorithm, c *Certificate) ([]
 		message = s.digested
 	}
 	deviations, err := verifyForms(a, c, message, signer.Signature)
-	if err == nil || !errors.Is(err, ErrSignature) || !slices.Contains(signer.Deviations, DeviationAttributeOrder) {
+	if !errors.Is(err, ErrSignature) {
 		return deviations, err
 	}
-	// The signer may have signed the attributes in DER order and sent them in another.
-	if d, sortedErr := verifyForms(a, c, signer.sortedAttributes(), signer.Signature); sortedErr == nil {
-		return d, nil
+	if slices.Contains(signer.Deviations, DeviationAttributeOrder) {
+		// The attributes may have been signed in DER order and sent in another.
+		if d, err := verifyForms(a, c, signer.sortedAttributes(), signer.Signature); err == nil {
+			return d, nil
+		}
+	}
+	if a.Scheme == SchemeECDSA && signer.Digest != 0 && signer.Digest != a.Hash {
+		// The algorithm names one hash and the signer used the digest's.
+		a.Hash = signer.Digest
+		if d, err := verifyForms(a, c, message, signer.Signature); err == nil {
+			return append(d, DeviationSignatureHash), nil
+		}
 	}
 	return nil, err
 }

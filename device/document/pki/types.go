@@ -39,6 +39,8 @@ const (
 	DeviationAttributeOrder Deviation = "cms.attribute_order"
 	// DeviationDigestAlgorithm: digestAlgorithm and the signature's hash differ; each was used in its place.
 	DeviationDigestAlgorithm Deviation = "cms.digest_algorithm"
+	// DeviationSignatureHash: the signature verifies with the digest's hash, not with the one that its algorithm names.
+	DeviationSignatureHash Deviation = "cms.signature_hash"
 	// DeviationSignerVersion: SignerInfo version does not fit the identifier's form (RFC 5652 5.3).
 	DeviationSignerVersion Deviation = "cms.signer_version"
 	// DeviationLegacyContentType: content type OID of before Doc 9303 7th edition.

@@ -1,0 +1,118 @@
+package trust
+
+import (
+	"bytes"
+
+	"github.com/watchpost/watchpost/device/document/pki"
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+// issuing reports whether c is meant to issue certificates. Some CSCAs lack
+// basic constraints, and the oldest all extensions.
+func issuing(c *pki.Certificate) bool {
+	if c.HasExtKeyUsage(pki.ExtKeyUsageMasterList) || c.HasExtKeyUsage(pki.ExtKeyUsageDeviationList) {
+		return false
+	}
+	if c.HasBasicConstraints {
+		return c.IsCA
+	}
+	if c.HasKeyUsage {
+		return c.KeyUsage&pki.KeyUsageCertSign != 0
+	}
+	return c.SelfIssued()
+}
+
+// anchorKind tells a root from a link certificate. A name that issued itself
+// is no proof: every fifth link keeps the name of its CSCA.
+func anchorKind(c *pki.Certificate) (Kind, error) {
+	if !c.SelfIssued() {
+		return KindLink, nil
+	}
+	if c.AuthorityKeyID != nil && c.SubjectKeyID != nil && !bytes.Equal(c.AuthorityKeyID, c.SubjectKeyID) {
+		if c.CheckSignatureFrom(c) == nil {
+			return KindCSCA, nil // the authority key identifier is wrong
+		}
+		return KindLink, nil
+	}
+	err := c.CheckSignatureFrom(c)
+	if err == nil {
+		return KindCSCA, nil
+	}
+	if c.AuthorityKeyID == nil || c.SubjectKeyID == nil {
+		return KindLink, nil // nothing claims that it is self-signed
+	}
+	return KindLink, err
+}
+
+// takeCertificate takes a bare certificate: out of a certificate file (the
+// operator vouches for a CSCA) or out of LDIF (nobody does).
+func (b *batch) takeCertificate(c *pki.Certificate, entry string) error {
+	from := Provenance{File: b.file, Kind: b.fileKind, Entry: entry}
+	if b.store.Find(c) != nil {
+		b.keep(c, "", from)
+		return nil
+	}
+	if c.PublicKey.Err != nil {
+		return c.PublicKey.Err
+	}
+	if !issuing(c) {
+		if b.store.signedByAnchor(c) == nil {
+			return fault.New(ErrUnanchored.Code, "no anchor held verifies this document signer")
+		}
+		b.keep(c, KindDS, from)
+		return nil
+	}
+	kind, err := anchorKind(c)
+	if err != nil && b.store.issuerOf(c, nil) == nil {
+		return fault.New(ErrSelfSignature.Code, "claims to be self-signed: %v", err)
+	}
+	if b.fileKind == FileLDIF && b.store.issuerOf(c, nil) == nil {
+		return fault.New(ErrUnanchored.Code, "CSCA out of an unsigned directory file")
+	}
+	b.keep(c, kind, from)
+	return nil
+}
+
+// signedByAnchor returns the anchor of the certificate's country that verifies it.
+func (s *Store) signedByAnchor(c *pki.Certificate) *Entry {
+	return s.Chain(c, c.NotBefore).Issuer
+}
+
+// keep puts c into the store, or adds a provenance to the entry held. kind is
+// not used for one held.
+func (b *batch) keep(c *pki.Certificate, kind Kind, from Provenance) {
+	held := b.store.Find(c)
+	if held == nil {
+		b.store.add(&Entry{Certificate: c, Kind: kind, Fingerprint: c.Fingerprint(), Provenance: []Provenance{from}})
+		b.result.Added++
+		b.changed = true
+		return
+	}
+	for _, p := range held.Provenance {
+		if p.File == from.File && p.Kind == from.Kind && p.List == from.List && p.Digest == from.Digest && p.Entry == from.Entry {
+			return
+		}
+	}
+	// Entries are shared with the store that readers hold: change a copy.
+	next := *held
+	next.Provenance = append(append([]Provenance(nil), held.Provenance...), from)
+	b.store.replace(held, &next)
+	b.changed = true
+}
+
+// replace puts next in the place of an entry with the same certificate.
+func (s *Store) replace(held, next *Entry) {
+	swap := func(list []*Entry) {
+		for i, e := range list {
+			if e == held {
+				list[i] = next
+			}
+		}
+	}
+	c := held.Certificate
+	s.byFingerprint[held.Fingerprint] = next
+	swap(s.entries)
+	swap(s.byCountry[c.Subject.Country()])
+	swap(s.bySubject[c.Subject.Canonical()])
+	swap(s.byKeyID[keyIndex(c.SubjectKeyID)])
+}

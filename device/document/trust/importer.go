@@ -1,0 +1,236 @@
+package trust
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/watchpost/watchpost/device/document/pki"
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+// Refusal is one certificate or list of a file that was not taken.
+type Refusal struct {
+	Subject string     `json:"subject"` // distinguished name, "" when unreadable
+	Reason  fault.Code `json:"reason"`
+}
+
+// Result is what became of one file.
+type Result struct {
+	Kind         FileKind
+	Certificates int // certificates that the file holds
+	Accepted     int // of those: now in the store, whether new or held before
+	Added        int // of those: not held before
+	Withdrawn    int // certificates that left with an older edition of the list
+	Refused      []Refusal
+}
+
+// Importer fills a store. It holds the store's lock until Close and is for one
+// goroutine. Each file is committed by itself: one that is refused leaves the
+// store as it was.
+type Importer struct {
+	dir     string
+	store   *Store
+	pins    []*pki.Certificate
+	release func()
+}
+
+// NewImporter locks the store in dir, which is made when it does not exist.
+// pins are certificates that may vouch for list signers beside the anchors
+// held: a CSCA over the signer, or the signer itself. They are not stored.
+// Errors: ErrLocked, ErrDamaged, ErrWrite.
+func NewImporter(ctx context.Context, dir string, pins []*pki.Certificate) (*Importer, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fault.Wrap(ErrWrite.Code, err)
+	}
+	release, err := lock(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := load(dir)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	if s == nil {
+		s = newStore(dir)
+	}
+	return &Importer{dir: dir, store: s, pins: pins, release: release}, nil
+}
+
+// Close releases the lock. Everything accepted is on disk already.
+func (im *Importer) Close() { im.release() }
+
+// Store returns the state after the last file. It does not change afterwards.
+func (im *Importer) Store() *Store { return im.store }
+
+// ReadCertificate reads one certificate, PEM or DER, from a file: for pins.
+func ReadCertificate(path string) (*pki.Certificate, error) {
+	raw, err := readBounded(path)
+	if err != nil {
+		return nil, err
+	}
+	kind, items, err := readContainer(raw)
+	if err != nil {
+		return nil, err
+	}
+	if kind != FileCertificate || len(items) != 1 {
+		return nil, fault.New(ErrUnrecognized.Code, "%s does not hold one certificate", filepath.Base(path))
+	}
+	return items[0].certificate, items[0].err
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.Wrap(ErrFile.Code, err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	raw, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
+	if err != nil {
+		return nil, fault.Wrap(ErrFile.Code, err)
+	}
+	if len(raw) > MaxFileBytes {
+		return nil, fault.New(ErrTooLarge.Code, "file is over %d bytes", MaxFileBytes)
+	}
+	return raw, nil
+}
+
+// File imports one file. An error means that the file as a whole was refused
+// and nothing changed; single certificates that were not taken are in Refused.
+// A file of which nothing was taken is refused with its first reason.
+func (im *Importer) File(ctx context.Context, path string) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{Kind: FileUnknown}, fault.Wrap(ErrFile.Code, err)
+	}
+	raw, err := readBounded(path)
+	if err != nil {
+		return Result{Kind: FileUnknown}, err
+	}
+	return im.Import(filepath.Base(path), raw)
+}
+
+// Import takes the bytes of a file with the given name, as File does.
+func (im *Importer) Import(name string, raw []byte) (Result, error) {
+	kind, items, err := readContainer(raw)
+	b := &batch{store: im.store.clone(), pins: im.pins, file: name, fileKind: kind, result: Result{Kind: kind}, blobs: map[string][]byte{}}
+	if err != nil {
+		return b.result, err
+	}
+	b.take(items)
+	if b.taken == 0 {
+		if b.first == nil {
+			b.first = fault.New(ErrUnrecognized.Code, "%s holds nothing for a trust store", name)
+		}
+		return b.result, b.first
+	}
+	for digest, blob := range b.blobs {
+		if err := writeFile(im.dir, digest+blobSuffix, blob); err != nil {
+			return b.result, err
+		}
+	}
+	if b.changed {
+		if err := b.store.save(); err != nil {
+			return b.result, err
+		}
+		im.store = b.store
+		im.dropBlobs()
+	}
+	return b.result, nil
+}
+
+// dropBlobs removes deviation lists that no edition names any more. A failure
+// leaves a file that nobody reads.
+func (im *Importer) dropBlobs() {
+	keep := map[string]bool{}
+	for _, l := range im.store.lists {
+		keep[l.Digest] = true
+	}
+	files, err := filepath.Glob(filepath.Join(im.dir, "*"+blobSuffix))
+	if err != nil {
+		return
+	}
+	for _, f := range files {
+		base := filepath.Base(f)
+		if !keep[base[:len(base)-len(blobSuffix)]] {
+			_ = os.Remove(f)
+		}
+	}
+}
+
+// batch is one file on its way into a copy of the store.
+type batch struct {
+	store    *Store
+	pins     []*pki.Certificate
+	file     string
+	fileKind FileKind
+	result   Result
+	blobs    map[string][]byte // deviation lists to write, by digest
+	taken    int               // items accepted, of any kind
+	changed  bool
+	first    error // of what was refused
+}
+
+func (b *batch) refuse(subject string, err error) {
+	b.result.Refused = append(b.result.Refused, Refusal{Subject: subject, Reason: fault.CodeOf(err)})
+	if b.first == nil {
+		b.first = err
+	}
+}
+
+// take imports the items: lists first and CRLs last, since lists bring the
+// anchors that document signers and CRLs hang on.
+func (b *batch) take(items []item) {
+	for _, pass := range [...]FileKind{FileMasterList, FileCertificate, FileCRL, FileDeviationList, FileUnknown} {
+		for i := range items {
+			if items[i].kind == pass {
+				b.takeItem(&items[i])
+			}
+		}
+	}
+}
+
+func (b *batch) takeItem(it *item) {
+	if it.kind == FileCertificate {
+		b.result.Certificates++
+	}
+	if it.err != nil {
+		b.refuse(it.entry, it.err)
+		return
+	}
+	switch it.kind {
+	case FileCertificate:
+		if err := b.takeCertificate(it.certificate, it.entry); err != nil {
+			b.refuse(it.certificate.Subject.String(), err)
+			return
+		}
+		b.result.Accepted++
+	case FileMasterList:
+		if err := b.takeMasterList(it); err != nil {
+			b.refuse(signerName(it.signed), err)
+			return
+		}
+	case FileDeviationList:
+		if err := b.takeDeviationList(it); err != nil {
+			b.refuse(signerName(it.signed), err)
+			return
+		}
+	case FileCRL:
+		if err := b.takeCRL(it.crl); err != nil {
+			b.refuse(it.crl.Issuer.String(), err)
+			return
+		}
+	}
+	b.taken++
+}
+
+func signerName(s *pki.SignedData) string {
+	for i := range s.Signers {
+		if r := s.VerifySigner(i); r.Certificate != nil {
+			return r.Certificate.Subject.String()
+		}
+	}
+	return fmt.Sprintf("%d signers", len(s.Signers))
+}

@@ -1,0 +1,285 @@
+package trust
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/watchpost/watchpost/device/document/pki"
+	"github.com/watchpost/watchpost/device/document/pki/der"
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+// maxListCertificates bounds one master list; the largest in the field holds
+// under 700.
+const maxListCertificates = 20_000
+
+// parseMasterList reads CscaMasterList (Doc 9303-12:2021 9.1) and returns the
+// raw certificates.
+func parseMasterList(content []byte) ([][]byte, error) {
+	bad := func(err error) ([][]byte, error) { return nil, fault.Wrap(ErrList.Code, err) }
+	r := der.NewReader(content)
+	seq, err := r.Expect(der.Sequence)
+	if err != nil {
+		return bad(err)
+	}
+	if err := r.End(); err != nil {
+		return bad(err)
+	}
+	in := seq.Reader()
+	version, err := in.Expect(der.Integer)
+	if err != nil {
+		return bad(err)
+	}
+	if _, err := version.SmallInt(0); err != nil {
+		return bad(err)
+	}
+	set, err := in.Expect(der.Set)
+	if err != nil {
+		return bad(err)
+	}
+	var all [][]byte
+	for cr := set.Reader(); !cr.Empty(); {
+		if len(all) == maxListCertificates {
+			return nil, fault.New(ErrList.Code, "over %d certificates", maxListCertificates)
+		}
+		e, err := cr.Expect(der.Sequence)
+		if err != nil {
+			return bad(err)
+		}
+		all = append(all, e.Raw)
+	}
+	return all, in.End()
+}
+
+// takeMasterList takes a master list whose signer is vouched for, and every
+// certificate of it that can issue others. An older edition of the same
+// publisher leaves with what only it held.
+func (b *batch) takeMasterList(it *item) error {
+	raws, err := parseMasterList(it.signed.EContent)
+	if err != nil {
+		return err
+	}
+	b.result.Certificates += len(raws)
+	certificates := make([]*pki.Certificate, len(raws))
+	unread := make([]error, len(raws))
+	for i, raw := range raws {
+		certificates[i], unread[i] = pki.ParseCertificate(raw)
+	}
+	list, err := b.vouch(it, pki.ExtKeyUsageMasterList, certificates)
+	if err != nil {
+		return err
+	}
+	if err := b.enterEdition(list); err != nil {
+		return err
+	}
+	from := Provenance{File: b.file, Kind: FileMasterList, List: list.List, Edition: list.Edition, Digest: list.Digest, Entry: it.entry}
+	for i, c := range certificates {
+		if c == nil {
+			b.refuse("", unread[i])
+			continue
+		}
+		if err := b.takeListed(c, from); err != nil {
+			b.refuse(c.Subject.String(), err)
+			continue
+		}
+		b.result.Accepted++
+	}
+	b.withdraw(list)
+	return nil
+}
+
+// takeListed takes one certificate that a master list vouches for.
+func (b *batch) takeListed(c *pki.Certificate, from Provenance) error {
+	if b.store.Find(c) != nil {
+		b.keep(c, "", from)
+		return nil
+	}
+	if c.PublicKey.Err != nil {
+		return c.PublicKey.Err
+	}
+	if !issuing(c) {
+		return fault.New(ErrNotCSCA.Code, "certificate is not meant to issue others")
+	}
+	kind, err := anchorKind(c)
+	if err != nil && b.store.issuerOf(c, nil) == nil {
+		return fault.New(ErrSelfSignature.Code, "claims to be self-signed: %v", err)
+	}
+	b.keep(c, kind, from)
+	return nil
+}
+
+// takeDeviationList keeps the whole list; what it says is read when asked for.
+func (b *batch) takeDeviationList(it *item) error {
+	list, err := b.vouch(it, pki.ExtKeyUsageDeviationList, nil)
+	if err != nil {
+		return err
+	}
+	if err := b.enterEdition(list); err != nil {
+		return err
+	}
+	b.blobs[list.Digest] = it.raw
+	return nil
+}
+
+// vouch verifies a list's signature and finds who vouches for its signer.
+// listed are certificates out of the list itself: they may serve as links
+// between the signer and an anchor, but never as the anchor.
+func (b *batch) vouch(it *item, usage string, listed []*pki.Certificate) (List, error) {
+	err := error(fault.New(ErrSignature.Code, "list has no signer"))
+	for i := range it.signed.Signers {
+		r := it.signed.VerifySigner(i)
+		if !r.OK() {
+			err = fault.New(ErrSignature.Code, "format: %v, content: %v, signature: %v", r.Format, r.Digest, r.Signature)
+			continue
+		}
+		v := voucher{pins: b.pins, store: b.store, links: append(append([]*pki.Certificate(nil), it.signed.Certificates...), listed...)}
+		if err = v.signer(r.Certificate, usage); err != nil {
+			continue
+		}
+		publisher := r.Certificate.Subject.Country()
+		if publisher == "" {
+			publisher = r.Certificate.Issuer.Country()
+		}
+		return List{Kind: it.kind, List: publisher, Edition: r.SigningTime, Digest: digest(it.raw), File: b.file, Signer: r.Certificate.Fingerprint()}, nil
+	}
+	return List{}, err
+}
+
+// voucher finds a way from a list signer to an anchor.
+type voucher struct {
+	pins  []*pki.Certificate
+	store *Store
+	links []*pki.Certificate
+}
+
+func (v voucher) signer(c *pki.Certificate, usage string) error {
+	for _, p := range v.pins {
+		if bytes.Equal(p.Raw, c.Raw) {
+			return nil
+		}
+	}
+	if held := v.store.Find(c); held != nil && held.Anchor() {
+		return nil
+	}
+	// Without this rule any document signer of an anchored state could sign a list.
+	if !c.HasExtKeyUsage(usage) {
+		return fault.New(ErrSignerUsage.Code, "signer's extended key usage lacks %s", usage)
+	}
+	budget := maxTries
+	if !v.reaches(c, maxPath, &budget) {
+		return fault.New(ErrUnanchored.Code, "no certificate given with --anchor and no CSCA held vouches for the signer").
+			WithHint("give the publisher's CSCA with --anchor, or import it first")
+	}
+	return nil
+}
+
+// reaches walks issuers depth first. budget bounds the signatures verified.
+func (v voucher) reaches(c *pki.Certificate, depth int, budget *int) bool {
+	verifies := func(issuer *pki.Certificate) bool {
+		if *budget <= 0 || !issuer.HasUsage(pki.KeyUsageCertSign) {
+			return false
+		}
+		*budget--
+		return c.CheckSignatureFrom(issuer) == nil
+	}
+	for _, p := range v.pins {
+		if fits(c, p) && verifies(p) {
+			return true
+		}
+	}
+	for _, e := range v.store.issuers(c.Issuer, c.AuthorityKeyID) {
+		if verifies(e.Certificate) {
+			return true
+		}
+	}
+	if depth == 0 {
+		return false
+	}
+	for _, l := range v.links {
+		if l == nil || bytes.Equal(l.Raw, c.Raw) || bytes.Equal(l.RawSPKI, c.RawSPKI) || !issuing(l) || !fits(c, l) || !verifies(l) {
+			continue
+		}
+		if v.isAnchor(l) || v.reaches(l, depth-1, budget) {
+			return true
+		}
+	}
+	return false
+}
+
+func (v voucher) isAnchor(c *pki.Certificate) bool {
+	for _, p := range v.pins {
+		if bytes.Equal(p.RawSPKI, c.RawSPKI) && p.Subject.Equal(c.Subject) {
+			return true
+		}
+	}
+	held := v.store.Find(c)
+	return held != nil && held.Anchor()
+}
+
+// fits reports whether issuer may have issued c by name or key identifier.
+func fits(c, issuer *pki.Certificate) bool {
+	if c.AuthorityKeyID != nil && issuer.SubjectKeyID != nil && bytes.Equal(c.AuthorityKeyID, issuer.SubjectKeyID) {
+		return true
+	}
+	return issuer.Subject.Equal(c.Issuer)
+}
+
+// enterEdition records list as the edition held of its publisher, unless a
+// newer one is. A list without a signing time cannot be shown to be newer than
+// a dated one.
+func (b *batch) enterEdition(list List) error {
+	for i, held := range b.store.lists {
+		if held.Kind != list.Kind || held.List != list.List {
+			continue
+		}
+		if held.Digest == list.Digest {
+			return nil
+		}
+		if list.Edition.Before(held.Edition) {
+			return fault.New(ErrRollback.Code, "edition %s, held %s of %s", edition(list.Edition), edition(held.Edition), held.File)
+		}
+		b.store.lists[i] = list
+		b.changed = true
+		return nil
+	}
+	b.store.lists = append(b.store.lists, list)
+	b.changed = true
+	return nil
+}
+
+func edition(t time.Time) string {
+	if t.IsZero() {
+		return "without a date"
+	}
+	return t.Format(time.RFC3339)
+}
+
+// withdraw takes back what other editions of the same publisher vouched for.
+func (b *batch) withdraw(list List) {
+	if !b.changed {
+		return
+	}
+	next := newStore(b.store.dir)
+	next.lists, next.crls = b.store.lists, b.store.crls
+	for _, e := range b.store.entries {
+		var keep []Provenance
+		for _, p := range e.Provenance {
+			if p.Kind != FileMasterList || p.List != list.List || p.Digest == list.Digest {
+				keep = append(keep, p)
+			}
+		}
+		if len(keep) == 0 {
+			b.result.Withdrawn++
+			continue
+		}
+		kept := *e
+		kept.Provenance = keep
+		next.add(&kept)
+	}
+	for i, h := range next.crls {
+		kept := *h
+		kept.signer = next.byFingerprint[h.key]
+		next.crls[i] = &kept
+	}
+	b.store = next
+}
