@@ -38,6 +38,7 @@ const (
 	CandidateAdjudicate Action = "candidate.adjudicated"
 	OutcomeRecorded     Action = "encounter.outcome"
 	LateHit             Action = "candidate.late"
+	EncounterRemoved    Action = "encounter.removed" // its time of keeping has run out
 )
 
 // Line is one line of the log. It holds no personal data.
@@ -55,9 +56,9 @@ type Line struct {
 // Store is what the log needs of the database, within one transaction: hashes
 // by tlog's storage index and lines by number.
 type Store interface {
-	Lines() (int64, error)             // number of lines held
-	Line(seq int64) ([]byte, error)    // as written
-	Hash(index int64) ([]byte, error)  // 32 bytes
+	Lines() (int64, error)            // number of lines held
+	Line(seq int64) ([]byte, error)   // as written
+	Hash(index int64) ([]byte, error) // 32 bytes
 	PutLine(seq int64, raw []byte) error
 	PutHash(index int64, hash []byte) error
 }
