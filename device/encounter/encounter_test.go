@@ -581,6 +581,10 @@ func TestAnyOrderOfCommandsIsSafe(t *testing.T) {
 			case 5:
 				done, err = b.post.Decide(e.ID, DecideRequest{Officer: "o1", Outcome: Admitted, Reason: strings.Repeat("x", rng.IntN(2))})
 			}
+			// Steps and the question run beside the commands; let them end.
+			b.until(e.ID, func(e Encounter) bool {
+				return e.State != Screening && !slices.ContainsFunc(e.Steps, func(s Step) bool { return s.State == Running })
+			})
 			if err == nil && done.State == Closed {
 				closed++
 				if done.Decision.Outcome == Admitted && !done.Advice.Clear && (!done.Decision.Override || done.Decision.Reason == "") {
