@@ -1,0 +1,111 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/watchpost/watchpost/device/vault"
+)
+
+// Chunk files are "WPC1", then nonce, sealed text and tag; the text is a
+// 4-byte big-endian length, the content and zeroes up to a size class.
+const chunkMagic = "WPC1"
+
+const chunkOverhead = len(chunkMagic) + vault.Overhead + 4
+
+// chunkClasses are the sizes of a chunk file in bytes. All but the last chunk
+// of a kind have the largest.
+var chunkClasses = []int{64 << 10, 256 << 10, 1 << 20, 4 << 20}
+
+// maxChunk is the largest content of a chunk in bytes.
+var maxChunk = chunkClasses[len(chunkClasses)-1] - chunkOverhead
+
+func chunkIdentity(m *Manifest, f *File) []byte {
+	return vault.Identity("watchpost/chunk/1", m.List, decimal(m.Generation), string(f.Kind), decimal(uint64(f.Model)), decimal(uint64(f.Index)))
+}
+
+// chunkWriter cuts the content of one kind and model into chunk files. Whole
+// rows of rowSize bytes are never split. It is for one goroutine.
+type chunkWriter struct {
+	dir     string
+	m       *Manifest
+	key     *vault.Key
+	kind    Kind
+	model   int
+	rowSize int
+	content []byte
+	count   int
+}
+
+// write adds one row.
+func (w *chunkWriter) write(row []byte) error {
+	if len(w.content)+w.rowSize > maxChunk {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	w.content = append(w.content, row...)
+	return nil
+}
+
+// flush writes what has gathered, if anything, and notes the file.
+func (w *chunkWriter) flush() error {
+	if len(w.content) == 0 {
+		return nil
+	}
+	size := chunkClasses[0]
+	for _, size = range chunkClasses {
+		if len(w.content)+chunkOverhead <= size {
+			break
+		}
+	}
+	f := File{Kind: w.kind, Index: w.count, Model: w.model, Size: int64(size)}
+	// Names count through a kind over its models, so that they are unique.
+	named := 0
+	for _, g := range w.m.Files {
+		if g.Kind == w.kind {
+			named++
+		}
+	}
+	f.Name = fmt.Sprintf("%s-%05d.chunk", w.kind, named)
+	plain := make([]byte, size-chunkOverhead+4)
+	binary.BigEndian.PutUint32(plain, uint32(len(w.content)))
+	copy(plain[4:], w.content)
+	out, err := w.key.Seal(append(make([]byte, 0, size), chunkMagic...), plain, chunkIdentity(w.m, &f))
+	if err != nil {
+		return err
+	}
+	clear(plain)
+	if err := writeSynced(filepath.Join(w.dir, f.Name), out); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(out)
+	f.SHA256 = sum[:]
+	w.m.Files = append(w.m.Files, f)
+	w.content = w.content[:0]
+	w.count++
+	return nil
+}
+
+// readChunk returns the content of a chunk file.
+func readChunk(dir string, m *Manifest, f *File, key *vault.Key) ([]byte, error) {
+	path := filepath.Join(dir, f.Name)
+	if info, err := os.Stat(path); err != nil || info.Size() != f.Size || f.Size > int64(chunkClasses[len(chunkClasses)-1]) || f.Size < int64(chunkOverhead) {
+		return nil, damaged("%s is missing or of another length", f.Name)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil || len(raw) < len(chunkMagic) || string(raw[:len(chunkMagic)]) != chunkMagic {
+		return nil, damaged("%s cannot be read as a chunk", f.Name)
+	}
+	plain, err := key.Open(nil, raw[len(chunkMagic):], chunkIdentity(m, f))
+	if err != nil {
+		return nil, damaged("%s does not open", f.Name)
+	}
+	if len(plain) < 4 || binary.BigEndian.Uint32(plain) > uint32(len(plain)-4) {
+		return nil, damaged("%s has a wrong length inside", f.Name)
+	}
+	return plain[4 : 4+binary.BigEndian.Uint32(plain)], nil
+}

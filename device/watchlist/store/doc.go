@@ -1,0 +1,50 @@
+// Package store keeps list generations on disk: sealed, whole, and one at a
+// time in force.
+//
+// A list has a folder. In it, each generation is a folder of its own, written
+// under another name, synced and renamed, and CURRENT names the one in force:
+//
+//	LOCK                   flock of the one process that has the list open
+//	CURRENT                "gen-00000000000000000042\n"
+//	gen-00000000000000000042/
+//	    meta.json          list, generation, wrapped key; sealed: owner, counts, file table with SHA-256
+//	    records.db         bbolt: HMAC(K_index, id) → sealed record
+//	    faces-00000.chunk  sealed face templates with their record keys
+//	    documents-00000.chunk  sealed, sorted table of document number hashes
+//
+// Life of one record: Builder.Add fills in nothing and strips what the list
+// says for all; the JSON is padded to a size class, sealed with AES-256-GCM
+// under the generation's key with list, generation, record key and schema in
+// the additional data, and spilled; Finish sorts by key and loads bbolt in
+// large transactions; Dir.Adopt copies the folder beside the others, checks
+// every byte against the sealed file table, and moves CURRENT; Generation.Get
+// opens and decodes.
+//
+// What the files still tell without a key: how many records there are about,
+// sizes by class, and when the list changed.
+package store
+
+import "github.com/watchpost/watchpost/device/fault"
+
+// What can go wrong with a list on disk. A wrong list key cannot be told from
+// a damaged wrapped key and is vault.open.
+var (
+	// ErrDamaged says that files of a generation are missing, cut, changed or
+	// of another generation. The list must be applied again.
+	ErrDamaged = &fault.Error{Code: "store.damaged"}
+	// ErrLocked says that another process has the list open.
+	ErrLocked = &fault.Error{Code: "store.locked"}
+	// ErrEmpty says that no generation has been applied.
+	ErrEmpty = &fault.Error{Code: "store.empty"}
+	// ErrRollback says that a generation is older than one known before.
+	ErrRollback = &fault.Error{Code: "store.rollback"}
+	// ErrNotFound says that a generation holds no record of an identifier.
+	ErrNotFound = &fault.Error{Code: "store.not_found"}
+	// ErrFormat says that a generation is of a version that this program does
+	// not know.
+	ErrFormat = &fault.Error{Code: "store.format"}
+)
+
+func damaged(format string, args ...any) error {
+	return fault.New("store.damaged", format, args...).WithHint("apply the list again from its provisioning folder")
+}
