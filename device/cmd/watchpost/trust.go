@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,7 +55,8 @@ A FILE is one of
   ldif            A collection as the ICAO PKD gives it; what it holds is taken by
                   the rules above, except that a CSCA in it is no anchor by itself.
 
-Files are taken in the order given, each as a whole or not at all. One JSON
+Files are taken in the order given, each as a whole or not at all, and written
+together at the end. One JSON
 object a file comes out: {file, kind, certificates, accepted, refused: [{subject,
 reason}]}; a certificate already held counts as accepted. A file refused as a
 whole has error: {code} beside, and makes the exit status 3.`,
@@ -76,21 +78,19 @@ whole has error: {code} beside, and makes the exit status 3.`,
 			}
 			defer im.Close()
 			out := newRows(cmd)
+			var done []importRow
 			for _, path := range files {
 				r, err := im.File(cmd.Context(), path)
-				row := importRow{File: path, Kind: r.Kind, Certificates: r.Certificates, Accepted: r.Accepted, Refused: r.Refused}
-				if row.Refused == nil {
-					row.Refused = []trust.Refusal{}
-				}
-				if err != nil {
-					row.Accepted, row.Error = 0, &rowError{Code: fault.CodeOf(err)}
+				reportImport(out.errOut, path, r, err)
+				done = append(done, newImportRow(path, r, err))
+			}
+			// Nothing is said to be accepted before it is on disk.
+			if err := im.Commit(); err != nil {
+				return err
+			}
+			for _, row := range done {
+				if row.Error != nil {
 					out.Failed()
-					fmt.Fprintf(out.errOut, "watchpost: %s: %v\n", path, err)
-					if hint := fault.HintOf(err); hint != "" {
-						fmt.Fprintf(out.errOut, "  %s\n", hint)
-					}
-				} else {
-					fmt.Fprintf(out.errOut, "%s: %d new, %d withdrawn\n", path, r.Added, r.Withdrawn)
 				}
 				if err := out.JSON(row); err != nil {
 					return err
@@ -103,6 +103,29 @@ whole has error: {code} beside, and makes the exit status 3.`,
 	c.Flags().StringArrayVar(&anchors, "anchor", nil, "certificate that vouches for list signers: the CSCA over the signer, or the signer; repeatable")
 	_ = c.MarkFlagRequired("store")
 	return c
+}
+
+func newImportRow(path string, r trust.Result, err error) importRow {
+	row := importRow{File: path, Kind: r.Kind, Certificates: r.Certificates, Accepted: r.Accepted, Refused: r.Refused}
+	if row.Refused == nil {
+		row.Refused = []trust.Refusal{}
+	}
+	if err != nil {
+		row.Accepted, row.Error = 0, &rowError{Code: fault.CodeOf(err)}
+	}
+	return row
+}
+
+// reportImport tells the operator what became of a file.
+func reportImport(w io.Writer, path string, r trust.Result, err error) {
+	if err == nil {
+		fmt.Fprintf(w, "%s: %s, %d new, %d withdrawn\n", path, r.Kind, r.Added, r.Withdrawn)
+		return
+	}
+	fmt.Fprintf(w, "watchpost: %s: %v\n", path, err)
+	if hint := fault.HintOf(err); hint != "" {
+		fmt.Fprintf(w, "  %s\n", hint)
+	}
 }
 
 // certificateRow is the form of one certificate held.
@@ -119,6 +142,8 @@ type certificateRow struct {
 	Fingerprint string       `json:"fingerprint"`
 	Provenance  []provenance `json:"provenance"`
 	Edition     string       `json:"edition"`
+
+	Signature trust.Standing `json:"signature,omitempty"` // with --verify
 }
 
 type provenance struct {
@@ -130,6 +155,7 @@ type provenance struct {
 
 func trustListCommand() *cobra.Command {
 	var store string
+	var verify bool
 	c := &cobra.Command{
 		Use:   "list --store DIR",
 		Short: "List the certificates of a trust store",
@@ -138,9 +164,14 @@ subject, issuer, country (two letters, upper case), serial (hexadecimal, with a
 minus sign where it is negative), not_before and not_after (RFC 3339, UTC),
 algorithm of its signature, key, kind (csca, link or ds), fingerprint (SHA-256),
 provenance (the files and lists that brought it) and edition (signing time of
-the newest list that holds it, empty for a certificate given by itself).`,
-		Example: `  watchpost trust list --store lab | jq -r 'select(.kind=="csca") | .country' | sort | uniq -c`,
-		Args:    cobra.NoArgs,
+the newest list that holds it, empty for a certificate given by itself).
+
+With --verify each certificate's own signature is checked, and signature says
+self (its own key), issuer (a certificate held), no_issuer (none held has the
+issuer's name) or broken (one has the name, but no key fits).`,
+		Example: `  watchpost trust list --store lab | jq -r 'select(.kind=="csca") | .country' | sort | uniq -c
+  watchpost trust list --store lab --verify | jq -r .signature | sort | uniq -c`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := trust.Open(store)
 			if err != nil {
@@ -148,7 +179,11 @@ the newest list that holds it, empty for a certificate given by itself).`,
 			}
 			out := newRows(cmd)
 			for _, e := range s.Entries() {
-				if err := out.JSON(newCertificateRow(e)); err != nil {
+				row := newCertificateRow(e)
+				if verify {
+					row.Signature = s.Verify(e)
+				}
+				if err := out.JSON(row); err != nil {
 					return err
 				}
 			}
@@ -156,6 +191,7 @@ the newest list that holds it, empty for a certificate given by itself).`,
 		},
 	}
 	c.Flags().StringVar(&store, "store", "", "folder of the trust store (required)")
+	c.Flags().BoolVar(&verify, "verify", false, "check each certificate's own signature and say how it stands")
 	_ = c.MarkFlagRequired("store")
 	return c
 }

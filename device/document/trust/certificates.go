@@ -7,41 +7,48 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 )
 
-// issuing reports whether c is meant to issue certificates. Some CSCAs lack
-// basic constraints, and the oldest all extensions.
+// issuing reports whether c is meant to issue certificates. Basic constraints
+// do not decide alone: link certificates of five states say CA:FALSE (or
+// nothing) beside a key usage of certificate signing, and the oldest CSCAs have
+// no extensions. A document signer has neither.
 func issuing(c *pki.Certificate) bool {
-	if c.HasExtKeyUsage(pki.ExtKeyUsageMasterList) || c.HasExtKeyUsage(pki.ExtKeyUsageDeviationList) {
+	switch {
+	case c.HasExtKeyUsage(pki.ExtKeyUsageMasterList), c.HasExtKeyUsage(pki.ExtKeyUsageDeviationList):
 		return false
-	}
-	if c.HasBasicConstraints {
-		return c.IsCA
-	}
-	if c.HasKeyUsage {
+	case c.IsCA:
+		return true
+	case c.HasKeyUsage:
 		return c.KeyUsage&pki.KeyUsageCertSign != 0
 	}
 	return c.SelfIssued()
 }
 
 // anchorKind tells a root from a link certificate. A name that issued itself
-// is no proof: every fifth link keeps the name of its CSCA.
-func anchorKind(c *pki.Certificate) (Kind, error) {
+// is no proof: every fifth link keeps the name of its CSCA, so that key
+// identifiers decide, and the signature where they do not. vouched is set for
+// a certificate that a verified list vouches for: its own signature then adds
+// nothing, and half a thousand of them would take longer than all else.
+// The error tells a certificate that claims to be self-signed and is not.
+func anchorKind(c *pki.Certificate, vouched bool) (Kind, error) {
 	if !c.SelfIssued() {
 		return KindLink, nil
 	}
-	if c.AuthorityKeyID != nil && c.SubjectKeyID != nil && !bytes.Equal(c.AuthorityKeyID, c.SubjectKeyID) {
-		if c.CheckSignatureFrom(c) == nil {
-			return KindCSCA, nil // the authority key identifier is wrong
+	identified := c.AuthorityKeyID != nil && c.SubjectKeyID != nil
+	claimed := identified && bytes.Equal(c.AuthorityKeyID, c.SubjectKeyID)
+	if vouched && identified {
+		if claimed {
+			return KindCSCA, nil
 		}
 		return KindLink, nil
 	}
 	err := c.CheckSignatureFrom(c)
-	if err == nil {
+	switch {
+	case err == nil:
 		return KindCSCA, nil
+	case claimed:
+		return KindLink, err
 	}
-	if c.AuthorityKeyID == nil || c.SubjectKeyID == nil {
-		return KindLink, nil // nothing claims that it is self-signed
-	}
-	return KindLink, err
+	return KindLink, nil
 }
 
 // takeCertificate takes a bare certificate: out of a certificate file (the
@@ -62,7 +69,7 @@ func (b *batch) takeCertificate(c *pki.Certificate, entry string) error {
 		b.keep(c, KindDS, from)
 		return nil
 	}
-	kind, err := anchorKind(c)
+	kind, err := anchorKind(c, false)
 	if err != nil && b.store.issuerOf(c, nil) == nil {
 		return fault.New(ErrSelfSignature.Code, "claims to be self-signed: %v", err)
 	}
@@ -83,7 +90,7 @@ func (s *Store) signedByAnchor(c *pki.Certificate) *Entry {
 func (b *batch) keep(c *pki.Certificate, kind Kind, from Provenance) {
 	held := b.store.Find(c)
 	if held == nil {
-		b.store.add(&Entry{Certificate: c, Kind: kind, Fingerprint: c.Fingerprint(), Provenance: []Provenance{from}})
+		b.store.add(newEntry(c, kind, c.Fingerprint(), []Provenance{from}))
 		b.result.Added++
 		b.changed = true
 		return
@@ -109,10 +116,9 @@ func (s *Store) replace(held, next *Entry) {
 			}
 		}
 	}
-	c := held.Certificate
 	s.byFingerprint[held.Fingerprint] = next
 	swap(s.entries)
-	swap(s.byCountry[c.Subject.Country()])
-	swap(s.bySubject[c.Subject.Canonical()])
-	swap(s.byKeyID[keyIndex(c.SubjectKeyID)])
+	swap(s.byCountry[held.country])
+	swap(s.bySubject[held.subject])
+	swap(s.byKeyID[held.keyID])
 }

@@ -80,7 +80,7 @@ func load(dir string) (*Store, error) {
 		default:
 			return nil, fault.New(ErrDamaged.Code, "certificate %d is of kind %q", i, ic.Kind)
 		}
-		s.add(&Entry{Certificate: c, Kind: ic.Kind, Fingerprint: ic.Fingerprint, Provenance: ic.Provenance})
+		s.add(newEntry(c, ic.Kind, ic.Fingerprint, ic.Provenance))
 	}
 	for i, ic := range x.CRLs {
 		c, err := pki.ParseCRL(ic.DER)

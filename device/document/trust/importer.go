@@ -28,13 +28,15 @@ type Result struct {
 }
 
 // Importer fills a store. It holds the store's lock until Close and is for one
-// goroutine. Each file is committed by itself: one that is refused leaves the
-// store as it was.
+// goroutine. A file is taken as a whole or not at all; what was taken is on
+// disk after Commit, all of it at once.
 type Importer struct {
 	dir     string
 	store   *Store
 	pins    []*pki.Certificate
 	release func()
+	dirty   bool
+	blobs   map[string][]byte // deviation lists to write, by digest
 }
 
 // NewImporter locks the store in dir, which is made when it does not exist.
@@ -57,13 +59,14 @@ func NewImporter(ctx context.Context, dir string, pins []*pki.Certificate) (*Imp
 	if s == nil {
 		s = newStore(dir)
 	}
-	return &Importer{dir: dir, store: s, pins: pins, release: release}, nil
+	return &Importer{dir: dir, store: s, pins: pins, release: release, blobs: map[string][]byte{}}, nil
 }
 
-// Close releases the lock. Everything accepted is on disk already.
+// Close releases the lock. What was not committed is forgotten.
 func (im *Importer) Close() { im.release() }
 
-// Store returns the state after the last file. It does not change afterwards.
+// Store returns the state after the last file, committed or not. It does not
+// change afterwards.
 func (im *Importer) Store() *Store { return im.store }
 
 // ReadCertificate reads one certificate, PEM or DER, from a file: for pins.
@@ -127,18 +130,31 @@ func (im *Importer) Import(name string, raw []byte) (Result, error) {
 		return b.result, b.first
 	}
 	for digest, blob := range b.blobs {
-		if err := writeFile(im.dir, digest+blobSuffix, blob); err != nil {
-			return b.result, err
-		}
+		im.blobs[digest] = blob
 	}
 	if b.changed {
-		if err := b.store.save(); err != nil {
-			return b.result, err
-		}
-		im.store = b.store
-		im.dropBlobs()
+		im.store, im.dirty = b.store, true
 	}
 	return b.result, nil
+}
+
+// Commit writes what was taken since the last one. After an error the folder
+// holds what it held before. Errors: ErrWrite.
+func (im *Importer) Commit() error {
+	for digest, blob := range im.blobs {
+		if err := writeFile(im.dir, digest+blobSuffix, blob); err != nil {
+			return err
+		}
+	}
+	if !im.dirty {
+		return nil
+	}
+	if err := im.store.save(); err != nil {
+		return err
+	}
+	im.dirty, im.blobs = false, map[string][]byte{}
+	im.dropBlobs()
+	return nil
 }
 
 // dropBlobs removes deviation lists that no edition names any more. A failure

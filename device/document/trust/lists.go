@@ -100,8 +100,8 @@ func (b *batch) takeListed(c *pki.Certificate, from Provenance) error {
 	if !issuing(c) {
 		return fault.New(ErrNotCSCA.Code, "certificate is not meant to issue others")
 	}
-	kind, err := anchorKind(c)
-	if err != nil && b.store.issuerOf(c, nil) == nil {
+	kind, err := anchorKind(c, true)
+	if err != nil {
 		return fault.New(ErrSelfSignature.Code, "claims to be self-signed: %v", err)
 	}
 	b.keep(c, kind, from)

@@ -38,6 +38,13 @@ type Entry struct {
 	Kind        Kind
 	Fingerprint string       // SHA-256, lower-case hexadecimal
 	Provenance  []Provenance // oldest first, never empty
+
+	subject, country, keyID string // keys of the store's indexes
+}
+
+func newEntry(c *pki.Certificate, kind Kind, fingerprint string, provenance []Provenance) *Entry {
+	return &Entry{Certificate: c, Kind: kind, Fingerprint: fingerprint, Provenance: provenance,
+		subject: c.Subject.Canonical(), country: c.Subject.Country(), keyID: hex.EncodeToString(c.SubjectKeyID)}
 }
 
 // Edition is the newest edition that holds the certificate, zero when it came
@@ -137,18 +144,12 @@ func (s *Store) add(e *Entry) {
 	if !e.Anchor() {
 		return
 	}
-	c := e.Certificate
-	country := c.Subject.Country()
-	s.byCountry[country] = append(s.byCountry[country], e)
-	subject := c.Subject.Canonical()
-	s.bySubject[subject] = append(s.bySubject[subject], e)
-	if c.SubjectKeyID != nil {
-		id := keyIndex(c.SubjectKeyID)
-		s.byKeyID[id] = append(s.byKeyID[id], e)
+	s.byCountry[e.country] = append(s.byCountry[e.country], e)
+	s.bySubject[e.subject] = append(s.bySubject[e.subject], e)
+	if e.keyID != "" {
+		s.byKeyID[e.keyID] = append(s.byKeyID[e.keyID], e)
 	}
 }
-
-func keyIndex(id []byte) string { return hex.EncodeToString(id) }
 
 // clone returns a store that can be changed without changing s. Entries are
 // shared until replaced.
@@ -169,8 +170,8 @@ func (s *Store) issuers(issuer pki.Name, keyID []byte) []*Entry {
 	var both, key, name []*Entry
 	subject := issuer.Canonical()
 	if keyID != nil {
-		for _, e := range s.byKeyID[keyIndex(keyID)] {
-			if e.Certificate.Subject.Canonical() == subject {
+		for _, e := range s.byKeyID[hex.EncodeToString(keyID)] {
+			if e.subject == subject {
 				both = append(both, e)
 			} else {
 				key = append(key, e)
