@@ -89,6 +89,16 @@ func (p Profile) Person() persona.Person {
 	return p.Holder
 }
 
+// MRZ returns the lines of the document's machine readable zone.
+func (p Profile) MRZ() ([]string, error) {
+	format := p.Format
+	if format == "" {
+		format = persona.TD3
+	}
+	lines, err := p.Person().MRZ(format)
+	return lines, fault.Wrap(codeProfile, err)
+}
+
 // IssuerSpec returns the issuer with what it takes from the holder filled in.
 // pki.New of it has the certificates that vouch for this passport.
 func (p Profile) IssuerSpec() (pki.Spec, error) {
@@ -145,13 +155,9 @@ func Personalise(p Profile) (*Document, error) {
 
 // groups makes the data groups by number.
 func (p Profile) groups() (map[int][]byte, error) {
-	holder, format := p.Person(), p.Format
-	if format == "" {
-		format = persona.TD3
-	}
-	lines, err := holder.MRZ(format)
+	lines, err := p.MRZ()
 	if err != nil {
-		return nil, fault.Wrap(codeProfile, err)
+		return nil, err
 	}
 	groups := map[int][]byte{1: lds.DG1(lines)}
 	portrait := p.PortraitData
@@ -161,7 +167,7 @@ func (p Profile) groups() (map[int][]byte, error) {
 		}
 	}
 	if portrait != nil {
-		if groups[2], err = lds.DG2(portrait, holder.Sex); err != nil {
+		if groups[2], err = lds.DG2(portrait, p.Person().Sex); err != nil {
 			return nil, fault.Wrap(codeProfile, err)
 		}
 	}

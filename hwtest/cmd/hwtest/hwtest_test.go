@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func runHwtest(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	root := newRoot()
+	var out bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(&out)
+	root.SetArgs(args)
+	return run(t.Context(), root), out.String()
+}
+
+func TestMakeWritesFilesAndIssuer(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made")
+	status, out := runHwtest(t, "passport", "make", "--out", dir)
+	if status != exitOK {
+		t.Fatalf("status %d: %s", status, out)
+	}
+	var line struct {
+		Dir string   `json:"dir"`
+		MRZ []string `json:"mrz"`
+		Key string   `json:"key"`
+	}
+	if err := json.Unmarshal([]byte(out), &line); err != nil {
+		t.Fatalf("not one line of JSON: %v\n%s", err, out)
+	}
+	if line.Dir != dir || len(line.MRZ) != 2 || line.Key == "" {
+		t.Errorf("line %+v", line)
+	}
+	for _, name := range []string{"EF.SOD.bin", "EF.COM.bin", "DG1.bin", "pki/CSCA.der", "pki/DS.der", "pki/CSCA.crl", "pki/masterlist.ml"} {
+		if content, err := os.ReadFile(filepath.Join(dir, name)); err != nil || len(content) == 0 {
+			t.Errorf("%s: %d octets, %v", name, len(content), err)
+		}
+	}
+}
+
+func TestStatuses(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("holder:\n  surname: X\nno_such_key: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		status int
+		args   []string
+	}{
+		{exitUsage, []string{"passport", "make"}},
+		{exitUsage, []string{"passport", "make", "--out", "x", "more"}},
+		{exitUsage, []string{"no-such-command"}},
+		{exitFailed, []string{"passport", "make", "--out", t.TempDir(), "--profile", bad}},
+		{exitFailed, []string{"passport", "make", "--out", t.TempDir(), "--profile", bad + ".none"}},
+		{exitFailed, []string{"passport", "serve", "--vpcd", "127.0.0.1:1"}},
+		{exitFailed, []string{"passport", "serve", "--inside", t.TempDir()}},
+		{exitFailed, []string{"up", "--pcscd", filepath.Join(t.TempDir(), "none")}},
+	} {
+		if status, out := runHwtest(t, tc.args...); status != tc.status {
+			t.Errorf("%v: status %d, want %d\n%s", tc.args, status, tc.status, out)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/hwtest/bench"
+)
+
+func upCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start a private reader bench with a passport on it",
+		Long: `Starts pcscd and vsmartcard's virtual reader in namespaces of their own, lays the
+passport of the profile on the first of two slots and waits for Ctrl-C. No rights
+are needed and nothing is visible outside but pcscd's socket.
+
+Standard output is one line of JSON once the card can be read: the environment
+variable that leads PC/SC programs to the bench, the reader's name, the zone's
+lines and the key. With --pcscd nothing is started: the card is laid on the first
+slot of the vpcd that belongs to that pcscd.`,
+		Example: `  hwtest up
+  export PCSCLITE_CSOCK_NAME=...      # as printed
+  watchpost chip read --reader "Bench 00 00" --mrz "DOCNO,YYMMDD,YYMMDD"
+  hwtest up --pcscd /run/pcscd/pcscd.comm --profile slow.yaml`,
+		Args: cobra.NoArgs,
+	}
+	profile := profileFlag(cmd)
+	pcscd := cmd.Flags().String("pcscd", "", "socket of a running pcscd that has vpcd (default: start a private one)")
+	dir := cmd.Flags().String("dir", "", "folder for the private bench's socket and log (default: a temporary one)")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		p, err := loadProfile(*profile)
+		if err != nil {
+			return err
+		}
+		ended := make(chan struct{}, 1)
+		b, err := bench.Start(cmd.Context(), bench.Options{Dir: *dir, PCSCD: *pcscd, OnEvent: func(e bench.Event) {
+			if e.Kind == "ended" {
+				ended <- struct{}{}
+				return
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "slot %d: %s\n", e.Slot, e.Kind)
+		}})
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		if err := b.Insert(cmd.Context(), 0, p); err != nil {
+			return err
+		}
+		if err := describe(cmd, p, map[string]any{
+			"env": "PCSCLITE_CSOCK_NAME=" + b.PCSCDSocket(), "reader": b.ReaderName(0),
+		}); err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.ErrOrStderr(), strings.Join([]string{
+			"A passport lies on the reader. In another terminal:",
+			"  export PCSCLITE_CSOCK_NAME=" + b.PCSCDSocket(),
+			fmt.Sprintf("  watchpost chip read --reader %q --mrz %q", b.ReaderName(0), p.Person().Key()),
+			"Ctrl-C ends the bench.",
+		}, "\n"))
+		select {
+		case <-cmd.Context().Done():
+			return b.Close()
+		case <-ended:
+			return fault.New("bench.closed", "the bench ended by itself")
+		}
+	}
+	return cmd
+}
