@@ -6,7 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/screening"
 )
 
 // EventKind names what happened. The kinds and what each carries are published
@@ -29,6 +31,14 @@ const (
 	EventDevice      EventKind = "device.changed"
 )
 
+// EventKinds returns every kind there is.
+func EventKinds() []EventKind {
+	return []EventKind{
+		EventOpened, EventResumed, EventStep, EventProgress, EventInspection, EventComparison,
+		EventScreening, EventAnswer, EventLateHit, EventAdjudicated, EventOutcome, EventDevice,
+	}
+}
+
 // Event is one thing that happened at the post. Data depends on Kind and may
 // hold personal data: events go to signed-in officers only and are never
 // logged or kept.
@@ -39,6 +49,29 @@ type Event struct {
 	Kind      EventKind       `json:"kind"`
 	Data      json.RawMessage `json:"data,omitempty"`
 }
+
+// LateHitData is the data of EventLateHit.
+type LateHitData struct {
+	Closed    bool                `json:"closed"` // the outcome was already recorded
+	Candidate screening.Candidate `json:"candidate"`
+}
+
+// ComparisonData is the data of EventComparison.
+type ComparisonData struct {
+	Checks     []inspect.Check `json:"checks"` // portrait.decode and portrait.match
+	Comparison *Comparison     `json:"comparison,omitempty"`
+}
+
+// DeviceData is the data of EventDevice.
+type DeviceData struct {
+	ID    string `json:"id"`
+	Kind  string `json:"kind"`  // camera, reader, finger, page
+	State string `json:"state"` // ready, lost
+	Code  string `json:"code,omitempty"`
+}
+
+// Nothing is the data of an event that says all by its kind.
+type Nothing struct{}
 
 // eventsKept is how many events a client may fall behind. An encounter makes
 // about 30; a client further behind reads the encounter itself.

@@ -139,10 +139,7 @@ func (p *Post) late(a *active, r screening.Reply) {
 		if !closed {
 			a.view.Candidates = append(a.view.Candidates, Candidate{Candidate: c, Late: true})
 		}
-		p.emit(a, EventLateHit, struct {
-			Closed    bool                `json:"closed"` // the outcome was already recorded
-			Candidate screening.Candidate `json:"candidate"`
-		}{closed, c})
+		p.emit(a, EventLateHit, LateHitData{closed, c})
 	}
 	if len(lines) == 0 {
 		return
@@ -250,8 +247,5 @@ func (p *Post) noteComparison(a *active, c comparison) {
 	})
 	i.Checks = append(i.Checks, c.decode, c.match)
 	a.view.Inspection, a.view.Comparison = &i, c.result
-	p.emit(a, EventComparison, struct {
-		Checks     []inspect.Check `json:"checks"`
-		Comparison *Comparison     `json:"comparison,omitempty"`
-	}{[]inspect.Check{c.decode, c.match}, c.result})
+	p.emit(a, EventComparison, ComparisonData{[]inspect.Check{c.decode, c.match}, c.result})
 }

@@ -156,7 +156,7 @@ func (p *Post) advance(a *active) error {
 		a.view.State = Collecting
 		return err
 	}
-	p.emit(a, EventScreening, struct{}{})
+	p.emit(a, EventScreening, Nothing{})
 	p.work.Add(1)
 	go func() {
 		defer p.work.Done()

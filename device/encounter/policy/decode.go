@@ -85,7 +85,6 @@ func (p *Policy) validate() error {
 	}{
 		{"verification_fmr", p.Biometric.VerificationFMR},
 		{"identification_fpir", p.Biometric.IdentificationFPIR},
-		{"candidate_fmr", p.Biometric.CandidateFMR},
 	} {
 		if !(r.value > 0 && r.value < 1) {
 			return fault.New("policy.rate", "biometric.%s is %v, a probability above 0 and below 1 is needed", r.name, r.value)
@@ -139,5 +138,5 @@ func (p *Policy) validate() error {
 	return nil
 }
 
-// LogValue names a policy by owner and edition.
+// String names a policy by owner and edition.
 func (p *Policy) String() string { return fmt.Sprintf("policy of %s, edition %d", p.Owner, p.Edition) }

@@ -89,11 +89,11 @@ type Weights struct {
 
 // Biometric holds the error budgets. Rates are probabilities, not per cent.
 type Biometric struct {
-	VerificationFMR    float64 `yaml:"verification_fmr" json:"verification_fmr"`       // 1:1, false match rate at most
-	IdentificationFPIR float64 `yaml:"identification_fpir" json:"identification_fpir"` // 1:N, false positive identification rate of the whole search
-	// CandidateFMR is the false match rate per comparison at which a record
-	// is shown as a candidate on lists too long for an alarm.
-	CandidateFMR float64 `yaml:"candidate_fmr" json:"candidate_fmr"`
+	VerificationFMR float64 `yaml:"verification_fmr" json:"verification_fmr"` // 1:1, false match rate at most
+	// IdentificationFPIR is the chance that a search of all lists names anybody
+	// wrongly: a face alone is a candidate where its false match rate is at
+	// most this divided by the number of templates searched.
+	IdentificationFPIR float64 `yaml:"identification_fpir" json:"identification_fpir"`
 	// A face alone alarms only on lists of at most FaceAlarmMaxList records
 	// and with at least FaceAlarmMinFrames frames (design section 10).
 	FaceAlarmMaxList   int `yaml:"face_alarm_max_list" json:"face_alarm_max_list"`
@@ -238,7 +238,6 @@ func Default(w Workplace) *Policy {
 		Biometric: Biometric{
 			VerificationFMR:    1e-3, // Frontex best practice for ABC gates asks for FAR 0.1 % (notes/face.md 3; from memory)
 			IdentificationFPIR: 1e-3, // design section 10: false referrals at most 1 in 1,000
-			CandidateFMR:       1e-5,
 			FaceAlarmMaxList:   1000, // design section 10
 			FaceAlarmMinFrames: 3,    // design section 10
 			MaxCandidates:      20,
