@@ -6,7 +6,7 @@ import "log/slog"
 type Check struct {
 	Code   Code   `json:"code"`
 	Result Result `json:"result"`
-	Reason string `json:"reason"` // stable word, "" only for a plain pass; names after a colon ("unlisted: dg4 dg5")
+	Reason string `json:"reason"` // stable word or error code, "" only for a plain pass; names after a colon ("unlisted: dg4 dg5")
 	Clause string `json:"clause"` // the rule judged by: standard and clause
 }
 
@@ -24,7 +24,7 @@ type Document struct {
 
 // Access says how the chip was reached.
 type Access struct {
-	Protocol  string   `json:"protocol"`            // "pace", "bac", "none" (files came without a chip), "" unknown
+	Protocol  string   `json:"protocol"`            // "pace", "bac", "none" (the chip gave its files to anyone), "" where no chip was opened
 	Offered   []string `json:"offered,omitempty"`   // protocols that the chip offered
 	Mapping   string   `json:"mapping,omitempty"`   // PACE: "gm", "im", "cam"
 	Cipher    string   `json:"cipher,omitempty"`    // of secure messaging: "3des", "aes-128"

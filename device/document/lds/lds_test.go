@@ -210,7 +210,6 @@ func TestSecurityObject(t *testing.T) {
 		"group 17":        {securityObject(0, sha256OID, [][2][]byte{{{17}, hash}}), ErrMalformed},
 		"group -1":        {securityObject(0, sha256OID, [][2][]byte{{{0xFF}, hash}}), ErrMalformed},
 		"twice":           {securityObject(0, sha256OID, [][2][]byte{{{1}, hash}, {{1}, hash}}), ErrMalformed},
-		"short hash":      {securityObject(0, sha256OID, [][2][]byte{{{1}, hash[:20]}}), ErrMalformed},
 		"empty hash":      {securityObject(0, []byte{0x2A, 3}, [][2][]byte{{{1}, nil}}), ErrMalformed},
 		"no groups":       {securityObject(0, sha256OID, nil), ErrEmpty},
 		"bad algorithm":   {securityObject(0, nil, [][2][]byte{{{1}, hash}}), ErrMalformed},

@@ -47,9 +47,9 @@ func (s *SecurityObject) Groups() []int {
 }
 
 // ParseSecurityObject reads the content that EF.SOD signs (Doc 9303-10,
-// clause 4.6.2.3 and appendix D). A group listed twice, a number that is of
-// no group and a hash of the wrong length are errors: a verdict on such a list
-// would be a guess.
+// clause 4.6.2.3 and appendix D). A group listed twice and a number that is of
+// no group are errors: a verdict on such a list would be a guess. A hash of
+// the wrong length is kept; nothing matches it, and the other groups stand.
 func ParseSecurityObject(raw []byte) (*SecurityObject, error) {
 	e, rest, err := der.Parse(raw)
 	if err != nil || e.ID != der.Sequence || len(rest) != 0 {
@@ -118,8 +118,8 @@ func (s *SecurityObject) readHashes(r *der.Reader) error {
 		if s.Hashes[n] != nil {
 			return malformed("security object lists group %d twice", n)
 		}
-		if len(value.Content) == 0 || s.Hash != 0 && len(value.Content) != s.Hash.Size() {
-			return malformed("security object hash of group %d has %d bytes", n, len(value.Content))
+		if len(value.Content) == 0 {
+			return malformed("security object hash of group %d is empty", n)
 		}
 		s.Hashes[n] = value.Content
 	}

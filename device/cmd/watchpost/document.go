@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+
+	"github.com/watchpost/watchpost/device/document/inspect"
+	"github.com/watchpost/watchpost/device/document/lds"
+	"github.com/watchpost/watchpost/device/document/trust"
+	"github.com/watchpost/watchpost/device/encounter/policy"
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+func documentCommand() *cobra.Command {
+	group := &cobra.Command{Use: "document", Short: "Judge travel documents"}
+	group.AddCommand(documentInspectCommand())
+	return group
+}
+
+func documentInspectCommand() *cobra.Command {
+	var dir, store, at, policyFile string
+	c := &cobra.Command{
+		Use:   "inspect --dir DIR [--trust STORE] [--at TIME] [--policy F]",
+		Short: "Judge the files of a chip that lie in a folder",
+		Long: `Judges a document by the files of its chip, without the chip.
+
+In: DIR holds EF.SOD, DG1, DG2... each as [EF[._]]NAME[.bin] in any case
+(EF_SOD.bin, ef.dg1, DG14.bin; also COM, CardAccess, CardSecurity); other
+files are ignored. STORE is a store of "watchpost trust import"; without one
+ds.chain is not-performed. TIME (2025-03-01 or 2025-03-01T12:00:00Z, default
+now) is the day that dates and revocation lists are judged for. F is a post's
+policy, or a file with only its document section:
+  document: {allow_sha1: true}
+Without F SHA-1 is refused by sod.algorithm; signatures are judged either way.
+
+Out: one JSON object {document, access, checks: [{code, result, reason,
+clause}], data}. result is pass, fail, not-assessable or not-performed; every
+check is there, also those that files alone cannot answer. data holds personal
+data. The exit status is 0 whatever the verdict, 3 when there is nothing to
+judge.`,
+		Example: `  watchpost trust import --store anchors DE_ML.ml --anchor german-csca.cer
+  watchpost document inspect --dir passport --trust anchors --at 2025-03-01`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dir == "" {
+				return fault.New("usage", "give --dir DIR")
+			}
+			in := inspect.Input{At: time.Now()}
+			var err error
+			if at != "" {
+				if in.At, err = parseTime(at); err != nil {
+					return err
+				}
+			}
+			if in.Policy, err = readPolicy(policyFile); err != nil {
+				return err
+			}
+			if store != "" {
+				held, err := trust.Open(store)
+				if err != nil {
+					return err
+				}
+				in.Trust = held
+			}
+			if in.Files, err = readChipFiles(dir); err != nil {
+				return err
+			}
+			out := newRows(cmd)
+			if err := out.JSON(inspect.Judge(in)); err != nil {
+				return err
+			}
+			return out.End()
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "folder with the files of a chip")
+	c.Flags().StringVar(&store, "trust", "", "trust store")
+	c.Flags().StringVar(&at, "at", "", "time of judgement, RFC 3339 or a date")
+	c.Flags().StringVar(&policyFile, "policy", "", "policy file (YAML)")
+	return c
+}
+
+// parseTime reads RFC 3339, or a date as its first instant in UTC.
+func parseTime(s string) (time.Time, error) {
+	for _, form := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(form, s); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fault.New("usage", "--at is neither 2025-03-01 nor 2025-03-01T12:00:00Z")
+}
+
+// readPolicy takes from a post's policy, or from its document section alone,
+// what bears on an inspection. No file is the strict choice.
+func readPolicy(path string) (inspect.Policy, error) {
+	if path == "" {
+		return inspect.Policy{}, nil
+	}
+	raw, err := readLimited(path, policy.MaxBytes+1)
+	if err != nil {
+		return inspect.Policy{}, fault.Wrap("policy.file", err)
+	}
+	var section struct {
+		Document *policy.Document `yaml:"document"`
+	}
+	if yaml.NewDecoder(bytes.NewReader(raw), yaml.DisallowUnknownField()).Decode(&section) == nil && section.Document != nil {
+		return inspect.Policy{AllowSHA1: section.Document.AllowSHA1}, nil
+	}
+	whole, err := policy.Decode(raw)
+	if err != nil {
+		return inspect.Policy{}, err
+	}
+	return inspect.Policy{AllowSHA1: whole.Document.AllowSHA1}, nil
+}
+
+// readChipFiles reads the files of a folder that are named as files of a chip.
+func readChipFiles(dir string) (map[lds.File][]byte, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fault.Wrap("document.no_dir", err)
+	}
+	files := map[lds.File][]byte{}
+	for _, e := range entries {
+		name, ok := lds.NamedFile(e.Name())
+		if !ok || e.IsDir() {
+			continue
+		}
+		if _, twice := files[name]; twice {
+			return nil, fault.New("document.duplicate_file", "%s is there twice, under different names", name)
+		}
+		// One byte over the limit is kept, so that the judge sees that the file is too large.
+		if files[name], err = readLimited(filepath.Join(dir, e.Name()), lds.MaxFile+1); err != nil {
+			return nil, fault.Wrap("document.file", err)
+		}
+	}
+	if len(files) == 0 {
+		return nil, fault.New("document.no_files", "the folder holds no file of a chip").
+			WithHint("files are named EF_SOD.bin, EF_DG1.bin and so on")
+	}
+	return files, nil
+}
+
+// readLimited reads at most limit bytes of a regular file.
+func readLimited(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fault.New("file.not_regular", "%s is no regular file", filepath.Base(path))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
+}

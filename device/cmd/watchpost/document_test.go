@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/watchpost/watchpost/device/document/lds"
+	"github.com/watchpost/watchpost/hwtest/gen/pki"
+	chip "github.com/watchpost/watchpost/hwtest/passport/lds"
+)
+
+// chipFolder writes a sound chip's files under odd but allowed names, and the
+// certificate of its CSCA beside them.
+func chipFolder(t *testing.T) (dir, csca string) {
+	t.Helper()
+	issuer, err := pki.New(pki.Spec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dg1 := chip.DG1([]string{specimen1, specimen2})
+	sod, err := issuer.SOD(map[int][]byte{1: dg1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	csca = filepath.Join(t.TempDir(), "csca.cer")
+	for path, content := range map[string][]byte{
+		filepath.Join(dir, "ef.SOD"): sod, filepath.Join(dir, "Dg1.BIN"): dg1, filepath.Join(dir, "README.md"): []byte("no file of a chip"), csca: issuer.CSCA.DER,
+	} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, csca
+}
+
+func runInspect(t *testing.T, args ...string) (out []byte, status int) {
+	t.Helper()
+	root := newRoot()
+	var stdout bytes.Buffer
+	root.SetOut(&stdout)
+	root.SetErr(&bytes.Buffer{})
+	root.SetArgs(append([]string{"document", "inspect"}, args...))
+	status = run(t.Context(), root)
+	return stdout.Bytes(), status
+}
+
+func results(t *testing.T, out []byte) map[string]string {
+	t.Helper()
+	var i struct {
+		Checks []struct{ Code, Result, Reason, Clause string }
+	}
+	if err := json.Unmarshal(out, &i); err != nil || bytes.Count(out, []byte("\n")) != 1 {
+		t.Fatalf("not one JSON object on a line: %v", err)
+	}
+	m := map[string]string{}
+	for _, c := range i.Checks {
+		m[c.Code] = c.Result
+	}
+	return m
+}
+
+func TestDocumentInspect(t *testing.T) {
+	dir, csca := chipFolder(t)
+	anchors := filepath.Join(t.TempDir(), "anchors")
+	root := newRoot()
+	root.SetOut(&bytes.Buffer{})
+	root.SetErr(&bytes.Buffer{})
+	root.SetArgs([]string{"trust", "import", "--store", anchors, csca})
+	if status := run(t.Context(), root); status != exitOK {
+		t.Fatalf("import: status %d", status)
+	}
+	out, status := runInspect(t, "--dir", dir, "--trust", anchors, "--at", "2026-03-01")
+	got := results(t, out)
+	for code, want := range map[string]string{
+		"sod.signature": "pass", "ds.chain": "pass", "dg1.hash": "pass", "ds.validity": "pass", "dg2.hash": "not-performed",
+		"document.expiry": "fail", "ds.country": "pass", "portrait.match": "not-performed",
+	} {
+		if got[code] != want {
+			t.Errorf("%s is %s, want %s", code, got[code], want)
+		}
+	}
+	if status != exitOK {
+		t.Errorf("status %d: a verdict is an answer", status)
+	}
+	if out, _ = runInspect(t, "--dir", dir, "--at", "2023-12-31T23:59:59Z"); results(t, out)["ds.validity"] != "fail" || results(t, out)["ds.chain"] != "not-performed" {
+		t.Error("--at and the missing store went unseen")
+	}
+}
+
+func TestDocumentInspectPolicy(t *testing.T) {
+	dir, _ := chipFolder(t)
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	for content, want := range map[string]int{
+		"document: {allow_sha1: true}\n": exitOK, "document: {allow_sha2: true}\n": exitFailed, "": exitFailed, "[": exitFailed, "version: 99\n": exitFailed,
+	} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, status := runInspect(t, "--dir", dir, "--policy", file); status != want {
+			t.Errorf("%q: status %d, want %d", content, status, want)
+		}
+	}
+}
+
+func TestDocumentInspectRefuses(t *testing.T) {
+	dir, _ := chipFolder(t)
+	empty := t.TempDir()
+	twice, _ := chipFolder(t)
+	if err := os.WriteFile(filepath.Join(twice, "EF_SOD.bin"), []byte{0x77, 0}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args   []string
+		status int
+	}{
+		"no folder named":    {nil, exitUsage},
+		"time is no time":    {[]string{"--dir", dir, "--at", "yesterday"}, exitUsage},
+		"an argument":        {[]string{"--dir", dir, "more"}, exitUsage},
+		"no such folder":     {[]string{"--dir", filepath.Join(dir, "no")}, exitFailed},
+		"empty folder":       {[]string{"--dir", empty}, exitFailed},
+		"a file twice":       {[]string{"--dir", twice}, exitFailed},
+		"no such store":      {[]string{"--dir", dir, "--trust", empty}, exitFailed},
+		"no such policy":     {[]string{"--dir", dir, "--policy", filepath.Join(dir, "no")}, exitFailed},
+		"policy is a folder": {[]string{"--dir", dir, "--policy", dir}, exitFailed},
+	} {
+		if out, status := runInspect(t, c.args...); status != c.status || len(out) != 0 {
+			t.Errorf("%s: status %d, want %d; %d bytes out", name, status, c.status, len(out))
+		}
+	}
+}
+
+func TestDocumentInspectLargeFile(t *testing.T) {
+	dir, _ := chipFolder(t)
+	if err := os.WriteFile(filepath.Join(dir, "DG2"), append([]byte{0x75}, make([]byte, lds.MaxFile+100)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, status := runInspect(t, "--dir", dir)
+	if got := results(t, out); status != exitOK || got["dg2.format"] != "fail" || got["dg1.hash"] != "pass" {
+		t.Errorf("status %d, dg2.format %s, dg1.hash %s: one file must not lose the rest", status, got["dg2.format"], got["dg1.hash"])
+	}
+}
