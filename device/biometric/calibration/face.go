@@ -73,3 +73,19 @@ func FMRFor(fpir float64, n int) float64 {
 	}
 	return -math.Expm1(math.Log1p(-min(fpir, 1)) / float64(n))
 }
+
+// FaceCurve gives the curve to callers that take a calibration as a value. It
+// is safe for concurrent use.
+type FaceCurve struct{}
+
+// FMRAt is FaceFMR.
+func (FaceCurve) FMRAt(cosine float64) float64 { return FaceFMR(cosine) }
+
+// ScoreAt is FaceThreshold, and 2, above every cosine, where the curve cannot
+// promise the rate: nothing then matches.
+func (FaceCurve) ScoreAt(fmr float64) float64 {
+	if cosine, ok := FaceThreshold(fmr); ok {
+		return cosine
+	}
+	return 2
+}

@@ -1,0 +1,42 @@
+// Package local is the Source over the lists that the post holds itself:
+// exact face scan and exact document numbers over sealed generations.
+//
+// What it cannot search by yet (names, fingers) it says in the coverage of
+// every reply; it never leaves a modality out in silence.
+package local
+
+import (
+	"context"
+	"errors"
+
+	"github.com/watchpost/watchpost/device/watchlist/docnumber"
+	"github.com/watchpost/watchpost/device/watchlist/store"
+)
+
+// List is one generation loaded for searching. It is safe for concurrent use.
+type List struct {
+	generation *store.Generation
+	faces      []store.Faces
+	documents  *docnumber.Table
+}
+
+// Load reads a generation's tables into memory: 512 bytes a face template and
+// 16 bytes a document number. The List owns the generation, also after an
+// error.
+func Load(ctx context.Context, g *store.Generation) (*List, error) {
+	faces, err := g.LoadFaces(ctx)
+	if err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	documents, err := g.LoadDocuments(ctx)
+	if err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	return &List{g, faces, documents}, nil
+}
+
+// Manifest returns what the list says of itself. It must not be changed.
+func (l *List) Manifest() *store.Manifest { return l.generation.Manifest() }
+
+// Close releases the list.
+func (l *List) Close() error { return l.generation.Close() }
