@@ -10,6 +10,7 @@ package passport
 
 import (
 	"crypto/rand"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -30,16 +31,17 @@ type Chip struct {
 
 // state is what a reset forgets.
 type state struct {
-	commands   int
-	torn       bool
-	files      map[string]uint16 // of the selected directory; nil is none
-	inLDS      bool
-	current    string // selected file, "" is none
-	challenge  []byte // of BAC, used once
-	granted    bool   // access control has succeeded
-	sm         *messaging
-	next       *messaging // takes over once the answer has left
-	chainParts []byte     // command chaining, data so far
+	commands  int
+	torn      bool
+	files     map[string]uint16 // of the selected directory; nil is none
+	inLDS     bool
+	current   string // selected file, "" is none
+	challenge []byte // of BAC, used once
+	granted   bool   // access control has succeeded
+	sm        *messaging
+	next      *messaging // takes over once the answer has left
+	pace      *paceRun   // between MSE:Set AT and the last step
+	chipKey   *ChipKey   // chosen for chip authentication
 }
 
 // New makes the document that profile describes and returns its chip.
@@ -171,10 +173,9 @@ func (c *Chip) finish(raw, answer []byte, d damage, step string) ([]byte, error)
 }
 
 func (c *Chip) dispatch(cmd command, d damage) ([]byte, int) {
-	chained := cmd.cla&0x10 != 0
 	if cmd.ins != insGeneralAuthenticate {
-		c.state.chainParts = nil
-		if chained {
+		c.state.pace = nil
+		if cmd.cla&0x10 != 0 {
 			return nil, swChaining
 		}
 	}
@@ -187,9 +188,53 @@ func (c *Chip) dispatch(cmd command, d damage) ([]byte, int) {
 		return c.getChallenge(cmd)
 	case insExternalAuthenticate:
 		return c.externalAuthenticate(cmd)
+	case insInternalAuthenticate:
+		return c.internalAuthenticate(cmd, d)
+	case insManageSecurity:
+		return c.manageSecurity(cmd)
+	case insGeneralAuthenticate:
+		return c.generalAuthenticate(cmd, d)
 	}
 	return nil, swINS
 }
+
+// manageSecurity is MANAGE SECURITY ENVIRONMENT in its three uses: PACE, and
+// chip authentication in both forms.
+func (c *Chip) manageSecurity(cmd command) ([]byte, int) {
+	switch uint16(cmd.p1)<<8 | uint16(cmd.p2) {
+	case mseSetATMutual:
+		if c.state.sm != nil || len(c.doc.Access.PACE) == 0 {
+			return nil, swConditions
+		}
+		return c.paceSelect(cmd)
+	case mseSetATInternal:
+		return c.chipAuthSelect(cmd)
+	case mseSetKAT:
+		return c.chipAuthKAT(cmd)
+	}
+	return nil, swP1P2
+}
+
+// generalAuthenticate belongs to what MANAGE SECURITY ENVIRONMENT began.
+func (c *Chip) generalAuthenticate(cmd command, d damage) ([]byte, int) {
+	switch {
+	case cmd.p1 != 0 || cmd.p2 != 0:
+		return nil, swP1P2
+	case c.state.pace != nil:
+		return c.paceStep(cmd, d)
+	case c.state.chipKey != nil && cmd.cla&0x10 == 0:
+		return c.chipAuthAgree(cmd)
+	}
+	return nil, swConditions
+}
+
+// P1 and P2 of MANAGE SECURITY ENVIRONMENT (Doc 9303-11 (2021), 4.4.4.1,
+// 6.2.4.1 and 6.2.4.2).
+const (
+	mseSetATMutual   = 0xC1A4
+	mseSetATInternal = 0x41A4
+	mseSetKAT        = 0x41A6
+)
 
 // Instructions (ISO/IEC 7816-4:2020, table 4).
 const (
@@ -215,6 +260,18 @@ func (c *Chip) step(cmd command) string {
 		return "get-challenge"
 	case insExternalAuthenticate:
 		return "external-authenticate"
+	case insInternalAuthenticate:
+		return "internal-authenticate"
+	case insManageSecurity:
+		if uint16(cmd.p1)<<8|uint16(cmd.p2) == mseSetATMutual {
+			return "pace-select"
+		}
+		return "ca-select"
+	case insGeneralAuthenticate:
+		if run := c.state.pace; run != nil {
+			return fmt.Sprintf("pace-%d", run.done+1)
+		}
+		return "ca-agree"
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/hwtest/gen/pki"
 )
 
 const (
@@ -32,7 +33,10 @@ type Document struct {
 
 // Secret is what a chip never gives out.
 type Secret struct {
-	AccessInfo string `json:"access_info"` // MRZ information for BAC and the MRZ password of PACE
+	AccessInfo string    `json:"access_info"` // MRZ information for BAC and the MRZ password of PACE
+	CAN        string    `json:"can,omitempty"`
+	ChipKeys   []ChipKey `json:"chip_keys,omitempty"`
+	ActiveKey  *pki.Key  `json:"active_key,omitempty"`
 }
 
 // LogValue keeps holder and keys out of logs.
@@ -44,8 +48,10 @@ func (d Document) String() string { return "document(redacted)" }
 // Access says how the files of the application are guarded. The zero value is
 // BAC alone.
 type Access struct {
-	Open  bool `yaml:"open,omitempty" json:"open,omitempty"`     // no access control: files are read in plain
-	NoBAC bool `yaml:"no_bac,omitempty" json:"no_bac,omitempty"` // PACE only
+	Open  bool   `yaml:"open,omitempty" json:"open,omitempty"`     // no access control: files are read in plain
+	NoBAC bool   `yaml:"no_bac,omitempty" json:"no_bac,omitempty"` // PACE only
+	PACE  []PACE `yaml:"pace,omitempty" json:"pace,omitempty"`     // offers, in the order of EF.CardAccess
+	CAN   string `yaml:"can,omitempty" json:"-"`                   // card access number, six digits; "" is none
 }
 
 // Limits is what the chip's transport can do. The zero value is a chip with
@@ -86,6 +92,9 @@ func (d *Document) check() error {
 	}
 	if !d.Access.Open && d.Secret.AccessInfo == "" {
 		return fault.New(codeProfile, "access control without MRZ information")
+	}
+	if err := checkAuthenticity(d); err != nil {
+		return err
 	}
 	if l := d.Limits; l.MaxRead < 0 || l.MaxCommand < 0 {
 		return fault.New(codeProfile, "limits: a number is negative")

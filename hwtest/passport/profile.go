@@ -39,7 +39,9 @@ type Profile struct {
 	Files    map[string]string `yaml:"files,omitempty"`
 	FileData map[string][]byte `yaml:"-"`
 
-	Access Access  `yaml:"access,omitempty"`
+	Access       Access       `yaml:"access,omitempty"`
+	Authenticity Authenticity `yaml:"authenticity,omitempty"`
+
 	Limits Limits  `yaml:"limits,omitempty"`
 	Faults []Fault `yaml:"faults,omitempty"`
 	Air    Air     `yaml:"air,omitempty"`
@@ -123,9 +125,12 @@ func (p Profile) IssuerSpec() (pki.Spec, error) {
 // Personalise makes the files and secrets of the chip that p describes.
 func Personalise(p Profile) (*Document, error) {
 	doc := &Document{Files: map[string][]byte{}, Access: p.Access, Limits: p.Limits, Faults: p.Faults, Air: p.Air}
-	doc.Secret.AccessInfo = p.Person().AccessInfo()
+	doc.Secret = Secret{AccessInfo: p.Person().AccessInfo(), CAN: p.Access.CAN}
 	groups, err := p.groups()
 	if err != nil {
+		return nil, err
+	}
+	if err := p.addAuthenticity(doc, groups); err != nil {
 		return nil, err
 	}
 	spec, err := p.IssuerSpec()

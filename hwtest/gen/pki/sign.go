@@ -112,3 +112,12 @@ func (k *Key) Sign(random io.Reader, message []byte) ([]byte, error) {
 	}
 	return k.RSA.signPSS(h, m, digest, salt)
 }
+
+// Digest hashes data with the function of this name.
+func Digest(name string, data []byte) ([]byte, error) {
+	h, err := hashOf(name)
+	if err != nil {
+		return nil, err
+	}
+	return h.sum(data), nil
+}
