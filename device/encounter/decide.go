@@ -129,6 +129,7 @@ func (p *Post) Decide(id string, req DecideRequest) (Encounter, error) {
 	delete(p.open, id)
 	p.Events.Forget(id)
 	p.emit(a, EventOutcome, d)
+	p.Ended(d.Outcome)
 	return kept, nil
 }
 

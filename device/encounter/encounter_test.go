@@ -151,6 +151,7 @@ func (b *bench) start() {
 	b.post, err = NewPost(Dependencies{
 		Name: "p1", Policy: policy.Default(policy.Desk), Documents: b, Camera: b, Portraits: b, Faces: b, Screener: b,
 		Store: st, Events: NewEvents(), Now: b.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Answered: func(time.Duration) {}, Ended: func(Outcome) {},
 	})
 	if err != nil {
 		b.t.Fatal(err)

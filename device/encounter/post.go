@@ -101,6 +101,8 @@ type Dependencies struct {
 	Events    *Events
 	Now       func() time.Time
 	Log       *slog.Logger
+	Answered  func(time.Duration) // told of each answer: last capture to answer
+	Ended     func(Outcome)       // told of each outcome
 }
 
 // Post runs the encounters of one appliance. It is safe for concurrent use.

@@ -79,7 +79,9 @@ func (p *Post) screen(a *active) {
 	advice := p.advise(&a.view)
 	a.view.Advice = &advice
 	a.view.State = Review
-	a.view.AnswerMS = p.Now().Sub(captured).Milliseconds()
+	took := p.Now().Sub(captured)
+	a.view.AnswerMS = took.Milliseconds()
+	p.Answered(took)
 	if err := p.save(a, lines...); err != nil {
 		// The answer stands in memory; the officer can decide, and that
 		// commit will carry it or fail loudly.
