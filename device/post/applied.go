@@ -1,0 +1,233 @@
+package post
+
+import (
+	"context"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/config"
+	"github.com/watchpost/watchpost/device/document/trust"
+	"github.com/watchpost/watchpost/device/encounter/policy"
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/device/provision"
+	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/watchlist/store"
+	"github.com/watchpost/watchpost/device/web"
+)
+
+// Paths within a provisioning folder.
+const (
+	policyPath   = "policy.yaml"
+	accountsPath = "accounts.json"
+	trustPath    = "trust"
+	listsPath    = "lists"
+	keysPath     = "keys"
+)
+
+// applied is what decides on this post, as two persons signed it.
+type applied struct {
+	policy   *policy.Policy
+	accounts *officer.Accounts
+	trust    *trust.Store
+	lists    map[string]uint64 // list → generation in force
+}
+
+// versionCursor is where post.db keeps the highest version taken in, so that
+// an older folder put back below the state folder is noticed.
+const versionCursor = "provision.version"
+
+// provision takes in the folder src, if any, and loads what is in force.
+func (p *Post) provision(ctx context.Context, state, src string, keys *vault.Vault) error {
+	last, err := p.store.Cursor(versionCursor)
+	if err != nil {
+		return err
+	}
+	judge := provision.Trust{Site: p.config.Post, Now: p.now()}
+	if len(last) == 8 {
+		judge.LastVersion = binary.BigEndian.Uint64(last)
+	}
+	for _, o := range p.config.Owners {
+		key, err := o.Key()
+		if err != nil {
+			return err
+		}
+		judge.Owners = append(judge.Owners, provision.Owner{ID: o.ID, Key: key})
+	}
+	dir := filepath.Join(state, "provision")
+	var in *provision.Applied
+	if src != "" {
+		in, err = provision.Apply(dir, src, judge)
+	} else {
+		in, err = provision.Current(dir, judge)
+	}
+	if err != nil {
+		return err
+	}
+	if p.applied, err = load(ctx, in, state, keys); err != nil {
+		return err
+	}
+	version := binary.BigEndian.AppendUint64(nil, in.Manifest.Version)
+	if string(version) == string(last) {
+		return nil
+	}
+	return p.store.SetCursor(versionCursor, version, audit.Line{Time: p.now(), Actor: "post", Action: audit.Provisioned, Object: filepath.Base(in.Dir)})
+}
+
+// load reads the parts of a folder in force and takes its lists into the
+// post's own stores.
+func load(ctx context.Context, in *provision.Applied, state string, keys *vault.Vault) (*applied, error) {
+	a := &applied{lists: make(map[string]uint64)}
+	raw, err := os.ReadFile(in.Path(policyPath))
+	if err != nil {
+		return nil, fault.New("provision.incomplete", "the folder holds no policy")
+	}
+	if a.policy, err = policy.Decode(raw); err != nil {
+		return nil, err
+	}
+	if raw, err = os.ReadFile(in.Path(accountsPath)); err != nil {
+		return nil, fault.New("provision.incomplete", "the folder holds no accounts")
+	}
+	if a.accounts, err = officer.Decode(raw); err != nil {
+		return nil, err
+	}
+	if a.trust, err = trust.Open(in.Path(trustPath)); err != nil {
+		return nil, err
+	}
+	recipient, err := keys.Recipient()
+	if err != nil {
+		return nil, err
+	}
+	for _, list := range listNames(in) {
+		wrapped, err := os.ReadFile(in.Path(keysPath + "/" + list + "/" + recipient.ID()))
+		if err != nil {
+			return nil, fault.New("provision.no_list_key", "list %s: no key for this device", list).
+				WithHint("the list's owner has to wrap its key for this device: watchpost keys shows its public key")
+		}
+		if err := keys.AcceptListKey(list, wrapped); err != nil {
+			return nil, err
+		}
+		key, err := keys.ListKey(list)
+		if err != nil {
+			return nil, err
+		}
+		dir, err := store.OpenDir(ctx, filepath.Join(state, "lists", list))
+		if err != nil {
+			return nil, err
+		}
+		m, err := dir.Adopt(ctx, in.Path(listsPath+"/"+list), list, key, 0)
+		if cerr := dir.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return nil, err
+		}
+		a.lists[list] = m.Generation
+	}
+	return a, nil
+}
+
+// listNames are the lists that a folder holds, in the manifest's order.
+func listNames(in *provision.Applied) []string {
+	var names []string
+	seen := make(map[string]bool)
+	for _, f := range in.OfKind(provision.KindListGeneration) {
+		rest, _ := strings.CutPrefix(f.Path, listsPath+"/")
+		name, _, ok := strings.Cut(rest, "/")
+		if ok && !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// sealer is the store's view of a key.
+type sealer struct{ key *vault.Key }
+
+// Seal implements store.Sealer.
+func (s sealer) Seal(identity, plain []byte) ([]byte, error) { return s.key.Seal(nil, plain, identity) }
+
+// Open implements store.Sealer.
+func (s sealer) Open(identity, sealed []byte) ([]byte, error) {
+	return s.key.Open(nil, sealed, identity)
+}
+
+// storeKey opens the key of post.db, making it at the first start. Its wrapped
+// form lies beside the vault; the database is of no use without it.
+func storeKey(state string, keys *vault.Vault) (*vault.Key, error) {
+	path := filepath.Join(state, "post.key")
+	wrapped, err := os.ReadFile(path)
+	if err == nil {
+		return keys.OpenKey(wrapped, vault.ScopeStore, "post.db")
+	}
+	if !os.IsNotExist(err) {
+		return nil, fault.Wrap("post.state", err)
+	}
+	if _, err := os.Stat(filepath.Join(state, "post.db")); err == nil {
+		return nil, fault.New("post.key_missing", "post.db is there without its key").
+			WithHint("put post.key back from the backup; without it post.db cannot be opened")
+	}
+	key, wrapped, err := keys.NewKey(vault.ScopeStore, "post.db")
+	if err != nil {
+		return nil, err
+	}
+	if err := writeSynced(path, wrapped); err != nil {
+		key.Destroy()
+		return nil, err
+	}
+	return key, nil
+}
+
+// writeSynced writes a small file so that it is there whole or not at all.
+func writeSynced(path string, raw []byte) error {
+	tmp := path + ".part"
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fault.Wrap("post.state", err)
+	}
+	_, err = f.Write(raw)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return fault.Wrap("post.state", err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fault.Wrap("post.state", err)
+	}
+	defer dir.Close()
+	return fault.Wrap("post.state", dir.Sync())
+}
+
+// firstCamera is the camera for faces: the configured one.
+func firstCamera(c *config.Config) string {
+	if len(c.Capture.Cameras) == 0 {
+		return ""
+	}
+	return c.Capture.Cameras[0].ID
+}
+
+// deviceInfo is a device for the page.
+func deviceInfo(d capture.Device) web.DeviceInfo {
+	kinds := map[capture.Kind]string{capture.KindCamera: "camera", capture.KindSmartcard: "reader", capture.KindFinger: "finger", capture.KindPage: "page"}
+	state := "ready"
+	switch {
+	case d.Lost:
+		state = "lost"
+	case !d.Ready:
+		state = "unknown"
+	}
+	return web.DeviceInfo{ID: d.ID, Kind: kinds[d.Kind], Name: d.Model, State: state}
+}

@@ -1,0 +1,110 @@
+package post
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/document/emrtd"
+	"github.com/watchpost/watchpost/device/document/examine"
+	"github.com/watchpost/watchpost/device/document/inspect"
+	"github.com/watchpost/watchpost/device/document/lds"
+	"github.com/watchpost/watchpost/device/document/mrz"
+	"github.com/watchpost/watchpost/device/encounter"
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/screening"
+)
+
+// documents reads the document on the reader through the capture process. It
+// is safe for concurrent use.
+type documents struct {
+	devices *capture.Client
+	reader  string
+	rules   func() examine.Rules
+	now     func() time.Time
+	log     *slog.Logger
+	took    func(time.Duration) // chip present to inspection
+}
+
+// cardWait is how long a document may take to be laid on the reader.
+const cardWait = 5 * time.Second
+
+// ReadDocument implements encounter.DocumentReader.
+func (d *documents) ReadDocument(ctx context.Context, key encounter.DocumentKey, progress func(encounter.Progress)) (encounter.DocumentResult, error) {
+	k, err := examine.ParseKey(key.MRZ, key.CAN, d.now())
+	if err != nil {
+		return encounter.DocumentResult{}, err
+	}
+	defer k.Wipe()
+	chip, err := d.devices.OpenChip(ctx, d.reader, capture.ChipOptions{Wait: cardWait})
+	if err != nil {
+		return encounter.DocumentResult{}, err
+	}
+	defer func() {
+		if err := chip.Close(); err != nil {
+			d.log.Debug("chip not closed", "code", string(fault.CodeOf(err)))
+		}
+	}()
+	begun := d.now()
+	inspection, reading, err := examine.Chip(ctx, channel{chip}, k, d.rules(), func(e emrtd.Event) {
+		progress(encounter.Progress{Stage: stageName(e), Done: e.Bytes, Total: e.Total})
+	})
+	if err != nil {
+		return encounter.DocumentResult{}, err
+	}
+	d.took(d.now().Sub(begun))
+	return result(inspection, reading, d.now()), nil
+}
+
+// stageName is what the progress of a reading is called.
+func stageName(e emrtd.Event) string {
+	if e.Name != "" {
+		return e.Name
+	}
+	return string(e.Stage)
+}
+
+// result gathers what the encounter needs of a reading.
+func result(i inspect.Inspection, r *emrtd.Reading, now time.Time) encounter.DocumentResult {
+	out := encounter.DocumentResult{
+		Inspection: i,
+		Vouched:    i.Vouched(2),
+		Document:   screening.DocumentProbe{Type: i.Document.Type, Issuer: i.Document.Issuer, Number: i.Document.Number},
+	}
+	if raw := r.Files[emrtd.GroupName(2)]; raw != nil {
+		if b, err := lds.ParseDG2(raw); err == nil && len(b.Images) > 0 {
+			out.Portrait = b.Images[0].Data
+		}
+	}
+	if raw := r.Files[emrtd.GroupName(1)]; raw != nil {
+		if z, err := lds.ParseDG1(raw, now); err == nil {
+			out.Name = nameOf(z, i.Vouched(1))
+			if i.Vouched(1) {
+				out.BirthDate = z.Birth.String()
+			}
+		}
+	}
+	return out
+}
+
+// nameOf is the question's view of a zone's holder.
+func nameOf(z *mrz.Zone, vouched bool) screening.NameProbe {
+	n := screening.NameProbe{
+		Primary: z.Surname, Secondary: z.GivenNames, Truncated: z.NamesTruncated,
+		BirthDate: z.Birth.String(), Sex: string(z.Sex), Vouched: vouched,
+	}
+	if z.Nationality != "" {
+		n.Nationalities = []string{z.Nationality}
+	}
+	return n
+}
+
+// channel is an open chip as the chip protocol wants it.
+type channel struct{ *capture.Chip }
+
+// MaxCommand implements emrtd.Channel.
+func (c channel) MaxCommand() int { return c.Chip.MaxCommand }
+
+// MaxResponse implements emrtd.Channel.
+func (c channel) MaxResponse() int { return c.Chip.MaxResponse }

@@ -1,0 +1,87 @@
+package post
+
+import (
+	"context"
+	"time"
+
+	"github.com/watchpost/watchpost/device/biometric/calibration"
+	"github.com/watchpost/watchpost/device/biometric/template"
+	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/encounter"
+	"github.com/watchpost/watchpost/device/fault"
+	decodev1 "github.com/watchpost/watchpost/sdk/proto/decode/v1"
+)
+
+// camera takes faces through the capture process; pixels stay there.
+type camera struct {
+	devices *capture.Client
+	id      string
+}
+
+// frameInterval keeps the frames of a burst apart, so that they are not copies
+// of one another (shared notes on faces, section 2: 0.4 s apart where time
+// allows; a burst of three has to fit the answer, so half of that).
+const frameInterval = 200 * time.Millisecond
+
+// CaptureFace implements encounter.FaceCamera.
+func (c *camera) CaptureFace(ctx context.Context, frames int) (encounter.FaceCapture, error) {
+	burst, err := c.devices.CameraCapture(ctx, capture.BurstOptions{
+		Camera: c.id, Frames: frames, Interval: frameInterval, NoImages: true, Keep: true,
+	})
+	if err != nil {
+		return encounter.FaceCapture{}, err
+	}
+	// Frames are dropped by the process itself after a minute; dropping them
+	// now is better, and its failing changes nothing for the encounter.
+	defer func() { _ = c.devices.Release(context.WithoutCancel(ctx), burst.ID) }()
+	found, err := c.devices.FaceTemplates(ctx, burst.ID)
+	if err != nil {
+		return encounter.FaceCapture{}, err
+	}
+	var out encounter.FaceCapture
+	for _, f := range found {
+		if f.Err != nil {
+			if fault.CodeOf(f.Err) == "face.none" {
+				continue
+			}
+			return encounter.FaceCapture{}, f.Err
+		}
+		out.Templates = append(out.Templates, f.Face.Template)
+		out.Quality = max(out.Quality, int(f.Face.Quality))
+		out.Faces = max(out.Faces, f.Face.Faces)
+	}
+	return out, nil
+}
+
+// portraits decodes chip pictures, each in a process of its own.
+type portraits struct{ pool *capture.Pool }
+
+// DecodePortrait implements encounter.PortraitDecoder.
+func (p *portraits) DecodePortrait(ctx context.Context, picture []byte) (template.Face, error) {
+	process, err := p.pool.Take(ctx)
+	if err != nil {
+		return template.Face{}, err
+	}
+	defer process.Close()
+	f, err := process.Decode().FaceTemplate(ctx, picture, decodev1.FaceEngine_FACE_ENGINE_UNSPECIFIED)
+	if err != nil {
+		return template.Face{}, err
+	}
+	return f.Template, nil
+}
+
+// faceScores is the shipped calibration of the face engine.
+type faceScores struct{}
+
+// ScoreAt implements encounter.Calibration. A rate below what the calibration
+// can promise is never reached: a cosine above 1.
+func (faceScores) ScoreAt(fmr float64) float64 {
+	score, ok := calibration.FaceThreshold(fmr)
+	if !ok {
+		return 2
+	}
+	return score
+}
+
+// FMRAt implements encounter.Calibration.
+func (faceScores) FMRAt(score float64) float64 { return calibration.FaceFMR(score) }

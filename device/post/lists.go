@@ -1,0 +1,65 @@
+package post
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/watchpost/watchpost/device/encounter/policy"
+	"github.com/watchpost/watchpost/device/screening"
+	"github.com/watchpost/watchpost/device/screening/local"
+	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/watchlist/store"
+	"github.com/watchpost/watchpost/device/web"
+)
+
+// loadList opens the generation in force of a list and reads it into memory.
+func loadList(ctx context.Context, state, list string, keys *vault.Vault, atLeast uint64) (*local.List, error) {
+	key, err := keys.ListKey(list)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := store.OpenDir(ctx, filepath.Join(state, "lists", list))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	generation, err := dir.Open(list, key, atLeast)
+	if err != nil {
+		return nil, err
+	}
+	return local.Load(ctx, generation)
+}
+
+// screener puts the local source under the policy's rules.
+func screener(rules *policy.Policy, now func() time.Time, lists ...*local.List) (*screening.Screener, error) {
+	source, err := local.New(local.Limits{
+		FPIR:           rules.Biometric.IdentificationFPIR,
+		MaxCandidates:  rules.Biometric.MaxCandidates,
+		AlarmMaxList:   rules.Biometric.FaceAlarmMaxList,
+		AlarmMinFrames: rules.Biometric.FaceAlarmMinFrames,
+	}, now, lists...)
+	if err != nil {
+		return nil, err
+	}
+	return screening.New(screening.Rules{
+		Required:      rules.Search.Required,
+		Performed:     []screening.Modality{screening.Face, screening.Document},
+		MaxListAge:    rules.Search.MaxListAge.Of(),
+		MaxCandidates: rules.Biometric.MaxCandidates,
+		LateBy:        rules.Deadlines.LateHitBy.Of(),
+	}, now, source)
+}
+
+// listState is what the post says of a list.
+func listState(l *local.List, maxAge time.Duration, now time.Time) web.ListState {
+	m := l.Manifest()
+	faces := 0
+	for _, f := range m.Faces {
+		faces += f.Templates
+	}
+	return web.ListState{
+		List: m.List, Owner: m.Owner, Generation: m.Generation, Issued: m.Created, Records: m.Records, Documents: m.Documents, Faces: faces,
+		Stale: now.Sub(m.Created) > maxAge || !now.Before(m.Expires),
+	}
+}

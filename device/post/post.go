@@ -1,0 +1,294 @@
+// Package post joins the parts of one appliance: it unlocks the vault, takes
+// what decides from a folder signed by two, opens the stores and lists, reaches
+// the capture processes and runs the encounters behind the API.
+//
+// It is the daemon without its command line: cmd/watchpostd only reads flags.
+package post
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/config"
+	"github.com/watchpost/watchpost/device/document/examine"
+	"github.com/watchpost/watchpost/device/document/inspect"
+	"github.com/watchpost/watchpost/device/encounter"
+	"github.com/watchpost/watchpost/device/encounter/store"
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/device/screening/local"
+	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/web"
+)
+
+// Version of the program, set by the build.
+var Version = "development"
+
+// Options of Start.
+type Options struct {
+	Config    *config.Config
+	Unlocker  vault.Unlocker // opens the vault
+	Provision string         // folder to take in first, "" takes nothing in
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Post is a running appliance.
+type Post struct {
+	config   *config.Config
+	log      *slog.Logger
+	now      func() time.Time
+	started  time.Time
+	ready    time.Duration
+	closers  []func() error // in the order of opening
+	store    *store.Store
+	applied  *applied
+	lists    []*local.List
+	devices  *capture.Client
+	metrics  *metrics
+	post     *encounter.Post
+	failures chan error // of servers
+}
+
+// Start brings a post up and returns when it takes commands. After an error
+// nothing is left running. The caller ends it with Close.
+func Start(ctx context.Context, o Options) (p *Post, err error) {
+	p = &Post{config: o.Config, log: o.Log, now: o.Now, started: o.Now(), metrics: newMetrics(), failures: make(chan error, 2)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Close())
+			p = nil
+		}
+	}()
+	state := o.Config.StateDir()
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return p, fault.Wrap("post.state", err)
+	}
+	if err := vault.Harden(); err != nil {
+		return p, err
+	}
+	keys, err := vault.Open(ctx, vaultPath(state), o.Unlocker)
+	if err != nil {
+		return p, err
+	}
+	p.closing(func() error { keys.Lock(); return nil })
+	if err := p.openStore(state, keys); err != nil {
+		return p, err
+	}
+	if err := p.provision(ctx, state, o.Provision, keys); err != nil {
+		return p, err
+	}
+	if p.applied.policy.Workplace != o.Config.Workplace {
+		return p, fault.New("post.workplace", "the signed policy is for a %s, the configuration says %s", p.applied.policy.Workplace, o.Config.Workplace)
+	}
+	for list, generation := range p.applied.lists {
+		l, err := loadList(ctx, state, list, keys, generation)
+		if err != nil {
+			return p, err
+		}
+		p.lists = append(p.lists, l)
+		p.closing(l.Close)
+	}
+	asker, err := screener(p.applied.policy, o.Now, p.lists...)
+	if err != nil {
+		return p, err
+	}
+	p.closing(func() error { asker.Wait(); return nil })
+	if p.devices, err = capture.Dial(ctx, o.Config.CaptureSocket()); err != nil {
+		return p, err
+	}
+	p.closing(p.devices.Close)
+	pool := capture.NewPool(capture.Options{Role: capture.Decode, Models: o.Config.Capture.Models, Logger: o.Log, Stderr: os.Stderr}, warm)
+	p.closing(pool.Close)
+	if err := p.run(pool, asker); err != nil {
+		return p, err
+	}
+	p.ready = o.Now().Sub(p.started)
+	p.metrics.ready.Set(p.ready.Seconds())
+	o.Log.Info("ready", "post", o.Config.Post, "ms", p.ready.Milliseconds(), "lists", len(p.lists))
+	return p, nil
+}
+
+// warm loads the face models of a spare decode process, so that the first
+// comparison does not wait for them.
+func warm(ctx context.Context, c *capture.Client) error {
+	_, err := c.Decode().Describe(ctx, 0)
+	return err
+}
+
+func vaultPath(state string) string { return filepath.Join(state, "vault.json") }
+
+// openStore opens post.db under a key of its own.
+func (p *Post) openStore(state string, keys *vault.Vault) error {
+	key, err := storeKey(state, keys)
+	if err != nil {
+		return err
+	}
+	p.closing(func() error { key.Destroy(); return nil })
+	if p.store, err = store.Open(state, sealer{key}); err != nil {
+		return err
+	}
+	p.closing(p.store.Close)
+	return p.Witnessed(audit.Line{Time: p.now(), Actor: "post", Action: audit.PostStarted, Facts: map[string]string{"version": Version}})
+}
+
+// run starts the encounters and the servers.
+func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
+	rules := func() examine.Rules {
+		return examine.Rules{Trust: p.applied.trust, At: p.now(), Policy: inspect.Policy{AllowSHA1: p.applied.policy.Document.AllowSHA1}}
+	}
+	var err error
+	p.post, err = encounter.NewPost(encounter.Dependencies{
+		Name: p.config.Post, Policy: p.applied.policy,
+		Documents: &documents{devices: p.devices, reader: p.config.Capture.Reader, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
+		Camera:    &camera{devices: p.devices, id: firstCamera(p.config)},
+		Portraits: &portraits{pool}, Faces: faceScores{}, Screener: asker,
+		Store: p.store, Events: encounter.NewEvents(), Now: p.now, Log: p.log,
+		Answered: p.metrics.answered, Ended: p.metrics.ended,
+	})
+	if err != nil {
+		return err
+	}
+	p.closing(func() error { p.post.Stop(); return nil })
+	sweeper, stop := context.WithCancel(context.Background())
+	swept := make(chan struct{})
+	go func() { defer close(swept); p.sweep(sweeper) }()
+	p.closing(func() error { stop(); <-swept; return nil })
+
+	admin, err := listenUnix(p.config.AdminSocket())
+	if err != nil {
+		return err
+	}
+	p.serve(admin, web.New(p.post, p, p.log, p.now))
+	if p.config.Metrics.Listen != "" {
+		l, err := net.Listen("tcp", p.config.Metrics.Listen)
+		if err != nil {
+			return fault.New("post.listen", "metrics: %w", err).WithHint("another program has the address: change metrics.listen")
+		}
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", promhttp.HandlerFor(p.metrics.registry, promhttp.HandlerOpts{}))
+		p.serve(l, mux)
+	}
+	return nil
+}
+
+// sweepEvery is how often kept data is looked through for what has run out.
+const sweepEvery = time.Minute
+
+func (p *Post) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := p.post.Sweep(); err != nil {
+				p.log.Error("sweep", "code", string(fault.CodeOf(err)))
+			}
+		}
+	}
+}
+
+// Timeouts of the servers. Steps run in the background, so that no call is
+// slow; websockets leave the server's hands.
+const (
+	headerTimeout   = 5 * time.Second
+	shutdownTimeout = 3 * time.Second
+)
+
+// serve runs h on l until the post closes.
+func (p *Post) serve(l net.Listener, h http.Handler) {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			p.failures <- fault.Wrap("post.serve", err)
+		}
+	}()
+	p.closing(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+		err := s.Shutdown(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = s.Close()
+		}
+		<-done
+		return err
+	})
+}
+
+// Failed delivers the error of a server that has ended by itself.
+func (p *Post) Failed() <-chan error { return p.failures }
+
+// closing notes what ends a part; Close calls them in reverse.
+func (p *Post) closing(f func() error) { p.closers = append(p.closers, f) }
+
+// Close refuses new work, ends what runs, and closes stores and keys.
+func (p *Post) Close() error {
+	var errs []error
+	if p.store != nil && p.post != nil {
+		errs = append(errs, p.Witnessed(audit.Line{Time: p.now(), Actor: "post", Action: audit.PostStopped}))
+	}
+	for len(p.closers) > 0 {
+		last := len(p.closers) - 1
+		errs = append(errs, p.closers[last]())
+		p.closers = p.closers[:last]
+	}
+	return errors.Join(errs...)
+}
+
+// Accounts implements web.Backend.
+func (p *Post) Accounts() *officer.Accounts { return p.applied.accounts }
+
+// AuditLines implements web.Backend.
+func (p *Post) AuditLines(from int64, limit int) ([][]byte, error) {
+	return p.store.AuditLines(from, limit)
+}
+
+// Witnessed implements web.Backend.
+func (p *Post) Witnessed(line audit.Line) error {
+	return p.store.Commit(store.Change{Audit: []audit.Line{line}})
+}
+
+// System implements web.Backend.
+func (p *Post) System(ctx context.Context) (web.System, error) {
+	head, err := p.store.AuditHead()
+	if err != nil {
+		return web.System{}, err
+	}
+	waiting, err := p.store.Outbox(maxOutboxCount)
+	if err != nil {
+		return web.System{}, err
+	}
+	s := web.System{
+		Post: p.config.Post, Workplace: string(p.config.Workplace), Version: Version, Started: p.started, ReadyMS: p.ready.Milliseconds(),
+		Policy: p.applied.policy.String(), Link: "none", Outbox: len(waiting), AuditHead: head,
+	}
+	for _, l := range p.lists {
+		s.Lists = append(s.Lists, listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now()))
+	}
+	devices, err := p.devices.Devices(ctx)
+	if err != nil {
+		s.Devices = []web.DeviceInfo{{ID: "capture", Kind: "camera", Name: "capture process", State: "lost"}}
+		return s, nil
+	}
+	for _, d := range devices {
+		s.Devices = append(s.Devices, deviceInfo(d))
+	}
+	return s, nil
+}
+
+// maxOutboxCount bounds how many waiting outcomes are counted for the page.
+const maxOutboxCount = 1000
