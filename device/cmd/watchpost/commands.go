@@ -5,7 +5,11 @@ import "github.com/spf13/cobra"
 // commands lists the command groups, one file each.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
+		chipCommand(),
 		documentCommand(),
+		faceCommand(),
+		imageCommand(),
+		keysCommand(),
 		mrzCommand(),
 		trustCommand(),
 	}
