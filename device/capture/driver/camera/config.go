@@ -1,0 +1,89 @@
+package camera
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	driverv1 "github.com/watchpost/watchpost/sdk/proto/driver/v1"
+)
+
+// Kind of a source.
+type Kind string
+
+// Kinds of source.
+const (
+	KindDevice Kind = "device" // a V4L2 node, /dev/video0
+	KindVideo  Kind = "video"  // a file that FFmpeg plays
+	KindImages Kind = "images" // pictures of a folder in order of their names, or one picture
+)
+
+// Source is one camera of the configuration.
+type Source struct {
+	ID     string  `yaml:"id"`     // of the device; letters, digits, '-', '_', '.', ':'
+	Kind   Kind    `yaml:"kind"`   // device, video or images
+	Path   string  `yaml:"path"`   // absolute
+	Width  int     `yaml:"width"`  // pixels asked of a device, 0 = its own choice
+	Height int     `yaml:"height"` // pixels asked of a device, 0 = its own choice
+	FPS    float64 `yaml:"fps"`    // frames a second at most; 0 = 30
+	Loop   bool    `yaml:"loop"`   // begin again at the end; otherwise the camera is lost there
+	// FrozenAfter is the time of identical frames after which the camera counts
+	// as frozen, in seconds; 0 = 2 for device and video, never for images.
+	FrozenAfter float64 `yaml:"frozen_after"`
+}
+
+const (
+	defaultFPS = 30
+	// A sensor's noise differs from frame to frame; two seconds of bit-identical
+	// frames are a driver or a cable that hangs.
+	defaultFrozen = 2 * time.Second
+	maxSide       = 1 << 14 // pixels
+	maxBurst      = 16      // frames: at 4K 400 MB of raw pixels
+)
+
+var identifier = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+
+// Check refuses what cannot work; the error names the field.
+func (s Source) Check() error {
+	switch {
+	case !identifier.MatchString(s.ID):
+		return fmt.Errorf("camera id %q: letters, digits, '-', '_', '.' and ':', at most 64", s.ID)
+	case s.Kind != KindDevice && s.Kind != KindVideo && s.Kind != KindImages:
+		return fmt.Errorf("camera %s: kind %q, one of device, video, images", s.ID, s.Kind)
+	case !filepath.IsAbs(s.Path):
+		return fmt.Errorf("camera %s: path must be absolute", s.ID)
+	case s.Width < 0 || s.Width > maxSide || s.Height < 0 || s.Height > maxSide:
+		return fmt.Errorf("camera %s: width and height are 0 to %d pixels", s.ID, maxSide)
+	case math.IsNaN(s.FPS) || s.FPS < 0 || s.FPS > 240:
+		return fmt.Errorf("camera %s: fps is 0 to 240", s.ID)
+	case math.IsNaN(s.FrozenAfter) || s.FrozenAfter < 0 || s.FrozenAfter > 3600:
+		return fmt.Errorf("camera %s: frozen_after is 0 to 3600 seconds", s.ID)
+	}
+	return nil
+}
+
+func (s Source) frozenAfter() time.Duration {
+	switch {
+	case s.FrozenAfter > 0:
+		return time.Duration(s.FrozenAfter * float64(time.Second))
+	case s.Kind == KindImages:
+		return 0
+	}
+	return defaultFrozen
+}
+
+func (s Source) describe() *driverv1.Device {
+	fps := s.FPS
+	if fps == 0 {
+		fps = defaultFPS
+	}
+	return &driverv1.Device{
+		Id: s.ID, Kind: driverv1.DeviceKind_DEVICE_KIND_CAMERA, Model: string(s.Kind) + " through OpenCV",
+		Virtual: s.Kind != KindDevice,
+		Camera: &driverv1.CameraAbility{
+			Width: uint32(s.Width), Height: uint32(s.Height), FramesPerSecond: fps, MaxBurst: maxBurst,
+		},
+	}
+}
