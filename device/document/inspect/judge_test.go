@@ -248,6 +248,7 @@ func TestDefects(t *testing.T) {
 		"EF.COM broken":             {input{Files: with(lds.COM, []byte{0x60, 0})}, expect{COMMatch: "fail lds.empty"}},
 		"EF.COM not read":           {input{Files: with(lds.COM, nil), Unread: map[lds.File]string{lds.COM: "file.missing"}}, expect{COMMatch: "not-performed file.missing"}},
 		"card access altered":       {input{Files: with(lds.CardAccess, chip.CardAccess(der.Seq(oidPACE, der.SmallInt(2), der.SmallInt(12))))}, expect{CardAccessMatch: "fail not_in_dg14: 0.4.0.127.0.7.2.2.4.2.2"}},
+		"card access says more":     {input{Files: with(lds.CardAccess, chip.CardAccess(pace, der.Seq(der.OID("1.2.3.4"), der.SmallInt(1))))}, expect{CardAccessMatch: "pass"}},
 		"card access broken":        {input{Files: with(lds.CardAccess, []byte{0x30, 0})}, expect{CardAccessMatch: "fail lds.malformed"}},
 		"card security is garbage":  {input{Files: with(lds.CardSecurity, []byte{0x30, 0})}, expect{CardSecuritySignature: "fail pki.malformed"}},
 	} {
