@@ -93,7 +93,7 @@ func (s *SignedData) VerifySigner(i int, extra ...*Certificate) SignerResult {
 	if r.Algorithm.Hash == 0 && r.Algorithm.Err == nil {
 		r.Algorithm.Hash = signer.Digest
 	}
-	if r.Algorithm.Hash != signer.Digest {
+	if r.Algorithm.Hash != 0 && signer.Digest != 0 && r.Algorithm.Hash != signer.Digest {
 		r.Deviations = append(r.Deviations, DeviationDigestAlgorithm)
 	}
 	r.WeakHash = IsWeakHash(signer.Digest) || r.Algorithm.WeakHash()

@@ -1,0 +1,189 @@
+package pki
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// wycheproofFile is the part of a Wycheproof signature file that is used.
+type wycheproofFile struct {
+	Groups []struct {
+		PublicKeyDER string `json:"publicKeyDer"`
+		PublicKeyASN string `json:"publicKeyAsn"`
+		SHA          string `json:"sha"`
+		MGFSHA       string `json:"mgfSha"`
+		SaltLen      int    `json:"sLen"`
+		Tests        []struct {
+			ID     int    `json:"tcId"`
+			Msg    string `json:"msg"`
+			Sig    string `json:"sig"`
+			Result string `json:"result"`
+			Flags  []string
+		} `json:"tests"`
+	} `json:"testGroups"`
+}
+
+// Every verdict of the Wycheproof signature files. Cases marked "acceptable"
+// prove nothing either way and are passed over.
+func TestWycheproofSignatures(t *testing.T) {
+	dir := filepath.Join(dataDir(t), "pki", "wycheproof")
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no vectors", err)
+	}
+	total := 0
+	for _, path := range files {
+		name := filepath.Base(path)
+		if !strings.HasPrefix(name, "ecdsa_") && !strings.HasPrefix(name, "rsa_pss_") {
+			continue // ECDH and CMAC vectors belong to the chip protocol
+		}
+		var f wycheproofFile
+		if err := json.Unmarshal(readFile(t, path), &f); err != nil {
+			t.Fatal(err)
+		}
+		wrong := 0
+		for _, g := range f.Groups {
+			k, err := ParsePublicKey(mustHex(t, g.PublicKeyDER))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			a := Algorithm{Scheme: SchemeECDSA, Hash: hashByName(t, g.SHA)}
+			if strings.HasPrefix(name, "rsa_pss_") {
+				a = Algorithm{Scheme: SchemeRSAPSS, Hash: a.Hash, MGFHash: hashByName(t, g.MGFSHA), SaltLength: g.SaltLen}
+			}
+			for _, x := range g.Tests {
+				msg, sig := mustHex(t, x.Msg), mustHex(t, x.Sig)
+				total++
+				got := k.Verify(a, msg, sig) == nil
+				if x.Result == "acceptable" {
+					continue
+				}
+				if got != (x.Result == "valid") {
+					wrong++
+					if wrong < 10 {
+						t.Errorf("%s case %d: got %v, want %s, flags %v", name, x.ID, got, x.Result, x.Flags)
+					}
+				}
+			}
+		}
+	}
+	if total < 1500 {
+		t.Errorf("only %d cases", total)
+	}
+	t.Logf("%d cases", total)
+}
+
+func mustHex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// PKITS: every certificate and CRL is read, and each verifies under its issuer
+// except those that the suite made not to, by name.
+func TestPKITSParses(t *testing.T) {
+	dir := filepath.Join(dataDir(t), "pki", "pkits")
+	certificates, _ := filepath.Glob(filepath.Join(dir, "certs", "*"))
+	crls, _ := filepath.Glob(filepath.Join(dir, "crls", "*"))
+	if len(certificates) != 405 || len(crls) != 173 {
+		t.Fatalf("%d certificates, %d CRLs", len(certificates), len(crls))
+	}
+	byName := map[string][]*Certificate{}
+	var all []*Certificate
+	for _, f := range certificates {
+		c, err := ParseCertificate(readFile(t, f))
+		if err != nil {
+			t.Errorf("%s: %v", filepath.Base(f), err)
+			continue
+		}
+		all = append(all, c)
+		byName[c.Subject.Canonical()] = append(byName[c.Subject.Canonical()], c)
+	}
+	verified, dsa, failed := 0, 0, []string{}
+	for _, c := range all {
+		issuers := byName[c.Issuer.Canonical()]
+		ok := false
+		for _, i := range issuers {
+			ok = ok || c.CheckSignatureFrom(i) == nil
+		}
+		switch {
+		case ok:
+			verified++
+		case c.Algorithm.Scheme == SchemeUnknown:
+			dsa++ // sections 4.1.4 to 4.1.6: DSA, which no travel document uses
+		default:
+			failed = append(failed, c.Subject.CommonName())
+		}
+	}
+	crlOK := 0
+	for _, f := range crls {
+		c, err := ParseCRL(readFile(t, f))
+		if err != nil {
+			t.Errorf("%s: %v", filepath.Base(f), err)
+			continue
+		}
+		for _, i := range byName[c.Issuer.Canonical()] {
+			if c.CheckSignatureFrom(i) == nil {
+				crlOK++
+				break
+			}
+		}
+	}
+	slices.Sort(failed)
+	// Section 4.1.2, 4.1.3: bad signatures; 4.3.1, 4.3.2: issuer names of nobody.
+	want := []string{"Bad Signed CA", "Invalid EE Signature Test3", "Invalid Name Chaining EE Certificate Test1", "Invalid Name Chaining Order EE Certificate Test2"}
+	if !slices.Equal(failed, want) || verified != 397 || dsa != 4 {
+		t.Errorf("%d certificates verify, %d use DSA, %q do not", verified, dsa, failed)
+	}
+	if crlOK != 168 {
+		t.Errorf("%d CRLs verify", crlOK)
+	}
+}
+
+// RFC 4134 messages signed with RSA verify; those with DSA are read, and said
+// to use an algorithm that is not supported.
+func TestRFC4134(t *testing.T) {
+	dir := filepath.Join(dataDir(t), "pki", "rfc4134")
+	var extra []*Certificate
+	files, _ := filepath.Glob(filepath.Join(dir, "*.cer"))
+	for _, f := range files {
+		c, err := ParseCertificate(readFile(t, f))
+		if err != nil {
+			t.Errorf("%s: %v", filepath.Base(f), err)
+			continue
+		}
+		extra = append(extra, c)
+	}
+	const rsa, dsa, detached = "rsa", "dsa", "detached"
+	for name, want := range map[string][]string{"4.1": {dsa}, "4.2": {rsa}, "4.3": {detached}, "4.4": {dsa}, "4.5": {rsa},
+		"4.6": {dsa, dsa}, "4.7": {dsa}, "4.10": {dsa}, "4.11": nil} {
+		s, err := ParseSignedData(readFile(t, dir, name+".bin"))
+		if err != nil || len(s.Signers) != len(want) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for i, kind := range want {
+			r := s.VerifySigner(i, extra...)
+			ok := r.Format == nil
+			switch kind {
+			case rsa:
+				ok = ok && r.OK() && r.WeakHash
+			case dsa:
+				ok = ok && r.Digest == nil && errors.Is(r.Signature, ErrAlgorithm)
+			case detached:
+				ok = ok && errors.Is(r.Digest, ErrDigest) && r.Signature != nil
+			}
+			if !ok || r.OK() != (kind == rsa) {
+				t.Errorf("%s signer %d (%s): %+v", name, i, kind, r)
+			}
+		}
+	}
+}
