@@ -28,6 +28,11 @@ type Profile struct {
 	Portrait     string `yaml:"portrait,omitempty"`
 	PortraitData []byte `yaml:"-"`
 
+	// ForgedPortrait takes the portrait's place after EF.SOD was signed, as a
+	// forger's would: a file as Portrait, or its octets.
+	ForgedPortrait     string `yaml:"forged_portrait,omitempty"`
+	ForgedPortraitData []byte `yaml:"-"`
+
 	// Issuer made the certificates and signed EF.SOD; zero is a sound issuer of
 	// Utopia. Country, state and document type follow the holder where they are
 	// left out.
@@ -73,8 +78,10 @@ func ParseProfile(data []byte) (Profile, error) {
 }
 
 func (p *Profile) rebase(dir string) {
-	if p.Portrait != "" && !filepath.IsAbs(p.Portrait) {
-		p.Portrait = filepath.Join(dir, p.Portrait)
+	for _, path := range []*string{&p.Portrait, &p.ForgedPortrait} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(dir, *path)
+		}
 	}
 	for name, path := range p.Files {
 		if path != "" && !filepath.IsAbs(path) {
@@ -165,21 +172,40 @@ func (p Profile) groups() (map[int][]byte, error) {
 		return nil, err
 	}
 	groups := map[int][]byte{1: lds.DG1(lines)}
-	portrait := p.PortraitData
-	if portrait == nil && p.Portrait != "" {
-		if portrait, err = os.ReadFile(p.Portrait); err != nil {
-			return nil, fault.Wrap(codeProfile, err)
-		}
+	dg2, err := p.portraitGroup(p.Portrait, p.PortraitData)
+	if err != nil {
+		return nil, err
 	}
-	if portrait != nil {
-		if groups[2], err = lds.DG2(portrait, p.Person().Sex); err != nil {
-			return nil, fault.Wrap(codeProfile, err)
-		}
+	if dg2 != nil {
+		groups[2] = dg2
 	}
 	return groups, nil
 }
 
+// portraitGroup makes DG2 of a portrait in memory or in a file, nil of none.
+func (p Profile) portraitGroup(path string, portrait []byte) ([]byte, error) {
+	if portrait == nil && path != "" {
+		var err error
+		if portrait, err = os.ReadFile(path); err != nil {
+			return nil, fault.Wrap(codeProfile, err)
+		}
+	}
+	if portrait == nil {
+		return nil, nil
+	}
+	dg2, err := lds.DG2(portrait, p.Person().Sex)
+	return dg2, fault.Wrap(codeProfile, err)
+}
+
+// replaceFiles does what is done to a chip after its files were signed.
 func (p Profile) replaceFiles(doc *Document) error {
+	forged, err := p.portraitGroup(p.ForgedPortrait, p.ForgedPortraitData)
+	if err != nil {
+		return err
+	}
+	if forged != nil {
+		doc.Files["DG2"] = forged
+	}
 	for name, path := range p.Files {
 		if path == "" {
 			delete(doc.Files, name)

@@ -160,7 +160,7 @@ func (r *terminal) bac() {
 	r.ssc.SetBytes(append(bytes.Clone(challenge[4:]), mine[4:8]...))
 }
 
-// pace returns false where the chip refuses the token.
+// pace runs the protocol; reference and password are as the chip knows them.
 func (r *terminal) pace(offer PACE, reference byte, password []byte) {
 	r.t.Helper()
 	s := suites[offer.Suite]

@@ -106,10 +106,7 @@ func TestVPCDAnswersATRDuringACommand(t *testing.T) {
 }
 
 func TestVPCDTornCardHangsUp(t *testing.T) {
-	chip, err := New(Profile{Faults: []Fault{{Kind: KindTear, At: 1}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	chip := chipWith(t, func(d *Document) { d.Faults = []Fault{{Kind: KindTear, At: 1}} })
 	r := newReader(t, t.Context(), chip)
 	r.send(unhex(t, opening[0].command)...)
 	if _, err := r.conn.Read(make([]byte, 1)); err == nil {
