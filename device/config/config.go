@@ -53,20 +53,17 @@ type Owner struct {
 	PublicKey string `yaml:"public_key"` // Ed25519 (RFC 8032), 32 bytes, base64
 }
 
-// Capture says which devices the capture process may touch. What is not named
-// here cannot be opened: the sandbox is built from this.
+// Capture says how the daemon reaches the capture process of its devices. Which
+// sources that process may open is said in its own configuration
+// (watchpost-capture devices --help), from which its sandbox is built.
 type Capture struct {
-	Socket  string   `yaml:"socket"`  // of the devices role; "" is capture.sock in the state folder
-	Cameras []Camera `yaml:"cameras"` // allow-list of sources
-	Reader  string   `yaml:"reader"`  // PC/SC reader name; "" is the first one
-	PCSCD   string   `yaml:"pcscd"`   // socket of pcscd; "" is the system's
-	Models  string   `yaml:"models"`  // folder of face models; "" is DefaultModels()
-}
-
-// Camera is one allowed picture source.
-type Camera struct {
-	ID     string `yaml:"id"`     // role of the camera: "face"
-	Source string `yaml:"source"` // "device:0", "video:FILE", "images:FOLDER"
+	Socket string `yaml:"socket"` // of the devices role; "" is capture.sock in the state folder
+	Camera string `yaml:"camera"` // id of the camera for faces; "" is the only one
+	Reader string `yaml:"reader"` // PC/SC reader name; "" is the only one
+	Models string `yaml:"models"` // folder of face models for the decode role; "" is where WATCHPOST_MODELS says
+	// Virtual lets devices be used that stand for real ones: recordings and
+	// emulations of a bench. A post in service leaves it out.
+	Virtual bool `yaml:"virtual"`
 }
 
 // Listener is an address on which the post listens.
@@ -101,14 +98,6 @@ func DefaultState() string {
 		return filepath.Join(d, "watchpost")
 	}
 	return filepath.Join(home(), ".local", "state", "watchpost")
-}
-
-// DefaultModels is where the face models are looked for when nothing is said.
-func DefaultModels() string {
-	if d := os.Getenv("WATCHPOST_MODELS"); d != "" {
-		return d
-	}
-	return filepath.Join(home(), ".cache", "watchpost", "models")
 }
 
 // home is the user's folder; without one, paths are below the working folder.
@@ -185,17 +174,6 @@ func (c *Config) validate() error {
 	}
 	if len(c.Owners) == 1 {
 		return fault.New("config.owners", "one owner can never give two signatures")
-	}
-	ids := make(map[string]bool)
-	for _, cam := range c.Capture.Cameras {
-		kind, rest, ok := strings.Cut(cam.Source, ":")
-		if !ok || rest == "" || (kind != "device" && kind != "video" && kind != "images") {
-			return fault.New("config.camera", "camera source %q is none of device:N, video:FILE, images:FOLDER", cam.Source)
-		}
-		if cam.ID == "" || ids[cam.ID] {
-			return fault.New("config.camera", "camera ids must be given and differ")
-		}
-		ids[cam.ID] = true
 	}
 	for name, l := range map[string]Listener{"http": c.HTTP, "metrics": c.Metrics} {
 		if l.Listen == "" {

@@ -22,7 +22,7 @@ func example() *Config {
 		{ID: "ministry", PublicKey: "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="},
 		{ID: "data-protection", PublicKey: "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="},
 	}
-	c.Capture.Cameras = []Camera{{ID: "face", Source: "device:0"}}
+	c.Capture.Camera = "face"
 	c.Capture.Reader = "Identive Reader 00 00"
 	return c
 }
@@ -87,7 +87,6 @@ func TestRefuses(t *testing.T) {
 		{"short key", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "AQEB", "config.owners"},
 		{"same key twice", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=", "config.owners"},
 		{"same id twice", "id: ministry", "id: data-protection", "config.owners"},
-		{"camera by address", "source: device:0", "source: rtsp://10.0.0.1", "config.camera"},
 		{"listen", "127.0.0.1:9464", "9464", "config.listen"},
 		{"log level", "level: info", "level: loud", "config.log"},
 	} {

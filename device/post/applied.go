@@ -9,7 +9,6 @@ import (
 
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/capture"
-	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/document/trust"
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/fault"
@@ -209,14 +208,6 @@ func writeSynced(path string, raw []byte) error {
 	}
 	defer dir.Close()
 	return fault.Wrap("post.state", dir.Sync())
-}
-
-// firstCamera is the camera for faces: the configured one.
-func firstCamera(c *config.Config) string {
-	if len(c.Capture.Cameras) == 0 {
-		return ""
-	}
-	return c.Capture.Cameras[0].ID
 }
 
 // deviceInfo is a device for the page.

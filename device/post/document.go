@@ -21,6 +21,7 @@ import (
 type documents struct {
 	devices *capture.Client
 	reader  string
+	virtual bool // emulated readers may be used
 	rules   func() examine.Rules
 	now     func() time.Time
 	log     *slog.Logger
@@ -37,6 +38,9 @@ func (d *documents) ReadDocument(ctx context.Context, key encounter.DocumentKey,
 		return encounter.DocumentResult{}, err
 	}
 	defer k.Wipe()
+	if err := mayUse(ctx, d.devices, capture.KindSmartcard, d.reader, d.virtual); err != nil {
+		return encounter.DocumentResult{}, err
+	}
 	chip, err := d.devices.OpenChip(ctx, d.reader, capture.ChipOptions{Wait: cardWait})
 	if err != nil {
 		return encounter.DocumentResult{}, err

@@ -16,6 +16,7 @@ import (
 type camera struct {
 	devices *capture.Client
 	id      string
+	virtual bool // recordings may be used
 }
 
 // frameInterval keeps the frames of a burst apart, so that they are not copies
@@ -25,6 +26,9 @@ const frameInterval = 200 * time.Millisecond
 
 // CaptureFace implements encounter.FaceCamera.
 func (c *camera) CaptureFace(ctx context.Context, frames int) (encounter.FaceCapture, error) {
+	if err := mayUse(ctx, c.devices, capture.KindCamera, c.id, c.virtual); err != nil {
+		return encounter.FaceCapture{}, err
+	}
 	burst, err := c.devices.CameraCapture(ctx, capture.BurstOptions{
 		Camera: c.id, Frames: frames, Interval: frameInterval, NoImages: true, Keep: true,
 	})
@@ -51,6 +55,27 @@ func (c *camera) CaptureFace(ctx context.Context, frames int) (encounter.FaceCap
 		out.Faces = max(out.Faces, f.Face.Faces)
 	}
 	return out, nil
+}
+
+// errVirtual refuses a device that stands for a real one.
+var errVirtual = &fault.Error{Code: "device.virtual", Hint: "only a bench may use recordings and emulations: capture.virtual in the configuration"}
+
+// mayUse refuses virtual devices at a post in service. A device that is not
+// there is left for the call itself to report.
+func mayUse(ctx context.Context, c *capture.Client, kind capture.Kind, name string, virtual bool) error {
+	if virtual {
+		return nil
+	}
+	devices, err := c.Devices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range devices {
+		if d.Kind == kind && d.Virtual && (name == "" || d.ID == name || d.Model == name) {
+			return errVirtual
+		}
+	}
+	return nil
 }
 
 // portraits decodes chip pictures, each in a process of its own.

@@ -150,8 +150,8 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
 	var err error
 	p.post, err = encounter.NewPost(encounter.Dependencies{
 		Name: p.config.Post, Policy: p.applied.policy,
-		Documents: &documents{devices: p.devices, reader: p.config.Capture.Reader, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
-		Camera:    &camera{devices: p.devices, id: firstCamera(p.config)},
+		Documents: &documents{devices: p.devices, reader: p.config.Capture.Reader, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
+		Camera:    &camera{devices: p.devices, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual},
 		Portraits: &portraits{pool}, Faces: faceScores{}, Screener: asker,
 		Store: p.store, Events: encounter.NewEvents(), Now: p.now, Log: p.log,
 		Answered: p.metrics.answered, Ended: p.metrics.ended,
