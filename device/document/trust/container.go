@@ -95,6 +95,7 @@ func readPEM(blocks []pki.PEMBlock) (FileKind, []item, error) {
 		}
 		if it.err != nil && (b.Type == "CERTIFICATE" || b.Type == "X509 CERTIFICATE") {
 			it.kind = FileCertificate
+			_, it.err = pki.ParseCertificate(b.Bytes)
 		}
 		if kind == FileUnknown {
 			kind = it.kind
