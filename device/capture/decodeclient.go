@@ -68,7 +68,7 @@ type DecodeInfo struct {
 func (d *DecodeClient) Describe(ctx context.Context, engine decodev1.FaceEngine) (DecodeInfo, error) {
 	a, err := d.c.Describe(ctx, &decodev1.DescribeRequest{Engine: engine})
 	if err != nil {
-		return DecodeInfo{}, decodeError(err)
+		return DecodeInfo{}, fail(err)
 	}
 	return DecodeInfo{
 		Model: a.GetModel().GetName(), Version: a.GetModel().GetVersion(),
@@ -85,7 +85,7 @@ func (d *DecodeClient) FaceTemplate(ctx context.Context, img []byte, engine deco
 	}
 	a, err := d.c.TemplateFace(ctx, &decodev1.TemplateFaceRequest{Image: img, Engine: engine})
 	if err != nil {
-		return Face{}, decodeError(err)
+		return Face{}, fail(err)
 	}
 	return faceOf(a)
 }
@@ -156,11 +156,11 @@ func (d *DecodeClient) decode(ctx context.Context, img []byte, format decodev1.P
 	defer cancel()
 	stream, err := d.c.DecodeImage(ctx, &decodev1.DecodeImageRequest{Image: img, Format: format})
 	if err != nil {
-		return Pixels{}, decodeError(err)
+		return Pixels{}, fail(err)
 	}
 	first, err := stream.Recv()
 	if err != nil {
-		return Pixels{}, decodeError(err)
+		return Pixels{}, fail(err)
 	}
 	h := first.GetHeader()
 	p := Pixels{Width: int(h.GetWidth()), Height: int(h.GetHeight()), Channels: channels, DPI: h.GetDpi()}
@@ -188,7 +188,7 @@ func (d *DecodeClient) Convert(ctx context.Context, img []byte, to decodev1.Imag
 	defer cancel()
 	stream, err := d.c.ConvertImage(ctx, &decodev1.ConvertImageRequest{Image: img, To: to})
 	if err != nil {
-		return nil, decodeError(err)
+		return nil, fail(err)
 	}
 	return gather(maxConverted, func() ([]byte, error) { m, err := stream.Recv(); return m.GetChunk(), err })
 }
@@ -202,7 +202,7 @@ func gather(limit int, next func() ([]byte, error)) ([]byte, error) {
 			return all, nil
 		}
 		if err != nil {
-			return nil, decodeError(err)
+			return nil, fail(err)
 		}
 		if len(c) == 0 || len(c) > limit-len(all) {
 			return nil, fault.New("decode.answer", "a chunk of %d bytes after %d", len(c), len(all))

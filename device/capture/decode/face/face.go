@@ -141,7 +141,7 @@ func (m Model) String() string { return m.Name + "/" + m.Version }
 // Template is an engine's answer for one image.
 type Template struct {
 	Faces  int       // how many faces were seen
-	Chosen Detection // the largest
+	Chosen Detection // the largest; of several about as large, the most central
 	Model  Model
 	Vector [Dimensions]float32 // unit length
 	// MirrorAgreement is the cosine between the vectors of the plain and the
@@ -160,7 +160,7 @@ type Engine interface {
 }
 
 // Finder is an engine that can also tell where faces are without computing a
-// template, largest first; none is an empty slice and no error.
+// template, the one that Template would take first; none is an empty slice and no error.
 type Finder interface {
 	Find(ctx context.Context, img Raster, effort Effort) ([]Detection, error)
 }

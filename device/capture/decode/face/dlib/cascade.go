@@ -1,7 +1,10 @@
 package dlib
 
 import (
+	"cmp"
 	"context"
+	"math"
+	"slices"
 
 	"github.com/watchpost/watchpost/device/capture/decode/face"
 	"github.com/watchpost/watchpost/device/fault"
@@ -57,4 +60,30 @@ func (e *Engine) find(ctx context.Context, img face.Raster, effort face.Effort) 
 		}
 	}
 	return levels, nil, nil
+}
+
+// alike is the ratio of widths up to which two boxes count as equally large:
+// a step of the detectors' pyramids is 1.2, and a box is a step off easily.
+const alike = 1.5
+
+// order sorts hits by size, largest first, and then puts the one to take
+// first: of those as large as the largest within alike, the one nearest to
+// the image's centre, where people put the person a picture is of.
+func order(hits []hit, width, height int) {
+	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(b.area(), a.area()) })
+	take, nearest := 0, math.Inf(1)
+	for i, h := range hits {
+		if (h.right-h.left)*alike < hits[0].right-hits[0].left {
+			break
+		}
+		d := math.Hypot((h.left+h.right-float64(width))/2, (h.top+h.bottom-float64(height))/2)
+		if d < nearest {
+			take, nearest = i, d
+		}
+	}
+	if take > 0 {
+		chosen := hits[take]
+		copy(hits[1:take+1], hits[:take])
+		hits[0] = chosen
+	}
 }

@@ -16,7 +16,6 @@ import (
 	"image"
 	"math"
 	"runtime"
-	"slices"
 	"unsafe"
 
 	"github.com/watchpost/watchpost/device/capture/decode/face"
@@ -40,7 +39,7 @@ var (
 // Open deserialises verified models. The engine keeps no reference to them.
 // It returns face.ErrModelCorrupt when one cannot be read.
 func Open(m face.Models) (*Engine, error) {
-	C.wp_blas_single()
+	C.wp_blas()
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	blob := func(b []byte) C.wp_blob {
@@ -79,14 +78,14 @@ func (e *Engine) Close() error {
 // Model returns the name of the weights and the version of the recipe.
 func (e *Engine) Model() face.Model { return model }
 
-// BLAS describes the OpenBLAS in use, "" for another BLAS, which is several
-// times slower.
+// BLAS names the OpenBLAS kernels in use ("Haswell"), "" for another BLAS,
+// which is several times slower.
 func BLAS() string {
-	s := C.wp_blas_single()
+	s := C.wp_blas()
 	if s == nil {
 		return ""
 	}
-	return C.GoString(s)
+	return "OpenBLAS " + C.GoString(s)
 }
 
 // Template implements face.Engine.
@@ -184,7 +183,7 @@ func average(plain, mirrored [face.Dimensions]float32) (v [face.Dimensions]float
 	return v, agreement, face.Unit(&v)
 }
 
-// detect runs one detector and returns its hits, largest first.
+// detect runs one detector and returns its hits, the one to take first.
 func (e *Engine) detect(img face.Raster, by face.Detector) ([]hit, error) {
 	var faces [maxFaces]C.wp_face
 	var seen C.int
@@ -204,15 +203,7 @@ func (e *Engine) detect(img face.Raster, by face.Detector) ([]hit, error) {
 		}
 		out = append(out, h)
 	}
-	slices.SortStableFunc(out, func(a, b hit) int {
-		switch {
-		case a.area() > b.area():
-			return -1
-		case a.area() < b.area():
-			return 1
-		}
-		return 0
-	})
+	order(out, img.Width, img.Height)
 	return out, nil
 }
 

@@ -226,14 +226,4 @@ int wp_embed(wp_engine *e, wp_raster r, const wp_face *face, float plain[wp_dims
 	});
 }
 
-// OpenBLAS reads OPENBLAS_NUM_THREADS when it is loaded; weak references let
-// the same be said later, and hold with a BLAS that is not OpenBLAS.
-void openblas_set_num_threads(int) __attribute__((weak));
-char *openblas_get_config(void) __attribute__((weak));
-
-const char *wp_blas_single(void) {
-	if (openblas_set_num_threads) openblas_set_num_threads(1);
-	return openblas_get_config ? openblas_get_config() : nullptr;
-}
-
 } // extern "C"

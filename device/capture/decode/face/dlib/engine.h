@@ -65,9 +65,11 @@ int wp_align(wp_engine *e, wp_raster img, wp_face *face, char *text);
 // its mirror image.
 int wp_embed(wp_engine *e, wp_raster img, const wp_face *face, float plain[wp_dims], float mirrored[wp_dims], char *text);
 
-// wp_blas_single keeps OpenBLAS, where that is what is linked, to one thread,
-// and returns its description of itself, or NULL for another BLAS.
-const char *wp_blas_single(void);
+// wp_blas keeps OpenBLAS, where that is what is linked, to one thread and to
+// the kernels that suit the processor, and returns the name of these, or NULL
+// for another BLAS. To be called before the first net runs; later calls only
+// return the name.
+const char *wp_blas(void);
 
 #ifdef __cplusplus
 }

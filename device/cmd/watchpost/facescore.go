@@ -1,0 +1,266 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/watchpost/watchpost/device/biometric/face"
+	"github.com/watchpost/watchpost/device/biometric/template"
+	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+func faceScoreCommand() *cobra.Command {
+	var pairs, cohort string
+	cmd := &cobra.Command{
+		Use:   "score --pairs F [--cohort DIR]",
+		Short: "Compare pairs of face images",
+		Long: `Compares faces. Each image is read once, however many pairs name it.
+
+In: --pairs, a CSV file without header (RFC 4180; "-" reads standard input):
+  imageA,imageB
+Several images of one side are joined by ";": their templates are averaged.
+More columns are allowed and not echoed. Paths are taken as given, from the
+folder the command runs in.
+
+Out: CSV without header, one row a pair, in the same order:
+  imageA,imageB,score
+score: the cosine of the two templates; higher is more alike; at most 1. It is
+empty when an image of the pair failed, the reason is on standard error, and
+the exit status is 3.
+
+--cohort: a folder, searched with all below it, of images of other people. Each
+score is then normalised by how alike the two are to those people, on the same
+scale. From about 100 images on this lowers misses at a set false match rate;
+a small cohort counts for little and cannot harm. Images that also stand in
+the pairs are left out of it.`,
+		Example: "  watchpost face score --pairs pairs.csv > scores.csv\n" +
+			"  echo 'chip.jp2,live1.jpg;live2.jpg' | watchpost face score --pairs -",
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringVar(&pairs, "pairs", "", "CSV file of pairs, - for standard input")
+	cmd.Flags().StringVar(&cohort, "cohort", "", "folder of images of other people, to normalise by")
+	_ = cmd.MarkFlagRequired("pairs") // the flag exists: it was defined two lines above
+	engine := engineFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		which, err := engine()
+		if err != nil {
+			return err
+		}
+		list, err := readPairs(cmd, pairs)
+		if err != nil {
+			return err
+		}
+		s := faceScorer{decoder: newDecoder(cmd.ErrOrStderr()), errOut: cmd.ErrOrStderr(), faces: make(map[string]faceOrError)}
+		s.decoder.engine = which
+		defer s.decoder.Close()
+		return s.run(cmd, list, cohort)
+	}
+	return cmd
+}
+
+// pair is one row of a pairs file, each side as written.
+type pair struct{ a, b string }
+
+func readPairs(cmd *cobra.Command, path string) ([]pair, error) {
+	in := cmd.InOrStdin()
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fault.Wrap("file.open", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	return parsePairs(in)
+}
+
+// parsePairs reads CSV rows of at least two columns; empty lines are passed
+// over.
+func parsePairs(in io.Reader) ([]pair, error) {
+	r := csv.NewReader(in)
+	r.FieldsPerRecord = -1
+	r.ReuseRecord = true
+	var out []pair
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, fault.Wrap("pairs.format", err)
+		}
+		if len(out) == 0 {
+			row[0] = strings.TrimPrefix(row[0], "\ufeff")
+		}
+		if len(row) < 2 {
+			line, _ := r.FieldPos(0)
+			return nil, fault.New("pairs.format", "line %d has one column, two are needed", line)
+		}
+		out = append(out, pair{strings.Clone(row[0]), strings.Clone(row[1])})
+	}
+}
+
+// images are the files that a side names.
+func images(side string) []string { return strings.Split(side, ";") }
+
+type faceOrError struct {
+	face template.Face
+	err  error
+}
+
+// faceScorer holds the templates of one run. It is for one goroutine.
+type faceScorer struct {
+	decoder *decoder
+	errOut  io.Writer
+	faces   map[string]faceOrError
+}
+
+func (s *faceScorer) run(cmd *cobra.Command, list []pair, cohortDir string) error {
+	var paths []string
+	seen := make(map[string]bool)
+	for _, p := range list {
+		for _, side := range [...]string{p.a, p.b} {
+			for _, path := range images(side) {
+				if !seen[path] {
+					seen[path] = true
+					paths = append(paths, path)
+				}
+			}
+		}
+	}
+	err := s.decoder.faces(cmd.Context(), paths, func(i int, f capture.Face, err error) error {
+		s.faces[paths[i]] = faceOrError{f.Template, err}
+		if err != nil {
+			fmt.Fprintf(s.errOut, "face: %s: %v\n", paths[i], err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	cohort, err := s.cohort(cmd, cohortDir, paths)
+	if err != nil {
+		return err
+	}
+	return s.write(cmd, list, cohort)
+}
+
+func (s *faceScorer) write(cmd *cobra.Command, list []pair, cohort *face.Cohort) error {
+	out := newRows(cmd)
+	placed := make(map[string]face.Subject)
+	for _, p := range list {
+		score, err := s.score(p, cohort, placed)
+		text := ""
+		if err != nil {
+			out.Failed()
+		} else {
+			text = strconv.FormatFloat(score, 'f', 9, 64)
+		}
+		if err := out.CSV(p.a, p.b, text); err != nil {
+			return err
+		}
+	}
+	return out.End()
+}
+
+func (s *faceScorer) score(p pair, cohort *face.Cohort, placed map[string]face.Subject) (float64, error) {
+	var sides [2]face.Subject
+	for i, side := range [...]string{p.a, p.b} {
+		subject, ok := placed[side]
+		if !ok {
+			t, err := s.side(side)
+			if err != nil {
+				return 0, err
+			}
+			if subject, err = cohort.Place(&t); err != nil {
+				return 0, err
+			}
+			placed[side] = subject
+		}
+		sides[i] = subject
+	}
+	return cohort.Score(sides[0], sides[1])
+}
+
+// side returns the template of one side. Every image it names must have one:
+// a score of fewer pictures than asked for would be another score.
+func (s *faceScorer) side(side string) (template.Face, error) {
+	var all []template.Face
+	for _, path := range images(side) {
+		f := s.faces[path]
+		if f.err != nil {
+			return template.Face{}, f.err
+		}
+		all = append(all, f.face)
+	}
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	return template.Mean(all)
+}
+
+// imageExtensions are those of files taken for images in a folder.
+var imageExtensions = map[string]bool{
+	".jpg": true, ".jpeg": true, ".png": true, ".pgm": true, ".ppm": true, ".tif": true, ".tiff": true,
+	".jp2": true, ".j2k": true, ".j2c": true, ".jpc": true,
+}
+
+// cohort returns the normaliser over the images below dir that are none of
+// paths; with no dir, one that changes nothing.
+func (s *faceScorer) cohort(cmd *cobra.Command, dir string, paths []string) (*face.Cohort, error) {
+	if dir == "" {
+		return face.NewCohort(nil)
+	}
+	taken := make(map[string]bool)
+	for _, p := range paths {
+		taken[canonical(p)] = true
+	}
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !entry.IsDir() && imageExtensions[strings.ToLower(filepath.Ext(path))] && !taken[canonical(path)] {
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fault.Wrap("file.open", err)
+	}
+	var members []template.Face
+	err = s.decoder.faces(cmd.Context(), files, func(i int, f capture.Face, err error) error {
+		if err != nil {
+			fmt.Fprintf(s.errOut, "face: cohort: %s: %v\n", files[i], err)
+			return nil
+		}
+		members = append(members, f.Template)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(s.errOut, "face: cohort of %d images\n", len(members))
+	return face.NewCohort(members)
+}
+
+// canonical returns path in a form in which two names of one file are the same.
+func canonical(path string) string {
+	if p, err := filepath.EvalSymlinks(path); err == nil {
+		path = p
+	}
+	if p, err := filepath.Abs(path); err == nil {
+		path = p
+	}
+	return path
+}
