@@ -17,16 +17,18 @@ import (
 )
 
 // Profile describes one virtual passport. The zero value is a genuine passport
-// of Utopia with an invented holder, BAC, and no portrait.
+// of Utopia with an invented holder, a drawn portrait, and BAC.
 type Profile struct {
 	Holder persona.Person `yaml:"holder,omitempty"` // zero: persona.Invent(Seed)
 	Seed   uint64         `yaml:"seed,omitempty"`   // of the invented holder
 	Format persona.Format `yaml:"format,omitempty"` // td3 by default
 
 	// Portrait is a JPEG or JPEG 2000 file for DG2, relative to the profile's
-	// own folder. PortraitData is the same in memory and comes first.
+	// own folder. PortraitData is the same in memory and comes first. Without
+	// either it is persona.Portrait(Seed).
 	Portrait     string `yaml:"portrait,omitempty"`
 	PortraitData []byte `yaml:"-"`
+	NoPortrait   bool   `yaml:"no_portrait,omitempty"` // no DG2 at all
 
 	// ForgedPortrait takes the portrait's place after EF.SOD was signed, as a
 	// forger's would: a file as Portrait, or its octets.
@@ -172,14 +174,17 @@ func (p Profile) groups() (map[int][]byte, error) {
 		return nil, err
 	}
 	groups := map[int][]byte{1: lds.DG1(lines)}
-	dg2, err := p.portraitGroup(p.Portrait, p.PortraitData)
-	if err != nil {
-		return nil, err
+	if p.NoPortrait {
+		return groups, nil
 	}
-	if dg2 != nil {
-		groups[2] = dg2
+	portrait := p.PortraitData
+	if portrait == nil && p.Portrait == "" {
+		if portrait, err = persona.Portrait(p.Seed); err != nil {
+			return nil, err
+		}
 	}
-	return groups, nil
+	groups[2], err = p.portraitGroup(p.Portrait, portrait)
+	return groups, err
 }
 
 // portraitGroup makes DG2 of a portrait in memory or in a file, nil of none.

@@ -1,8 +1,10 @@
 package persona
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"image/jpeg"
 	"strings"
 	"testing"
 
@@ -129,5 +131,30 @@ func TestPersonDoesNotPrintItself(t *testing.T) {
 	p := specimen()
 	if out := fmt.Sprintf("%v %s", p, p.LogValue()); strings.Contains(out, "ERIKSSON") {
 		t.Errorf("printed as %q", out)
+	}
+}
+
+func TestPortraitsAreDrawings(t *testing.T) {
+	a, err := Portrait(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Portrait(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := Portrait(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(a, again) || bytes.Equal(a, other) {
+		t.Error("a portrait is not a function of its seed")
+	}
+	config, err := jpeg.DecodeConfig(bytes.NewReader(a))
+	if err != nil || config.Width != portraitWidth || config.Height != portraitHeight {
+		t.Errorf("%+v, %v", config, err)
+	}
+	if len(a) < 10_000 || len(a) > 30_000 {
+		t.Errorf("%d octets, a passport's portrait has 10,000 to 30,000", len(a))
 	}
 }
