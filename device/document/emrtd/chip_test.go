@@ -62,6 +62,9 @@ func document(t testing.TB, p passport.Profile) *passport.Document {
 	faults, limits, air := p.Faults, p.Limits, p.Air
 	p.Faults, p.Limits, p.Air = nil, passport.Limits{}, passport.Air{}
 	key := fmt.Sprintf("%#v", p)
+	if p.Authenticity.Active != nil {
+		key += fmt.Sprintf("%#v", *p.Authenticity.Active) // %#v of p has its address only
+	}
 	kept, ok := documents.Load(key)
 	if !ok {
 		doc, err := passport.Personalise(p)

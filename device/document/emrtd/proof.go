@@ -163,33 +163,55 @@ func (r *reader) authenticateActively(ctx context.Context) error {
 	}
 	r.progress(StageProof, string(ProofActive), 0, 0)
 	p.Detail = key.Detail()
-	// Chips differ in which Le they take for a long signature: the exact one
-	// first where extended length is known to work, else 256, else the other.
-	for _, long := range []bool{r.card.extended, false} {
-		p.Challenge, p.Signature, err = key.Challenge(ctx, r.card.send, r.options.Random, long)
-		if err == nil {
-			err = key.Verify(p.Challenge, p.Signature)
-		}
-		if lost(err) {
-			r.note(p, err)
-			return err
-		}
-		if r.card.broken {
-			if again := r.reopen(ctx, err); again != nil {
-				r.note(p, err)
-				return again
-			}
-		}
-		if err == nil || errors.Is(err, activeauth.ErrSignature) || !long {
-			break
-		}
+	p.Challenge, p.Signature, err = r.signature(ctx, key)
+	if lost(err) || r.card.broken {
+		r.note(p, err)
+		return err
 	}
 	p.Outcome = OutcomeProven
-	if err != nil {
+	switch {
+	case errors.Is(err, activeauth.ErrLength) && !r.carries(key):
+		p.Outcome = OutcomeNotPerformed // reader or chip cannot bring so long a signature over
+	case err != nil:
 		p.Outcome = OutcomeFailed
 	}
 	r.note(p, err)
 	return nil
+}
+
+// carries reports whether a whole signature fits a response of the kind in use.
+func (r *reader) carries(key *activeauth.Key) bool {
+	return r.card.extended || r.card.session == nil || key.SignatureLen() <= r.card.session.MaxPlain(apdu.MaxShortLe)
+}
+
+// signature has the chip sign, and verifies. Chips differ in which Le they
+// take for a long signature: the exact one comes first where extended length
+// is known to work, and last, at the risk of the session, where a signature
+// has come short and the reader could carry more.
+func (r *reader) signature(ctx context.Context, key *activeauth.Key) (challenge, signature []byte, err error) {
+	known := r.card.extended
+	defer func() { r.card.extended = known }()
+	attempts := []bool{known}
+	if known || !r.carries(key) && r.channel.MaxResponse() > apdu.MaxShortLe+2 {
+		attempts = append(attempts, !known)
+	}
+	for _, long := range attempts {
+		r.card.extended = known || long
+		challenge, signature, err = key.Challenge(ctx, r.card.send, r.options.Random, long)
+		if err == nil {
+			err = key.Verify(challenge, signature)
+		}
+		if err == nil || lost(err) || errors.Is(err, activeauth.ErrSignature) {
+			return challenge, signature, err
+		}
+		r.card.extended = known
+		if r.card.broken {
+			if again := r.reopen(ctx, err); again != nil {
+				return challenge, signature, again
+			}
+		}
+	}
+	return challenge, signature, err
 }
 
 // signatureAlgorithm returns the algorithm that DG14 names for Active

@@ -48,8 +48,8 @@ func ParseKey(spki []byte, algorithm string) (*Key, error) {
 // Detail names the algorithm, for people.
 func (k *Key) Detail() string { return k.public.String() }
 
-// signatureLen is the octets of a signature by k.
-func (k *Key) signatureLen() int {
+// SignatureLen is the octets of a signature by k.
+func (k *Key) SignatureLen() int {
 	if k.public.RSA != nil {
 		return (k.public.RSA.N.BitLen() + 7) / 8
 	}
@@ -66,7 +66,7 @@ func (k *Key) Challenge(ctx context.Context, exchange apdu.Exchange, random io.R
 	}
 	ne := apdu.MaxShortLe
 	if long {
-		ne = max(ne+1, k.signatureLen())
+		ne = max(ne+1, k.SignatureLen())
 	}
 	r, err := exchange(ctx, apdu.Command{INS: 0x88, Data: challenge, Ne: ne})
 	if err != nil {

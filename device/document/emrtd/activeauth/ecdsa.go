@@ -30,9 +30,9 @@ var guesses = [...]crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512, cryp
 // some chips send.
 func (k *Key) verifyECDSA(challenge, signature []byte) error {
 	scheme := pki.SchemePlainECDSA
-	if len(signature) != k.signatureLen() {
+	if len(signature) != k.SignatureLen() {
 		if len(signature) == 0 || signature[0] != 0x30 {
-			return fault.New(ErrLength.Code, "%d octets, want %d", len(signature), k.signatureLen())
+			return fault.New(ErrLength.Code, "%d octets, want %d", len(signature), k.SignatureLen())
 		}
 		scheme = pki.SchemeECDSA
 	}
