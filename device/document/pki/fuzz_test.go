@@ -31,14 +31,13 @@ func FuzzParseSignedData(f *testing.F) {
 	f.Add(m.Sign(f))
 	m.Indefinite = true
 	f.Add(m.Sign(f))
-	whole := m.Sign(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		s, err := pki.ParseSignedData(raw)
 		if err != nil {
 			return
 		}
 		for i := range s.Signers {
-			if r := s.VerifySigner(i); r.OK() && string(s.EContent) != "content" && len(raw) <= len(whole) {
+			if r := s.VerifySigner(i); r.OK() && string(s.EContent) != "content" {
 				t.Fatal("changed content passes")
 			}
 		}
