@@ -104,6 +104,7 @@ func (c *Chip) Transmit(raw []byte) ([]byte, error) {
 	if cmd.cla&^0x1C != 0 || cmd.cla&0x0C != 0 && cmd.cla&0x0C != 0x0C {
 		return c.finish(raw, statusOnly(swCLA), damage{}, "")
 	}
+	cmd.ne = min(cmd.ne, maxAnswer)
 	secured := cmd.cla&0x0C != 0
 	if secured {
 		if c.state.sm == nil {
@@ -235,6 +236,10 @@ const (
 	mseSetATInternal = 0x41A4
 	mseSetKAT        = 0x41A6
 )
+
+// maxAnswer is the most data in an answer: with its status word it fills the
+// largest message of vpcd, 65,535 octets.
+const maxAnswer = 65535 - 2
 
 // Instructions (ISO/IEC 7816-4:2020, table 4).
 const (

@@ -62,6 +62,15 @@ func TestReadBinaryForms(t *testing.T) {
 	}
 }
 
+func TestLargestAnswerFitsTheReader(t *testing.T) {
+	c := openChip(t, Limits{}, map[string][]byte{"DG2": make([]byte, 70_000)})
+	play(t, c, []exchange{{"", selectLDS, "9000"}})
+	got, err := c.Transmit(unhex(t, "00B08200000000"))
+	if err != nil || len(got) != 65535 {
+		t.Errorf("%d octets, %v", len(got), err)
+	}
+}
+
 func TestSelectForms(t *testing.T) {
 	for _, tc := range []struct{ command, answer string }{
 		{"00A4000C", "9000"}, {"00A4000C023F00", "9000"}, {"00A4020C022F01", "9000"}, {"00A4020C02011C", "6A82"}, // no PACE, no EF.CardAccess

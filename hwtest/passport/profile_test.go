@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/watchpost/watchpost/device/fault"
@@ -145,4 +146,28 @@ func FuzzParseProfile(f *testing.F) {
 			_ = checkFaults(p.Faults)
 		}
 	})
+}
+
+func TestProfilesOfThePage(t *testing.T) {
+	page, err := os.ReadFile("PROFILES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(page), "```yaml\n")[1:]
+	if len(blocks) < 6 {
+		t.Fatalf("%d blocks", len(blocks))
+	}
+	for i, block := range blocks {
+		text, _, ok := strings.Cut(block, "```")
+		if !ok {
+			t.Fatalf("block %d has no end", i+1)
+		}
+		p, err := ParseProfile([]byte(text))
+		if err == nil {
+			_, err = New(p)
+		}
+		if err != nil {
+			t.Errorf("block %d: %v", i+1, err)
+		}
+	}
 }
