@@ -238,7 +238,8 @@ func (k *ECKey) verify(digest []byte, r, s *big.Int) error {
 		return bad
 	}
 	if std, ok := standardCurves[c.Name]; ok {
-		if !ecdsa.Verify(&ecdsa.PublicKey{Curve: std(), X: k.Point.X, Y: k.Point.Y}, digest, r, s) {
+		public, err := ecdsa.ParseUncompressedPublicKey(std(), c.Marshal(k.Point))
+		if err != nil || !ecdsa.Verify(public, digest, r, s) {
 			return bad
 		}
 		return nil

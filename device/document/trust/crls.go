@@ -2,6 +2,8 @@ package trust
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 
 	"github.com/watchpost/watchpost/device/document/pki"
 	"github.com/watchpost/watchpost/device/fault"
@@ -54,6 +56,11 @@ func (s *Store) crlSigner(c *pki.CRL) (*Entry, error) {
 		if i == maxTries {
 			break
 		}
+		// A state revokes its own certificates alone, whatever name it writes.
+		if e.country != c.Issuer.Country() {
+			first = cmp.Or(first, error(fault.New(ErrUnanchored.Code, "CRL in the name of another country than its signer's")))
+			continue
+		}
 		if !e.Certificate.HasUsage(pki.KeyUsageCRLSign) {
 			continue
 		}
@@ -67,6 +74,9 @@ func (s *Store) crlSigner(c *pki.CRL) (*Entry, error) {
 	}
 	if first == nil {
 		return nil, fault.New(ErrSignerUsage.Code, "the issuer's key is not meant to sign CRLs")
+	}
+	if errors.Is(first, ErrUnanchored) {
+		return nil, first
 	}
 	return nil, fault.New(ErrSignature.Code, "CRL: %v", first)
 }

@@ -132,24 +132,27 @@ func (b *batch) vouch(it *item, usage string, listed []*pki.Certificate) (List, 
 			err = fault.New(ErrSignature.Code, "format: %v, content: %v, signature: %v", r.Format, r.Digest, r.Signature)
 			continue
 		}
-		v := voucher{pins: b.pins, store: b.store, links: append(append([]*pki.Certificate(nil), it.signed.Certificates...), listed...)}
-		if err = v.signer(r.Certificate, usage); err != nil {
-			continue
-		}
 		publisher := r.Certificate.Subject.Country()
 		if publisher == "" {
 			publisher = r.Certificate.Issuer.Country()
+		}
+		v := voucher{pins: b.pins, store: b.store, country: publisher, links: append(append([]*pki.Certificate(nil), it.signed.Certificates...), listed...)}
+		if err = v.signer(r.Certificate, usage); err != nil {
+			continue
 		}
 		return List{Kind: it.kind, List: publisher, Edition: r.SigningTime, Digest: digest(it.raw), File: b.file, Signer: r.Certificate.Fingerprint()}, nil
 	}
 	return List{}, err
 }
 
-// voucher finds a way from a list signer to an anchor.
+// voucher finds a way from a list signer to an anchor. A pin vouches for
+// whom it will; an anchor held only for lists of its own country, so that no
+// state can publish, or replace, a list in the name of another.
 type voucher struct {
-	pins  []*pki.Certificate
-	store *Store
-	links []*pki.Certificate
+	pins    []*pki.Certificate
+	store   *Store
+	country string // of the signer
+	links   []*pki.Certificate
 }
 
 func (v voucher) signer(c *pki.Certificate, usage string) error {
@@ -188,7 +191,7 @@ func (v voucher) reaches(c *pki.Certificate, depth int, budget *int) bool {
 		}
 	}
 	for _, e := range v.store.issuers(c.Issuer, c.AuthorityKeyID) {
-		if verifies(e.Certificate) {
+		if e.country == v.country && verifies(e.Certificate) {
 			return true
 		}
 	}
@@ -213,7 +216,7 @@ func (v voucher) isAnchor(c *pki.Certificate) bool {
 		}
 	}
 	held := v.store.Find(c)
-	return held != nil && held.Anchor()
+	return held != nil && held.Anchor() && held.country == v.country
 }
 
 // fits reports whether issuer may have issued c by name or key identifier.

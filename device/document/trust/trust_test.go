@@ -219,6 +219,18 @@ func TestMasterListNeedsAnchor(t *testing.T) {
 	newBench(t).refuse(trust.ErrUnanchored, byLink(u.rootRaw, u.nextRaw), u.rootRaw)
 }
 
+// An anchor held vouches in its own country's name alone; a pin for whom the operator says.
+func TestNoStateSpeaksForAnother(t *testing.T) {
+	u, x, b := newState(t, "UT"), newState(t, "XO"), newBench(t)
+	b.take(pemOf("CERTIFICATE", u.rootRaw, x.rootRaw))
+	posing := pkitest.Certificate{Serial: 60, Issuer: x.name, Subject: pkitest.Name("UT", "State", "ML"), Key: x.signer, Signer: x.root, ExtKeyUsage: [][]byte{pkitest.UsageMasterList}}.Issue(t)
+	list := pkitest.SignedData{ContentType: pkitest.ContentMasterList, Content: pkitest.MasterList(x.rootRaw), Certificates: [][]byte{posing}, Key: x.signer, SigningTime: now}.Sign(t)
+	b.refuse(trust.ErrUnanchored, list)
+	crl := pkitest.CRL{Issuer: u.name, Key: x.root, This: now, Serials: []int64{10}}.Issue(t)
+	b.refuse(trust.ErrUnanchored, crl)
+	newBench(t).take(list, x.rootRaw)
+}
+
 func TestMasterListsThatAreRefused(t *testing.T) {
 	u, b := newState(t, "UT"), newBench(t)
 	good := pkitest.SignedData{ContentType: pkitest.ContentMasterList, Content: pkitest.MasterList(u.rootRaw), Certificates: [][]byte{u.signerRaw}, Key: u.signer, SigningTime: now}

@@ -1,6 +1,9 @@
 package curve
 
 import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
 	"crypto/elliptic"
 	"errors"
 	"math/big"
@@ -39,19 +42,42 @@ func TestTableIsConsistent(t *testing.T) {
 // The standard library is the second implementation for the NIST curves.
 func TestAgreesWithStandardLibrary(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
+	agreement := map[string]ecdh.Curve{"P-256": ecdh.P256(), "P-384": ecdh.P384(), "P-521": ecdh.P521()}
 	for _, std := range []elliptic.Curve{elliptic.P224(), elliptic.P256(), elliptic.P384(), elliptic.P521()} {
 		c := ByName(std.Params().Name)
 		for range 5 {
-			k := new(big.Int).Rand(r, c.N)
-			m := new(big.Int).Rand(r, c.N)
+			k, m := new(big.Int).Rand(r, c.N), new(big.Int).Rand(r, c.N)
+			raw := func(v *big.Int) []byte { return v.FillBytes(make([]byte, c.OrderBytes())) }
+			private, err := ecdsa.ParseRawPrivateKey(std, raw(k))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := private.PublicKey.Bytes()
+			if err != nil {
+				t.Fatal(err)
+			}
 			p := c.ScalarBaseMult(k)
-			x, y := std.ScalarBaseMult(k.Bytes()) //nolint:staticcheck // second implementation in a test
-			if p.X.Cmp(x) != 0 || p.Y.Cmp(y) != 0 {
+			if !bytes.Equal(c.Marshal(p), want) {
 				t.Fatalf("%s: base multiplication differs", c.Name)
 			}
-			x, y = std.ScalarMult(x, y, m.Bytes()) //nolint:staticcheck // as above
-			if q := c.ScalarMult(p, m); q.X.Cmp(x) != 0 || q.Y.Cmp(y) != 0 {
-				t.Fatalf("%s: multiplication differs", c.Name)
+			dh, ok := agreement[c.Name]
+			if !ok {
+				continue
+			}
+			peer, err := dh.NewPublicKey(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			own, err := dh.NewPrivateKey(raw(m))
+			if err != nil {
+				t.Fatal(err)
+			}
+			secret, err := own.ECDH(peer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(c.CoordinateBytes(c.ScalarMult(p, m).X), secret) {
+				t.Fatalf("%s: agreement differs", c.Name)
 			}
 		}
 	}
