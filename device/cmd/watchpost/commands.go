@@ -10,7 +10,9 @@ func commands() []*cobra.Command {
 		faceCommand(),
 		imageCommand(),
 		keysCommand(),
+		listCommand(),
 		mrzCommand(),
+		screenCommand(),
 		trustCommand(),
 	}
 }

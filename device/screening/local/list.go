@@ -40,3 +40,6 @@ func (l *List) Manifest() *store.Manifest { return l.generation.Manifest() }
 
 // Close releases the list.
 func (l *List) Close() error { return l.generation.Close() }
+
+// Verify reads the whole generation; see store.Generation.
+func (l *List) Verify(ctx context.Context) error { return l.generation.Verify(ctx) }

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/watchpost/watchpost/device/config"
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/provision"
+	"github.com/watchpost/watchpost/device/provision/install"
+)
+
+// folderRow is what is said of a provisioning folder.
+type folderRow struct {
+	Dir     string    `json:"dir"`
+	Site    string    `json:"site"`
+	Version uint64    `json:"version"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+	Files   int       `json:"files"`
+}
+
+func folderRowOf(dir string, m *provision.Manifest) folderRow {
+	return folderRow{dir, m.Site, m.Version, m.Created, m.Expires, len(m.Files)}
+}
+
+func listSignCommand() *cobra.Command {
+	var dir, owner, keyFile, site string
+	var version uint64
+	var days int
+	c := &cobra.Command{
+		Use:   "sign --dir DIR --owner ID --key FILE [--version N --site POST]",
+		Short: "Sign a provisioning folder as one of its owners",
+		Long: `Add your signature to a provisioning folder. A post wants two, of two owners named in
+its configuration. Every file is read before: you sign for what is there.
+
+The first to sign gives --version and --site: the manifest is then written anew from
+what lies below DIR/files, and earlier signatures are removed. The second leaves them
+out, and signs the same manifest on a machine of his own.
+
+--key FILE is an Ed25519 private key, PKCS #8 in PEM, as "openssl genpkey -algorithm
+ed25519" makes it.`,
+		Example: `  openssl genpkey -algorithm ed25519 -out anna.pem
+  watchpost list sign --dir folder --owner anna --key anna.pem --version 7 --site post-1
+  watchpost list sign --dir folder --owner boris --key boris.pem`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			key, err := signingKey(keyFile)
+			if err != nil {
+				return err
+			}
+			if (version != 0) != (site != "") {
+				return fault.New("usage", "--version and --site go together")
+			}
+			if version != 0 {
+				now := time.Now()
+				h := provision.Header{Site: site, Version: version, Created: now, Expires: now.AddDate(0, 0, days)}
+				if _, err := provision.Publish(dir, h, provision.KindOf); err != nil {
+					return err
+				}
+			}
+			return provision.Sign(dir, owner, key)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&dir, "dir", "", "provisioning folder")
+	f.StringVar(&owner, "owner", "", "your id in the posts' configuration")
+	f.StringVar(&keyFile, "key", "", "your private key")
+	f.Uint64Var(&version, "version", 0, "write a new manifest of this version, higher than any before")
+	f.StringVar(&site, "site", "", "name of the post that the folder is for")
+	f.IntVar(&days, "days", 7, "days until a new manifest runs out")
+	require(c, "dir", "owner", "key")
+	return c
+}
+
+func signingKey(name string) (ed25519.PrivateKey, error) {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fault.Wrap("list.signing_key", err)
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil {
+		return nil, fault.New("list.signing_key", "not a PEM file")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fault.New("list.signing_key", "not a PKCS #8 private key")
+	}
+	private, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fault.New("list.signing_key", "not an Ed25519 key")
+	}
+	return private, nil
+}
+
+// trustOf is what a post's configuration accepts.
+func trustOf(c *config.Config) (provision.Trust, error) {
+	t := provision.Trust{Site: c.Post, Now: time.Now()}
+	for _, o := range c.Owners {
+		key, err := o.Key()
+		if err != nil {
+			return t, err
+		}
+		t.Owners = append(t.Owners, provision.Owner{ID: o.ID, Key: key})
+	}
+	return t, nil
+}
+
+func listVerifyCommand() *cobra.Command {
+	var dir, configFile string
+	c := &cobra.Command{
+		Use:   "verify --dir DIR --config FILE",
+		Short: "Say whether a post would take a provisioning folder",
+		Long: `Judge a folder as the post of the configuration would: two signatures of its owners,
+site, dates, version against what the post has applied, and every file. Nothing is
+changed. One JSON object comes out: {dir, site, version, created, expires, files};
+a refused folder gives a code on standard error and exit status 3.`,
+		Example: `  watchpost list verify --dir folder --config post.yaml`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			conf, err := config.Read(configFile)
+			if err != nil {
+				return err
+			}
+			trust, err := trustOf(conf)
+			if err != nil {
+				return err
+			}
+			now, err := provision.Current(filepath.Join(conf.StateDir(), install.ProvisionFolder), trust)
+			if err == nil {
+				trust.LastVersion = now.Manifest.Version
+			} else if fault.CodeOf(err) != "provision.none" {
+				return err
+			}
+			m, err := provision.Verify(dir, trust)
+			if err != nil {
+				return err
+			}
+			out := newRows(cmd)
+			if err := out.JSON(folderRowOf(dir, m)); err != nil {
+				return err
+			}
+			return out.End()
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "provisioning folder")
+	c.Flags().StringVar(&configFile, "config", "", "configuration of the post")
+	require(c, "dir", "config")
+	return c
+}
