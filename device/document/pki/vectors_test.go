@@ -4,10 +4,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/watchpost/watchpost/device/document/pki/curve"
 )
 
 // wycheproofFile is the part of a Wycheproof signature file that is used.
@@ -185,5 +188,51 @@ func TestRFC4134(t *testing.T) {
 				t.Errorf("%s signer %d (%s): %+v", name, i, kind, r)
 			}
 		}
+	}
+}
+
+// Key agreement on brainpoolP256r1 as the chip protocol will use it: public
+// keys that are off the curve or oddly encoded are refused, and secrets keep
+// their leading zeros.
+func TestWycheproofECDH(t *testing.T) {
+	var f struct {
+		Groups []struct {
+			Tests []struct {
+				ID      int    `json:"tcId"`
+				Comment string `json:"comment"`
+				Public  string `json:"public"`
+				Private string `json:"private"`
+				Shared  string `json:"shared"`
+				Result  string `json:"result"`
+			} `json:"tests"`
+		} `json:"testGroups"`
+	}
+	if err := json.Unmarshal(readFile(t, dataDir(t), "pki", "wycheproof", "ecdh_brainpoolP256r1_test.json"), &f); err != nil {
+		t.Fatal(err)
+	}
+	c := curve.ByName("brainpoolP256r1")
+	valid, invalid := 0, 0
+	for _, g := range f.Groups {
+		for _, x := range g.Tests {
+			k, err := ParsePublicKey(mustHex(t, x.Public))
+			ok := err == nil && k.Err == nil && k.EC != nil && k.EC.Curve == c
+			if ok {
+				secret := c.ScalarMult(k.EC.Point, new(big.Int).SetBytes(mustHex(t, x.Private)))
+				ok = !secret.IsInfinity() && hex.EncodeToString(c.CoordinateBytes(secret.X)) == x.Shared
+			}
+			switch {
+			case x.Comment == "no cofactor":
+				// Optional in RFC 3279:2002 2.3.5, and 1 on every curve we know.
+			case x.Result == "valid" && !ok, x.Result == "invalid" && ok:
+				t.Errorf("case %d (%s): %v, want %s", x.ID, x.Comment, ok, x.Result)
+			case ok:
+				valid++
+			default:
+				invalid++
+			}
+		}
+	}
+	if valid < 300 || invalid < 50 {
+		t.Errorf("only %d valid and %d invalid", valid, invalid)
 	}
 }
