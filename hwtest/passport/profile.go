@@ -2,11 +2,14 @@ package passport
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -61,9 +64,9 @@ func LoadProfile(path string) (Profile, error) {
 	if err != nil {
 		return Profile{}, fault.Wrap(codeProfile, err)
 	}
-	p, err := ParseProfile(data)
+	p, err := parseProfile(data)
 	if err != nil {
-		return Profile{}, fault.Wrap(codeProfile, fmt.Errorf("%s: %w", path, err))
+		return Profile{}, fault.New(codeProfile, "%s: %v", path, err)
 	}
 	p.rebase(filepath.Dir(path))
 	return p, nil
@@ -71,10 +74,16 @@ func LoadProfile(path string) (Profile, error) {
 
 // ParseProfile reads a profile from YAML text; paths in it stay as they are.
 func ParseProfile(data []byte) (Profile, error) {
+	p, err := parseProfile(data)
+	return p, fault.Wrap(codeProfile, err)
+}
+
+func parseProfile(data []byte) (Profile, error) {
 	var p Profile
 	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField())
-	if err := dec.Decode(&p); err != nil && len(bytes.TrimSpace(data)) > 0 {
-		return Profile{}, fault.Wrap(codeProfile, err)
+	if err := dec.Decode(&p); err != nil && !errors.Is(err, io.EOF) { // empty text is the empty profile
+		line, _, _ := strings.Cut(err.Error(), "\n") // the rest draws the place in the text
+		return Profile{}, errors.New(line)
 	}
 	return p, nil
 }
