@@ -35,10 +35,26 @@ func admit(ctx context.Context, method string) error {
 	return nil
 }
 
+// margin is how long before the client's deadline a handler's context ends, so
+// that its answer still arrives in time.
+const margin = 100 * time.Millisecond
+
+// early returns ctx with a deadline that leaves the margin, or a tenth of the
+// time that there is.
+func early(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(margin, time.Until(deadline)/10)))
+}
+
 func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	if err := admit(ctx, info.FullMethod); err != nil {
 		return nil, err
 	}
+	ctx, cancel := early(ctx)
+	defer cancel()
 	defer s.watch(ctx, info.FullMethod)()
 	response, err := handle(ctx, request)
 	return response, coded(err)
@@ -48,9 +64,19 @@ func (s *Server) stream(service any, stream grpc.ServerStream, info *grpc.Stream
 	if err := admit(stream.Context(), info.FullMethod); err != nil {
 		return err
 	}
-	defer s.watch(stream.Context(), info.FullMethod)()
-	return coded(handle(service, stream))
+	ctx, cancel := early(stream.Context())
+	defer cancel()
+	defer s.watch(ctx, info.FullMethod)()
+	return coded(handle(service, earlyStream{stream, ctx}))
 }
+
+// earlyStream is a stream whose handler sees another context.
+type earlyStream struct {
+	grpc.ServerStream
+	ctx context.Context // of this one call
+}
+
+func (s earlyStream) Context() context.Context { return s.ctx }
 
 // Watch puts a call into foreign code under the watchdog: unless the returned
 // function is called within the grace period after ctx ends, the process exits.

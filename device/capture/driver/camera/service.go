@@ -16,9 +16,6 @@ import (
 const (
 	previewQuality = 80 // JPEG
 	captureQuality = 95 // JPEG
-	// margin is how long before its deadline a capture gives up, so that the
-	// answer still arrives.
-	margin = 100 * time.Millisecond
 	// patience with a picture that is black or frozen: exposure control of a
 	// camera just opened takes up to two seconds.
 	patience = 3 * time.Second
@@ -122,11 +119,6 @@ func (d *Driver) Capture(request *driverv1.CameraCaptureRequest, stream grpc.Ser
 // take collects frames until there are enough or the time is up, and says what
 // was wrong with the last one that did not do.
 func take(ctx context.Context, r *run, request *driverv1.CameraCaptureRequest, wanted int) (shots []*shot, seen int, err error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
-		defer cancel()
-	}
 	interval := time.Duration(request.GetIntervalMs()) * time.Millisecond
 	var reason *driver.Error
 	var badSince time.Time

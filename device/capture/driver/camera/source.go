@@ -2,6 +2,8 @@ package camera
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -100,6 +102,7 @@ func (v *video) close() {
 // images shows pictures. Each is decoded once and kept when there are few.
 type images struct {
 	config Source
+	folder bool
 	files  []string
 	next   int
 	cache  map[string]*shot
@@ -115,23 +118,39 @@ func openImages(s Source) (*images, error) {
 	if err != nil {
 		return nil, driver.Errorf(driver.DeviceLost, "the source has gone")
 	}
-	in := &images{config: s, files: []string{s.Path}, cache: map[string]*shot{}}
-	if info.IsDir() {
-		entries, err := os.ReadDir(s.Path)
-		if err != nil {
-			return nil, driver.Errorf(driver.DeviceFault, "the folder cannot be read")
-		}
-		in.files = nil
-		for _, e := range entries { // in order of names
-			if e.Type().IsRegular() && slices.Contains(pictureTypes, strings.ToLower(filepath.Ext(e.Name()))) {
-				in.files = append(in.files, filepath.Join(s.Path, e.Name()))
-			}
-		}
-	}
-	if len(in.files) == 0 {
-		return nil, driver.Errorf(driver.DeviceFault, "the folder holds no picture").WithHint("JPEG, PNG, BMP, PPM or PGM")
+	in := &images{config: s, folder: info.IsDir(), files: []string{s.Path}, cache: map[string]*shot{}}
+	if err := in.list(); err != nil {
+		return nil, err
 	}
 	return in, nil
+}
+
+// list reads the folder's names anew: a bench puts another person before the
+// camera by changing its pictures.
+func (in *images) list() error {
+	if !in.folder {
+		return nil
+	}
+	entries, err := os.ReadDir(in.config.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return driver.Errorf(driver.DeviceLost, "the source has gone")
+	} else if err != nil {
+		return driver.Errorf(driver.DeviceFault, "the folder cannot be read")
+	}
+	var files []string
+	for _, e := range entries { // in order of names
+		if e.Type().IsRegular() && slices.Contains(pictureTypes, strings.ToLower(filepath.Ext(e.Name()))) {
+			files = append(files, filepath.Join(in.config.Path, e.Name()))
+		}
+	}
+	if len(files) == 0 {
+		return driver.Errorf(driver.DeviceFault, "the folder holds no picture").WithHint("JPEG, PNG, BMP, PPM or PGM")
+	}
+	if !slices.Equal(files, in.files) {
+		clear(in.cache)
+	}
+	in.files, in.next = files, 0
+	return nil
 }
 
 func (in *images) read() (*shot, error) {
@@ -142,11 +161,18 @@ func (in *images) read() (*shot, error) {
 		in.next = 0
 	}
 	file := in.files[in.next]
-	in.next++
-	// A folder taken away is a camera unplugged.
+	// A picture taken away means that the folder has changed; a folder taken
+	// away is a camera unplugged.
 	if _, err := os.Stat(file); err != nil {
-		return nil, driver.Errorf(driver.DeviceLost, "the source has gone")
+		if !in.folder {
+			return nil, driver.Errorf(driver.DeviceLost, "the source has gone")
+		}
+		if err := in.list(); err != nil {
+			return nil, err
+		}
+		file = in.files[0]
 	}
+	in.next++
 	if s, ok := in.cache[file]; ok {
 		return s.again(), nil
 	}
