@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/biometric/template"
@@ -201,10 +202,14 @@ func (p *Post) compare(document *DocumentResult, probe *FaceCapture) comparison 
 	defer cancel()
 	face, err := p.Portraits.DecodePortrait(ctx, document.Portrait)
 	if err != nil {
-		code := fault.CodeOf(err)
-		out.decode.Result, out.decode.Reason = inspect.Fail, string(code)
-		out.match.Result, out.match.Reason = inspect.NotAssessable, string(code)
-		if code == "face.none" { // a picture it is, but of no face that can be found
+		code := string(fault.CodeOf(err))
+		p.Log.Warn("portrait not decoded", "code", code, "cause", err)
+		out.decode.Result, out.decode.Reason = inspect.NotAssessable, code
+		out.match.Result, out.match.Reason = inspect.NotAssessable, code
+		switch {
+		case strings.HasPrefix(code, "image."): // the picture's own fault, not the box's
+			out.decode.Result = inspect.Fail
+		case code == "face.none": // a picture it is, but of no face that can be found
 			out.decode.Result = inspect.Pass
 		}
 		return out

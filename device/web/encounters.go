@@ -47,7 +47,9 @@ type OutcomeBody struct {
 	Second  *SecondOfficer    `json:"second,omitempty" doc:"where policy asks for a second officer"`
 }
 
-type idInput struct {
+// EncounterID names the encounter in a path. It is exported because huma sets
+// fields of embedded structs only where the embedding is exported.
+type EncounterID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
@@ -83,7 +85,7 @@ func (s *Server) encounterOperations() {
 	})
 	huma.Register(s.api, huma.Operation{
 		OperationID: "get-encounter", Method: http.MethodGet, Path: "/v1/encounters/{id}", Summary: "One encounter", Security: signedIn,
-	}, func(ctx context.Context, in *idInput) (*encounterOutput, error) {
+	}, func(ctx context.Context, in *EncounterID) (*encounterOutput, error) {
 		if _, err := officerOf(ctx, officer.Officer, officer.Supervisor); err != nil {
 			return nil, fail(err)
 		}
@@ -94,7 +96,7 @@ func (s *Server) encounterOperations() {
 		OperationID: "read-document", Method: http.MethodPost, Path: "/v1/encounters/{id}/document", Summary: "Read the document on the reader",
 		Description: "Returns at once; events tell how it goes.", Security: signedIn, DefaultStatus: http.StatusAccepted,
 	}, func(ctx context.Context, in *struct {
-		idInput
+		EncounterID
 		Body DocumentBody
 	}) (*encounterOutput, error) {
 		return s.command(ctx, in.ID, func(*officer.Account) error {
@@ -104,13 +106,13 @@ func (s *Server) encounterOperations() {
 	huma.Register(s.api, huma.Operation{
 		OperationID: "capture-face", Method: http.MethodPost, Path: "/v1/encounters/{id}/face", Summary: "Take the face",
 		Description: "Returns at once; events tell how it goes.", Security: signedIn, DefaultStatus: http.StatusAccepted,
-	}, func(ctx context.Context, in *idInput) (*encounterOutput, error) {
+	}, func(ctx context.Context, in *EncounterID) (*encounterOutput, error) {
 		return s.command(ctx, in.ID, func(*officer.Account) error { return s.post.CaptureFace(in.ID) })
 	})
 	huma.Register(s.api, huma.Operation{
 		OperationID: "skip-step", Method: http.MethodPost, Path: "/v1/encounters/{id}/steps/{step}/skip", Summary: "End a step without a result", Security: signedIn,
 	}, func(ctx context.Context, in *struct {
-		idInput
+		EncounterID
 		Step string `path:"step" enum:"document,face"`
 		Body SkipBody
 	}) (*encounterOutput, error) {
@@ -121,7 +123,7 @@ func (s *Server) encounterOperations() {
 	huma.Register(s.api, huma.Operation{
 		OperationID: "adjudicate", Method: http.MethodPost, Path: "/v1/encounters/{id}/adjudications", Summary: "Record a finding on a candidate", Security: signedIn,
 	}, func(ctx context.Context, in *struct {
-		idInput
+		EncounterID
 		Body AdjudicationBody
 	}) (*encounterOutput, error) {
 		return s.command(ctx, in.ID, func(a *officer.Account) error {
@@ -138,7 +140,7 @@ func (s *Server) encounterOperations() {
 	huma.Register(s.api, huma.Operation{
 		OperationID: "decide", Method: http.MethodPost, Path: "/v1/encounters/{id}/outcome", Summary: "Record the outcome", Security: signedIn,
 	}, func(ctx context.Context, in *struct {
-		idInput
+		EncounterID
 		Body OutcomeBody
 	}) (*encounterOutput, error) {
 		return s.command(ctx, in.ID, func(a *officer.Account) error {

@@ -1,0 +1,118 @@
+package demo
+
+import (
+	"fmt"
+
+	"github.com/watchpost/watchpost/hwtest/gen/persona"
+	"github.com/watchpost/watchpost/hwtest/gen/pki"
+	"github.com/watchpost/watchpost/hwtest/passport"
+)
+
+// expect is how one encounter must end.
+type expect struct {
+	checks  map[string]string // check code → result
+	answer  string
+	record  string // of the only candidate, "" for none
+	withhel string // reason in what is missing, "" for none
+	finding string // of the officer on the candidate
+	outcome string
+	reason  string // that the advice must name, "" where it is clear
+}
+
+// encounterCase is one person at the post.
+type encounterCase struct {
+	letter   string
+	title    string
+	says     string // what the officer would say in one line
+	passport *passport.Profile
+	sitter   sitter
+	age      string // declared
+	expect   expect
+}
+
+// homeIssuer is the country whose anchors the post holds.
+func homeIssuer() pki.Spec { return pki.Spec{Seed: "home", Country: "UT", State: "UTO"} }
+
+// strangeIssuer is a country without anchors here. QZ and QZA are from the
+// ranges that ISO 3166-1 leaves to users.
+func strangeIssuer() pki.Spec { return pki.Spec{Seed: "far", Country: "QZ", State: "QZA"} }
+
+// cases are the encounters of the demonstration.
+func cases(pictures portraits) ([]encounterCase, error) {
+	manChip, err := pictures.onChip(man)
+	if err != nil {
+		return nil, err
+	}
+	astronautChip, err := pictures.onChip(astronaut)
+	if err != nil {
+		return nil, err
+	}
+	genuine := passport.Profile{Seed: 1, Issuer: homeIssuer(), PortraitData: astronautChip}
+	listed := passport.Profile{Seed: 2, Issuer: homeIssuer(), PortraitData: manChip}
+
+	// The forger took a genuine passport of another and put the presenter's
+	// portrait in; the signed hashes are still those of the other.
+	forged := passport.Profile{Seed: 3, Issuer: homeIssuer(), PortraitData: manChip}
+	presenter := forged
+	presenter.PortraitData = astronautChip
+	doc, err := passport.Personalise(presenter)
+	if err != nil {
+		return nil, fmt.Errorf("make the forger's portrait: %w", err)
+	}
+	forged.FileData = map[string][]byte{"DG2": doc.Files["DG2"]}
+
+	imitated := passport.Profile{Seed: 4, Issuer: homeIssuer(), PortraitData: astronautChip}
+	imitated.Issuer.Seed = "imitation" // same names, other keys
+
+	strange := passport.Profile{Seed: 5, Issuer: strangeIssuer(), PortraitData: astronautChip}
+	strange.Holder = persona.Invent(5)
+	strange.Holder.Issuer, strange.Holder.Nationality = "QZA", "QZA"
+
+	sound := map[string]string{"sod.signature": "pass", "ds.chain": "pass", "dg1.hash": "pass", "dg2.hash": "pass", "portrait.match": "pass"}
+	return []encounterCase{
+		{
+			letter: "a", title: "genuine passport, right holder, not listed", passport: &genuine, sitter: astronaut, age: "unknown",
+			says:   "The passport is genuine, the face is its holder's, nothing on the lists.",
+			expect: expect{checks: sound, answer: "clear", outcome: "admitted"},
+		},
+		{
+			letter: "b", title: "genuine passport, holder listed under another name", passport: &listed, sitter: man, age: "unknown",
+			says:   "The passport is genuine, but the face is that of a listed person: an officer looks.",
+			expect: expect{checks: sound, answer: "candidates", record: recordMan, finding: "same_person", outcome: "referred", reason: listName + "/" + recordMan},
+		},
+		{
+			letter: "c", title: "portrait on the chip replaced by the presenter's own", passport: &forged, sitter: astronaut, age: "adult",
+			says: "The faces match, but the portrait is not the one that was signed: forged.",
+			expect: expect{
+				checks: map[string]string{"sod.signature": "pass", "ds.chain": "pass", "dg1.hash": "pass", "dg2.hash": "fail", "portrait.match": "pass"},
+				answer: "clear", outcome: "referred", reason: "dg2.hash",
+			},
+		},
+		{
+			letter: "d", title: "signed by an issuer that imitates a known country", passport: &imitated, sitter: astronaut, age: "adult",
+			says: "It is signed, but not by the country that it names: forged.",
+			expect: expect{
+				checks: map[string]string{"sod.signature": "pass", "ds.chain": "fail", "dg2.hash": "pass", "portrait.match": "pass"},
+				answer: "clear", outcome: "referred", reason: "ds.chain",
+			},
+		},
+		{
+			letter: "e", title: "country without anchors at this post", passport: &strange, sitter: astronaut, age: "adult",
+			says: "Nobody here can tell whether that country signed it: not forged, not proven.",
+			expect: expect{
+				checks: map[string]string{"sod.signature": "pass", "ds.chain": "not-assessable", "dg2.hash": "pass"},
+				answer: "clear", outcome: "referred", reason: "ds.chain",
+			},
+		},
+		{
+			letter: "f", title: "person without papers, declared adult, not listed", sitter: astronaut, age: "adult",
+			says:   "No papers; the face is on no list.",
+			expect: expect{answer: "clear", outcome: "admitted"},
+		},
+		{
+			letter: "f", title: "the same person of undeclared age", sitter: astronaut, age: "unknown",
+			says:   "May be a minor: the lists are not searched by face, so nothing is verified.",
+			expect: expect{answer: "not-verified", withhel: "age_unknown", outcome: "referred", reason: "not-verified"},
+		},
+	}, nil
+}

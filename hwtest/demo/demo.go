@@ -1,0 +1,145 @@
+// Package demo is the first walk through the product, on real parts: a virtual
+// passport behind pcscd, a camera of pictures behind OpenCV, the capture
+// processes and the daemon, and an officer's script that signs in at the admin
+// socket and decides. It is a client; the daemon has no demonstration mode.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/hwtest/bench"
+)
+
+// Options of a run.
+type Options struct {
+	Bin       string // folder of the product's programs
+	Portraits string // folder of portraits, "" is where make deps puts them
+	Runs      int    // how often all encounters are walked
+	Quiet     bool   // one line an encounter
+	Out       io.Writer
+	Helper    []string // command that runs bench.Inside
+	Reader    string   // set by Run
+}
+
+// portraitsDir is where make deps puts the portraits.
+func portraitsDir() string {
+	if d := os.Getenv("WATCHPOST_PORTRAITS"); d != "" {
+		return d
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "portraits"
+	}
+	return filepath.Join(cache, "watchpost", "portraits")
+}
+
+// Run walks all encounters and returns an error if one did not end as it must.
+func Run(ctx context.Context, o Options) (err error) {
+	begun := time.Now()
+	if o.Portraits == "" {
+		o.Portraits = portraitsDir()
+	}
+	show := &screen{out: o.Out, quiet: o.Quiet}
+	dir, err := os.MkdirTemp("", "watchpost-demo-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the demonstration: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	show.step("a bench: pcscd with a virtual reader, in namespaces of its own")
+	b, err := bench.Start(ctx, bench.Options{Helper: o.Helper})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	o.Reader = b.ReaderName(0)
+
+	show.step(fmt.Sprintf("a list: %s synthetic faces, %s lost documents, one real photograph; anchors of one country; signed by two bench keys",
+		thousands(syntheticFaces), thousands(syntheticDocuments)))
+	w, err := makeWorld(ctx, dir, o)
+	if err != nil {
+		return err
+	}
+	pictures := portraits{o.Portraits}
+	all, err := cases(pictures)
+	if err != nil {
+		return err
+	}
+	scenes := make(map[string]string)
+	for _, s := range []sitter{man, astronaut} {
+		if scenes[s.name], err = pictures.scene(dir, s); err != nil {
+			return err
+		}
+	}
+
+	show.step("the product: watchpost-capture devices, watchpostd")
+	p, c, err := startPost(ctx, w, o, b.PCSCDSocket())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	sys, err := c.System(ctx)
+	if err != nil {
+		return err
+	}
+	show.system(sys, time.Since(begun))
+
+	s := &script{client: c, bench: b, world: w, scenes: scenes, show: show}
+	failed := 0
+	for run := range max(1, o.Runs) {
+		if run == 1 {
+			show.quiet = true
+		}
+		for _, k := range all {
+			if err := s.walk(ctx, k); err != nil {
+				failed++
+				show.failure(k, err, p.log.tail())
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+			}
+		}
+	}
+	show.figures(s, sys, begun)
+	if failed > 0 {
+		return fmt.Errorf("%d of %d encounters did not end as they must", failed, len(all)*max(1, o.Runs))
+	}
+	return nil
+}
+
+// makeWorld makes the post's files; faces of the list come from a decode
+// process as they would at a list owner's.
+func makeWorld(ctx context.Context, dir string, o Options) (*world, error) {
+	decode, err := capture.Start(ctx, capture.Options{Role: capture.Decode, Binary: filepath.Join(o.Bin, capture.Program)})
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWorld(ctx, dir, o, decode.Decode())
+	return w, errors.Join(err, decode.Close())
+}
+
+// sinceMake returns how long ago make was called, 0 if it was not.
+func sinceMake() time.Duration {
+	t0, err := strconv.ParseFloat(os.Getenv("WATCHPOST_T0"), 64)
+	if err != nil {
+		return 0
+	}
+	return time.Since(time.UnixMicro(int64(t0 * 1e6)))
+}
+
+// thousands writes 100000 as 100,000.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,199 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchpost/watchpost/hwtest/bench"
+	"github.com/watchpost/watchpost/hwtest/passport"
+	"github.com/watchpost/watchpost/sdk/client"
+)
+
+// script is the officer: it lays the passport down, asks for captures, looks
+// at what comes back and decides by the advice.
+type script struct {
+	client *client.Client
+	bench  *bench.Bench
+	world  *world
+	scenes map[string]string
+	show   *screen
+
+	inspection, answer []time.Duration // as the product measured them
+}
+
+// encounterLimit is how long one encounter of the script may take.
+const encounterLimit = 60 * time.Second
+
+// walk takes one person through the post.
+func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, encounterLimit, fmt.Errorf("the encounter took longer than %s", encounterLimit))
+	defer cancel()
+	s.show.begin(k)
+	if err := s.world.show(s.scenes[k.sitter.name]); err != nil {
+		return err
+	}
+	if k.passport != nil {
+		if err := s.bench.Insert(ctx, 0, *k.passport); err != nil {
+			return err
+		}
+		defer func() {
+			if rerr := s.bench.Remove(context.WithoutCancel(ctx), 0); err == nil {
+				err = rerr
+			}
+		}()
+	}
+	e, err := s.client.Open(ctx, purpose, k.passport != nil, client.Declared{Age: k.age})
+	if err != nil {
+		return err
+	}
+	e, err = s.capture(ctx, k, e.ID)
+	if err != nil {
+		_, aerr := s.client.Decide(context.WithoutCancel(ctx), e0(e).ID, "abandoned", "the script failed")
+		if aerr != nil {
+			return fmt.Errorf("%w (and abandoning it: %w)", err, aerr)
+		}
+		return err
+	}
+	if err := s.decide(ctx, k, e); err != nil {
+		return err
+	}
+	e, err = s.client.Get(ctx, e.ID)
+	if err != nil {
+		return err
+	}
+	s.show.end(k, e)
+	if e.Decision == nil || e.Decision.Outcome != k.expect.outcome {
+		return fmt.Errorf("it ended %+v, must be %s", e.Decision, k.expect.outcome)
+	}
+	return nil
+}
+
+// e0 never is nil.
+func e0(e *client.Encounter) *client.Encounter {
+	if e == nil {
+		return new(client.Encounter)
+	}
+	return e
+}
+
+// capture starts the steps and follows the events until the answer is there.
+func (s *script) capture(ctx context.Context, k encounterCase, id string) (*client.Encounter, error) {
+	if k.passport != nil {
+		if _, err := s.client.ReadDocument(ctx, id, key(k.passport)); err != nil {
+			return &client.Encounter{ID: id}, err
+		}
+	}
+	if _, err := s.client.CaptureFace(ctx, id); err != nil {
+		return &client.Encounter{ID: id}, err
+	}
+	var failed error
+	err := s.client.Follow(ctx, 0, func(ev client.Event) (bool, error) {
+		if ev.Encounter != id {
+			return true, nil
+		}
+		s.show.event(ev)
+		switch ev.Kind {
+		case "answer.ready":
+			return false, nil
+		case "step.changed":
+			var st client.Step
+			if err := json.Unmarshal(ev.Data, &st); err != nil {
+				return false, fmt.Errorf("decode a step: %w", err)
+			}
+			if st.State == "failed" {
+				failed = fmt.Errorf("step %s: %s (%s)", st.Name, st.Code, st.Hint)
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	if err == nil {
+		err = failed
+	}
+	if err != nil {
+		return &client.Encounter{ID: id}, err
+	}
+	e, err := s.client.Get(ctx, id)
+	if err != nil {
+		return &client.Encounter{ID: id}, err
+	}
+	for _, st := range e.Steps {
+		if st.Name == "document" {
+			s.inspection = append(s.inspection, time.Duration(st.Millis)*time.Millisecond)
+		}
+	}
+	s.answer = append(s.answer, time.Duration(e.AnswerMS)*time.Millisecond)
+	s.show.review(e)
+	return e, nil
+}
+
+// decide records findings and the outcome, and holds what the product said
+// against what it must say.
+func (s *script) decide(ctx context.Context, k encounterCase, e *client.Encounter) error {
+	wrong := k.expect.differs(e)
+	for _, c := range e.Candidates {
+		if _, err := s.client.Adjudicate(ctx, e.ID, c, or(k.expect.finding, "undecided"), "compared the photographs side by side"); err != nil {
+			return err
+		}
+	}
+	outcome, reason := "referred", ""
+	if e.Advice != nil && e.Advice.Clear {
+		outcome = "admitted"
+	}
+	if wrong != nil {
+		outcome, reason = "abandoned", "the demonstration expected something else"
+	}
+	if _, err := s.client.Decide(ctx, e.ID, outcome, reason); err != nil {
+		return err
+	}
+	return wrong
+}
+
+// differs says in what an encounter is not as expected.
+func (x expect) differs(e *client.Encounter) error {
+	var wrong []string
+	for code, want := range x.checks {
+		if got := e.Inspection.Result(code); got != want {
+			wrong = append(wrong, fmt.Sprintf("%s is %q, must be %q", code, got, want))
+		}
+	}
+	if e.Answer != x.answer {
+		wrong = append(wrong, fmt.Sprintf("the answer is %q (%s), must be %q", e.Answer, strings.Join(e.Missing, "; "), x.answer))
+	}
+	switch {
+	case x.record == "" && len(e.Candidates) > 0:
+		wrong = append(wrong, fmt.Sprintf("%d candidates, must be none", len(e.Candidates)))
+	case x.record != "" && (len(e.Candidates) != 1 || e.Candidates[0].Record != x.record):
+		wrong = append(wrong, fmt.Sprintf("%d candidates, must be %s alone", len(e.Candidates), x.record))
+	}
+	if x.withhel != "" && !strings.Contains(strings.Join(e.Missing, " "), x.withhel) {
+		wrong = append(wrong, fmt.Sprintf("what is missing is %q, must name %s", e.Missing, x.withhel))
+	}
+	switch {
+	case e.Advice == nil:
+		wrong = append(wrong, "no advice")
+	case x.reason == "" && !e.Advice.Clear:
+		wrong = append(wrong, fmt.Sprintf("the advice refers: %+v", e.Advice.Reasons))
+	case x.reason != "" && !slices.ContainsFunc(e.Advice.Reasons, func(r client.Reason) bool { return r.Code == x.reason && r.Severity == "refer" }):
+		wrong = append(wrong, fmt.Sprintf("the advice does not refer for %s: %+v", x.reason, e.Advice.Reasons))
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	slices.Sort(wrong)
+	return fmt.Errorf("%s", strings.Join(wrong, "; "))
+}
+
+// key is what the officer types off the data page.
+func key(p *passport.Profile) string { return p.Person().Key() }
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
