@@ -70,7 +70,9 @@ func newClient(dial func(context.Context, string) (net.Conn, error)) (*Client, e
 		grpc.WithInitialConnWindowSize(1<<20),
 		grpc.WithIdleTimeout(0),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{
-			BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, MaxDelay: time.Second}, MinConnectTimeout: time.Second}),
+			BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, MaxDelay: time.Second}, // The process loads its libraries before it answers; a connection given
+			// up sooner cannot be made again over an inherited socket.
+			MinConnectTimeout: startLimit}),
 		grpc.WithUnaryInterceptor(unaryDefaults),
 		grpc.WithStreamInterceptor(streamDefaults),
 	)
