@@ -204,7 +204,8 @@ func TestServeEndsWithItsConnection(t *testing.T) {
 }
 
 func TestMessageLimit(t *testing.T) {
-	r := serve(t, nil)
+	// Reading 32 MiB under the race detector outlasts the default grace.
+	r := serve(t, nil, driver.WithWatchdog(time.Minute, func(call string) { t.Errorf("the watchdog bit %s", call) }))
 	client := driverv1.NewDriverServiceClient(r.conn)
 	const near = driver.MessageLimit - 1<<10
 	if _, err := client.Events(within(t, 10*time.Second), &driverv1.EventsRequest{DeviceIds: []string{string(make([]byte, near))}}); err != nil {
