@@ -48,8 +48,7 @@ digits, or the whole machine readable zone, its lines in one argument with line
 ends or "|" between them or in one --mrz each; "-" reads it from standard input. With
 whole lines the zone is also compared with the chip's. --can takes the card
 access number. Both may be given: the zone is tried first.
-NAME is a reader as "watchpost-capture" knows it; without it the only one is
-used. STORE is a store of "watchpost trust import"; without one ds.chain is
+NAME is a reader's name; without it the reader is used on which a card lies. STORE is a store of "watchpost trust import"; without one ds.chain is
 not-performed. DIR, made where it does not exist, gets every file as the chip
 gave it (EF_COM.bin, EF_DG1.bin...), for "watchpost document inspect --dir DIR".
 The files hold personal data.

@@ -121,6 +121,7 @@ func (r *reader) reopen(ctx context.Context, cause error) error {
 	if r.again == nil || r.reading.Access.Sessions >= maxSessions {
 		return fault.Wrap(ErrSession.Code, cause)
 	}
+	r.progress(StageAccess, r.reading.Access.Protocol, 0, 0)
 	r.card.start(nil)
 	if resetter, ok := r.channel.(Resetter); ok {
 		if err := resetter.Reset(ctx); err != nil {
