@@ -2,6 +2,7 @@ package decode
 
 import (
 	"strconv"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -17,7 +18,7 @@ func toStatus(err error) error {
 		return nil
 	}
 	code := fault.CodeOf(err)
-	st := status.New(grpcCode(code), err.Error())
+	st := status.New(grpcCode(code), strings.TrimPrefix(err.Error(), string(code)+": "))
 	info := &errdetails.ErrorInfo{Reason: string(code), Domain: "watchpost", Metadata: map[string]string{
 		"hint": fault.HintOf(err), "retryable": strconv.FormatBool(fault.IsRetryable(err)),
 	}}

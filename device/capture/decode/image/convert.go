@@ -10,6 +10,10 @@ import (
 // jpegQuality of converted images: high enough not to matter to a template.
 const jpegQuality = 95
 
+// jp2CompressionX1000 is OpenCV's IMWRITE_JPEG2000_COMPRESSION_X1000, which
+// gocv does not name; 1000 is without loss, the default is not.
+const jp2CompressionX1000 = 272
+
 var extensions = map[header.Format]string{
 	header.JPEG: ".jpg", header.PNG: ".png", header.JP2: ".jp2", header.PNM: ".pgm", header.TIFF: ".tiff",
 }
@@ -39,6 +43,8 @@ func Convert(b []byte, to header.Format) ([]byte, error) {
 		toGrey(&m)
 	case header.JPEG:
 		params = []int{gocv.IMWriteJpegQuality, jpegQuality}
+	case header.JP2:
+		params = []int{jp2CompressionX1000, 1000}
 	}
 	var out *gocv.NativeByteBuffer
 	if len(params) > 0 {
