@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/capture"
@@ -14,8 +13,8 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/device/provision"
+	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/vault"
-	"github.com/watchpost/watchpost/device/watchlist/store"
 	"github.com/watchpost/watchpost/device/web"
 )
 
@@ -24,8 +23,6 @@ const (
 	policyPath   = "policy.yaml"
 	accountsPath = "accounts.json"
 	trustPath    = "trust"
-	listsPath    = "lists"
-	keysPath     = "keys"
 )
 
 // applied is what decides on this post, as two persons signed it.
@@ -33,7 +30,7 @@ type applied struct {
 	policy   *policy.Policy
 	accounts *officer.Accounts
 	trust    *trust.Store
-	lists    map[string]uint64 // list → generation in force
+	lists    *install.Open
 }
 
 // versionCursor is where post.db keeps the highest version taken in, so that
@@ -57,7 +54,7 @@ func (p *Post) provision(ctx context.Context, state, src string, keys *vault.Vau
 		}
 		judge.Owners = append(judge.Owners, provision.Owner{ID: o.ID, Key: key})
 	}
-	dir := filepath.Join(state, "provision")
+	dir := filepath.Join(state, install.ProvisionFolder)
 	var in *provision.Applied
 	if src != "" {
 		in, err = provision.Apply(dir, src, judge)
@@ -77,10 +74,10 @@ func (p *Post) provision(ctx context.Context, state, src string, keys *vault.Vau
 	return p.store.SetCursor(versionCursor, version, audit.Line{Time: p.now(), Actor: "post", Action: audit.Provisioned, Object: filepath.Base(in.Dir)})
 }
 
-// load reads the parts of a folder in force and takes its lists into the
-// post's own stores.
+// load reads the parts of a folder in force, takes its lists into the post's
+// own stores and loads them.
 func load(ctx context.Context, in *provision.Applied, state string, keys *vault.Vault) (*applied, error) {
-	a := &applied{lists: make(map[string]uint64)}
+	a := new(applied)
 	raw, err := os.ReadFile(in.Path(policyPath))
 	if err != nil {
 		return nil, fault.New("provision.incomplete", "the folder holds no policy")
@@ -97,52 +94,11 @@ func load(ctx context.Context, in *provision.Applied, state string, keys *vault.
 	if a.trust, err = trust.Open(in.Path(trustPath)); err != nil {
 		return nil, err
 	}
-	recipient, err := keys.Recipient()
-	if err != nil {
+	if _, err := install.Lists(ctx, state, in, keys); err != nil {
 		return nil, err
 	}
-	for _, list := range listNames(in) {
-		wrapped, err := os.ReadFile(in.Path(keysPath + "/" + list + "/" + recipient.ID()))
-		if err != nil {
-			return nil, fault.New("provision.no_list_key", "list %s: no key for this device", list).
-				WithHint("the list's owner has to wrap its key for this device: watchpost keys shows its public key")
-		}
-		if err := keys.AcceptListKey(list, wrapped); err != nil {
-			return nil, err
-		}
-		key, err := keys.ListKey(list)
-		if err != nil {
-			return nil, err
-		}
-		dir, err := store.OpenDir(ctx, filepath.Join(state, "lists", list))
-		if err != nil {
-			return nil, err
-		}
-		m, err := dir.Adopt(ctx, in.Path(listsPath+"/"+list), list, key, 0)
-		if cerr := dir.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			return nil, err
-		}
-		a.lists[list] = m.Generation
-	}
-	return a, nil
-}
-
-// listNames are the lists that a folder holds, in the manifest's order.
-func listNames(in *provision.Applied) []string {
-	var names []string
-	seen := make(map[string]bool)
-	for _, f := range in.OfKind(provision.KindListGeneration) {
-		rest, _ := strings.CutPrefix(f.Path, listsPath+"/")
-		name, _, ok := strings.Cut(rest, "/")
-		if ok && !seen[name] {
-			seen[name] = true
-			names = append(names, name)
-		}
-	}
-	return names
+	a.lists, err = install.OpenLists(ctx, state, in, keys)
+	return a, err
 }
 
 // sealer is the store's view of a key.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/watchpost/watchpost/device/biometric/calibration"
 	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/encounter"
@@ -94,19 +93,3 @@ func (p *portraits) DecodePortrait(ctx context.Context, picture []byte) (templat
 	}
 	return f.Template, nil
 }
-
-// faceScores is the shipped calibration of the face engine.
-type faceScores struct{}
-
-// ScoreAt implements encounter.Calibration. A rate below what the calibration
-// can promise is never reached: a cosine above 1.
-func (faceScores) ScoreAt(fmr float64) float64 {
-	score, ok := calibration.FaceThreshold(fmr)
-	if !ok {
-		return 2
-	}
-	return score
-}
-
-// FMRAt implements encounter.Calibration.
-func (faceScores) FMRAt(score float64) float64 { return calibration.FaceFMR(score) }

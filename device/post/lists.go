@@ -1,35 +1,13 @@
 package post
 
 import (
-	"context"
-	"path/filepath"
 	"time"
 
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/screening"
 	"github.com/watchpost/watchpost/device/screening/local"
-	"github.com/watchpost/watchpost/device/vault"
-	"github.com/watchpost/watchpost/device/watchlist/store"
 	"github.com/watchpost/watchpost/device/web"
 )
-
-// loadList opens the generation in force of a list and reads it into memory.
-func loadList(ctx context.Context, state, list string, keys *vault.Vault, atLeast uint64) (*local.List, error) {
-	key, err := keys.ListKey(list)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := store.OpenDir(ctx, filepath.Join(state, "lists", list))
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	generation, err := dir.Open(list, key, atLeast)
-	if err != nil {
-		return nil, err
-	}
-	return local.Load(ctx, generation)
-}
 
 // screener puts the local source under the policy's rules.
 func screener(rules *policy.Policy, now func() time.Time, lists ...*local.List) (*screening.Screener, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/biometric/calibration"
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/document/examine"
@@ -26,7 +27,7 @@ import (
 	"github.com/watchpost/watchpost/device/encounter/store"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
-	"github.com/watchpost/watchpost/device/screening/local"
+	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/web"
 )
@@ -53,7 +54,6 @@ type Post struct {
 	closers  []func() error // in the order of opening
 	store    *store.Store
 	applied  *applied
-	lists    []*local.List
 	devices  *capture.Client
 	metrics  *metrics
 	post     *encounter.Post
@@ -77,7 +77,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	if err := vault.Harden(); err != nil {
 		return p, err
 	}
-	keys, err := vault.Open(ctx, vaultPath(state), o.Unlocker)
+	keys, err := vault.Open(ctx, filepath.Join(state, install.VaultFile), o.Unlocker)
 	if err != nil {
 		return p, err
 	}
@@ -88,18 +88,11 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	if err := p.provision(ctx, state, o.Provision, keys); err != nil {
 		return p, err
 	}
+	p.closing(p.applied.lists.Close)
 	if p.applied.policy.Workplace != o.Config.Workplace {
 		return p, fault.New("post.workplace", "the signed policy is for a %s, the configuration says %s", p.applied.policy.Workplace, o.Config.Workplace)
 	}
-	for list, generation := range p.applied.lists {
-		l, err := loadList(ctx, state, list, keys, generation)
-		if err != nil {
-			return p, err
-		}
-		p.lists = append(p.lists, l)
-		p.closing(l.Close)
-	}
-	asker, err := screener(p.applied.policy, o.Now, p.lists...)
+	asker, err := screener(p.applied.policy, o.Now, p.applied.lists.Lists...)
 	if err != nil {
 		return p, err
 	}
@@ -115,7 +108,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	}
 	p.ready = o.Now().Sub(p.started)
 	p.metrics.ready.Set(p.ready.Seconds())
-	o.Log.Info("ready", "post", o.Config.Post, "ms", p.ready.Milliseconds(), "lists", len(p.lists))
+	o.Log.Info("ready", "post", o.Config.Post, "ms", p.ready.Milliseconds(), "lists", len(p.applied.lists.Lists))
 	return p, nil
 }
 
@@ -125,8 +118,6 @@ func warm(ctx context.Context, c *capture.Client) error {
 	_, err := c.Decode().Describe(ctx, 0)
 	return err
 }
-
-func vaultPath(state string) string { return filepath.Join(state, "vault.json") }
 
 // openStore opens post.db under a key of its own.
 func (p *Post) openStore(state string, keys *vault.Vault) error {
@@ -152,7 +143,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
 		Name: p.config.Post, Policy: p.applied.policy,
 		Documents: &documents{devices: p.devices, reader: p.config.Capture.Reader, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
 		Camera:    &camera{devices: p.devices, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual},
-		Portraits: &portraits{pool}, Faces: faceScores{}, Screener: asker,
+		Portraits: &portraits{pool}, Faces: calibration.FaceCurve{}, Screener: asker,
 		Store: p.store, Events: encounter.NewEvents(), Now: p.now, Log: p.log,
 		Answered: p.metrics.answered, Ended: p.metrics.ended,
 	})
@@ -276,7 +267,7 @@ func (p *Post) System(ctx context.Context) (web.System, error) {
 		Post: p.config.Post, Workplace: string(p.config.Workplace), Version: Version, Started: p.started, ReadyMS: p.ready.Milliseconds(),
 		Policy: p.applied.policy.String(), Link: "none", Outbox: len(waiting), AuditHead: head,
 	}
-	for _, l := range p.lists {
+	for _, l := range p.applied.lists.Lists {
 		s.Lists = append(s.Lists, listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now()))
 	}
 	devices, err := p.devices.Devices(ctx)

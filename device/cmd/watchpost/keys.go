@@ -11,6 +11,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/vault"
 )
 
@@ -71,7 +72,7 @@ func showKeys(cmd *cobra.Command, state, passphraseFile string, open func(contex
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return fault.Wrap("post.state", err)
 	}
-	v, err := open(cmd.Context(), filepath.Join(state, "vault.json"), vault.Passphrase(passphrase))
+	v, err := open(cmd.Context(), filepath.Join(state, install.VaultFile), vault.Passphrase(passphrase))
 	if err != nil {
 		return err
 	}
