@@ -25,34 +25,34 @@ type encounterCase struct {
 	title    string
 	says     string // what the officer would say in one line
 	passport *passport.Profile
-	sitter   sitter
+	sitter   Sitter
 	age      string // declared
 	expect   expect
 }
 
-// homeIssuer is the country whose anchors the post holds.
-func homeIssuer() pki.Spec { return pki.Spec{Seed: "home", Country: "UT", State: "UTO"} }
+// HomeIssuer is the country whose anchors the post holds.
+func HomeIssuer() pki.Spec { return pki.Spec{Seed: "home", Country: "UT", State: "UTO"} }
 
 // strangeIssuer is a country without anchors here. QZ and QZA are from the
 // ranges that ISO 3166-1 leaves to users.
 func strangeIssuer() pki.Spec { return pki.Spec{Seed: "far", Country: "QZ", State: "QZA"} }
 
 // cases are the encounters of the demonstration.
-func cases(pictures portraits) ([]encounterCase, error) {
-	manChip, err := pictures.onChip(man)
+func cases(pictures Portraits) ([]encounterCase, error) {
+	manChip, err := pictures.OnChip(Man)
 	if err != nil {
 		return nil, err
 	}
-	astronautChip, err := pictures.onChip(astronaut)
+	astronautChip, err := pictures.OnChip(Astronaut)
 	if err != nil {
 		return nil, err
 	}
-	genuine := passport.Profile{Seed: 1, Issuer: homeIssuer(), PortraitData: astronautChip}
-	listed := passport.Profile{Seed: 2, Issuer: homeIssuer(), PortraitData: manChip}
+	genuine := passport.Profile{Seed: 1, Issuer: HomeIssuer(), PortraitData: astronautChip}
+	listed := passport.Profile{Seed: 2, Issuer: HomeIssuer(), PortraitData: manChip}
 
 	// The forger took a genuine passport of another and put the presenter's
 	// portrait in; the signed hashes are still those of the other.
-	forged := passport.Profile{Seed: 3, Issuer: homeIssuer(), PortraitData: manChip}
+	forged := passport.Profile{Seed: 3, Issuer: HomeIssuer(), PortraitData: manChip}
 	presenter := forged
 	presenter.PortraitData = astronautChip
 	doc, err := passport.Personalise(presenter)
@@ -61,7 +61,7 @@ func cases(pictures portraits) ([]encounterCase, error) {
 	}
 	forged.FileData = map[string][]byte{"DG2": doc.Files["DG2"]}
 
-	imitated := passport.Profile{Seed: 4, Issuer: homeIssuer(), PortraitData: astronautChip}
+	imitated := passport.Profile{Seed: 4, Issuer: HomeIssuer(), PortraitData: astronautChip}
 	imitated.Issuer.Seed = "imitation" // same names, other keys
 
 	strange := passport.Profile{Seed: 5, Issuer: strangeIssuer(), PortraitData: astronautChip}
@@ -71,17 +71,17 @@ func cases(pictures portraits) ([]encounterCase, error) {
 	sound := map[string]string{"sod.signature": "pass", "ds.chain": "pass", "dg1.hash": "pass", "dg2.hash": "pass", "portrait.match": "pass"}
 	return []encounterCase{
 		{
-			letter: "a", title: "genuine passport, right holder, not listed", passport: &genuine, sitter: astronaut, age: "unknown",
+			letter: "a", title: "genuine passport, right holder, not listed", passport: &genuine, sitter: Astronaut, age: "unknown",
 			says:   "The passport is genuine, the face is its holder's, nothing on the lists.",
 			expect: expect{checks: sound, answer: "clear", outcome: "admitted"},
 		},
 		{
-			letter: "b", title: "genuine passport, holder listed under another name", passport: &listed, sitter: man, age: "unknown",
+			letter: "b", title: "genuine passport, holder listed under another name", passport: &listed, sitter: Man, age: "unknown",
 			says:   "The passport is genuine, but the face is that of a listed person: an officer looks.",
 			expect: expect{checks: sound, answer: "candidates", record: recordMan, finding: "same_person", outcome: "referred", reason: listName + "/" + recordMan},
 		},
 		{
-			letter: "c", title: "portrait on the chip replaced by the presenter's own", passport: &forged, sitter: astronaut, age: "adult",
+			letter: "c", title: "portrait on the chip replaced by the presenter's own", passport: &forged, sitter: Astronaut, age: "adult",
 			says: "The faces match, but the portrait is not the one that was signed: forged.",
 			expect: expect{
 				checks: map[string]string{"sod.signature": "pass", "ds.chain": "pass", "dg1.hash": "pass", "dg2.hash": "fail", "portrait.match": "pass"},
@@ -89,7 +89,7 @@ func cases(pictures portraits) ([]encounterCase, error) {
 			},
 		},
 		{
-			letter: "d", title: "signed by an issuer that imitates a known country", passport: &imitated, sitter: astronaut, age: "adult",
+			letter: "d", title: "signed by an issuer that imitates a known country", passport: &imitated, sitter: Astronaut, age: "adult",
 			says: "It is signed, but not by the country that it names: forged.",
 			expect: expect{
 				checks: map[string]string{"sod.signature": "pass", "ds.chain": "fail", "dg2.hash": "pass", "portrait.match": "pass"},
@@ -97,7 +97,7 @@ func cases(pictures portraits) ([]encounterCase, error) {
 			},
 		},
 		{
-			letter: "e", title: "country without anchors at this post", passport: &strange, sitter: astronaut, age: "adult",
+			letter: "e", title: "country without anchors at this post", passport: &strange, sitter: Astronaut, age: "adult",
 			says: "Nobody here can tell whether that country signed it: not forged, not proven.",
 			expect: expect{
 				checks: map[string]string{"sod.signature": "pass", "ds.chain": "not-assessable", "dg2.hash": "pass"},
@@ -105,12 +105,12 @@ func cases(pictures portraits) ([]encounterCase, error) {
 			},
 		},
 		{
-			letter: "f", title: "person without papers, declared adult, not listed", sitter: astronaut, age: "adult",
+			letter: "f", title: "person without papers, declared adult, not listed", sitter: Astronaut, age: "adult",
 			says:   "No papers; the face is on no list.",
 			expect: expect{answer: "clear", outcome: "admitted"},
 		},
 		{
-			letter: "f", title: "the same person of undeclared age", sitter: astronaut, age: "unknown",
+			letter: "f", title: "the same person of undeclared age", sitter: Astronaut, age: "unknown",
 			says:   "May be a minor: the lists are not searched by face, so nothing is verified.",
 			expect: expect{answer: "not-verified", withhel: "age_unknown", outcome: "referred", reason: "not-verified"},
 		},

@@ -26,11 +26,33 @@ type Options struct {
 	Quiet     bool   // one line an encounter
 	Out       io.Writer
 	Helper    []string // command that runs bench.Inside
-	Reader    string   // set by Run
+	Reader    string   // of the bench; set by Run
+
+	Faces     int       // synthetic faces on the list, 0 is SyntheticFaces
+	Documents int       // lost documents on the list, 0 is SyntheticDocuments
+	LogLevel  string    // of the programs, "" is warn; debug for all they can say
+	Log       io.Writer // takes what the programs say as well; nil is nobody
 }
 
-// portraitsDir is where make deps puts the portraits.
-func portraitsDir() string {
+// filled returns the options with defaults for what decides about a world.
+func (o Options) filled() Options {
+	if o.Portraits == "" {
+		o.Portraits = PortraitsDir()
+	}
+	if o.Faces == 0 {
+		o.Faces = SyntheticFaces
+	}
+	if o.Documents == 0 {
+		o.Documents = SyntheticDocuments
+	}
+	if o.LogLevel == "" {
+		o.LogLevel = "warn"
+	}
+	return o
+}
+
+// PortraitsDir is where make deps puts the portraits.
+func PortraitsDir() string {
 	if d := os.Getenv("WATCHPOST_PORTRAITS"); d != "" {
 		return d
 	}
@@ -44,9 +66,7 @@ func portraitsDir() string {
 // Run walks all encounters and returns an error if one did not end as it must.
 func Run(ctx context.Context, o Options) (err error) {
 	begun := time.Now()
-	if o.Portraits == "" {
-		o.Portraits = portraitsDir()
-	}
+	o = o.filled()
 	show := &screen{out: o.Out, quiet: o.Quiet}
 	dir, err := os.MkdirTemp("", "watchpost-demo-")
 	if err != nil {
@@ -63,29 +83,29 @@ func Run(ctx context.Context, o Options) (err error) {
 	o.Reader = b.ReaderName(0)
 
 	show.step(fmt.Sprintf("a list: %s synthetic faces, %s lost documents, one real photograph; anchors of one country; signed by two bench keys",
-		thousands(syntheticFaces), thousands(syntheticDocuments)))
-	w, err := makeWorld(ctx, dir, o)
+		thousands(o.Faces), thousands(o.Documents)))
+	w, err := NewWorld(ctx, dir, o)
 	if err != nil {
 		return err
 	}
-	pictures := portraits{o.Portraits}
+	pictures := Portraits{o.Portraits}
 	all, err := cases(pictures)
 	if err != nil {
 		return err
 	}
 	scenes := make(map[string]string)
-	for _, s := range []sitter{man, astronaut} {
-		if scenes[s.name], err = pictures.scene(dir, s); err != nil {
+	for _, s := range []Sitter{Man, Astronaut} {
+		if scenes[s.name], err = pictures.Scene(dir, s); err != nil {
 			return err
 		}
 	}
 
 	show.step("the product: watchpost-capture devices, watchpostd")
-	p, c, err := startPost(ctx, w, o, b.PCSCDSocket())
+	p, c, err := StartPost(ctx, w, o, b.PCSCDSocket())
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
+	defer func() { err = errors.Join(err, p.Stop()) }()
 	sys, err := c.System(ctx)
 	if err != nil {
 		return err
@@ -115,9 +135,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// makeWorld makes the post's files; faces of the list come from a decode
+// NewWorld makes the post's files; faces of the list come from a decode
 // process as they would at a list owner's.
-func makeWorld(ctx context.Context, dir string, o Options) (*world, error) {
+func NewWorld(ctx context.Context, dir string, o Options) (*World, error) {
 	decode, err := capture.Start(ctx, capture.Options{Role: capture.Decode, Binary: filepath.Join(o.Bin, capture.Program)})
 	if err != nil {
 		return nil, err

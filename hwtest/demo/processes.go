@@ -65,46 +65,79 @@ func (p *process) stop() error {
 	}
 }
 
-// post is the running product: capture process and daemon.
-type post struct {
+// kill ends the process by force and waits for it.
+func (p *process) kill() error {
+	if err := p.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill %s: %w", p.name, err)
+	}
+	<-p.done
+	return nil
+}
+
+// Post is the running product: capture process and daemon. It is for one
+// goroutine.
+type Post struct {
 	capture, daemon *process
+	world           *World
+	options         Options
 	log             *log
 }
 
-// startPost starts both processes and waits until the daemon takes commands.
-func startPost(ctx context.Context, w *world, o Options, pcscd string) (*post, *client.Client, error) {
-	p := &post{log: &log{}}
-	socket := filepath.Join(w.state, "capture.sock")
-	var err error
-	if p.capture, err = start(o.Bin, capture.Program, p.log, []string{"PCSCLITE_CSOCK_NAME=" + pcscd}, "devices", "--socket", socket, "--config", w.capture); err != nil {
+// StartPost starts both processes and waits until the daemon takes commands.
+// pcscd is the socket of the bench. The client is signed in.
+func StartPost(ctx context.Context, w *World, o Options, pcscd string) (*Post, *client.Client, error) {
+	p := &Post{world: w, options: o.filled(), log: &log{also: o.Log}}
+	if err := p.StartCapture(ctx, w.Capture, "PCSCLITE_CSOCK_NAME="+pcscd); err != nil {
 		return nil, nil, err
 	}
-	// The daemon wants the capture process to be there.
-	if err := p.until(ctx, p.capture, func() error {
+	var err error
+	p.daemon, err = start(o.Bin, "watchpostd", p.log, nil, "--config", w.Config, "--passphrase-file", w.Passphrase, "--provision", w.Provision)
+	if err != nil {
+		return nil, nil, errors.Join(err, p.capture.stop())
+	}
+	c := client.NewSocket(filepath.Join(w.State, "admin.sock"))
+	if err := p.until(ctx, p.daemon, func() error { return w.SignIn(ctx, c) }); err != nil {
+		return nil, nil, errors.Join(err, p.Stop())
+	}
+	return p, c, nil
+}
+
+// StartCapture starts the process of the devices and waits until it answers:
+// the daemon wants it to be there, and a supervisor starts it again.
+func (p *Post) StartCapture(ctx context.Context, config string, env ...string) error {
+	socket := filepath.Join(p.world.State, "capture.sock")
+	args := []string{"devices", "--socket", socket, "--config", config}
+	if p.options.LogLevel == "debug" {
+		args = append(args, "--debug")
+	}
+	var err error
+	if p.capture, err = start(p.options.Bin, capture.Program, p.log, env, args...); err != nil {
+		return err
+	}
+	err = p.until(ctx, p.capture, func() error {
 		c, err := capture.Dial(ctx, socket)
 		if err != nil {
 			return err
 		}
 		return c.Close()
-	}); err != nil {
-		return nil, nil, errors.Join(err, p.capture.stop())
-	}
-	p.daemon, err = start(o.Bin, "watchpostd", p.log, nil, "--config", w.config, "--passphrase-file", w.passphrase, "--provision", w.provision)
+	})
 	if err != nil {
-		return nil, nil, errors.Join(err, p.capture.stop())
+		return errors.Join(err, p.capture.stop())
 	}
-	c := client.NewSocket(filepath.Join(w.state, "admin.sock"))
-	if err := p.until(ctx, p.daemon, func() error { return c.SignIn(ctx, officerID, w.password) }); err != nil {
-		return nil, nil, errors.Join(err, p.stop())
-	}
-	return p, c, nil
+	return nil
 }
+
+// KillCapture ends the process of the devices by force, as a crash does.
+func (p *Post) KillCapture() error { return p.capture.kill() }
+
+// StopCapture ends it as a supervisor does.
+func (p *Post) StopCapture() error { return p.capture.stop() }
 
 // startLimit is how long a process may take to become ready.
 const startLimit = 30 * time.Second
 
 // until asks ready until it answers, the process has ended or time is up.
-func (p *post) until(ctx context.Context, proc *process, ready func() error) error {
+func (p *Post) until(ctx context.Context, proc *process, ready func() error) error {
 	deadline := time.NewTimer(startLimit)
 	defer deadline.Stop()
 	again := time.NewTicker(20 * time.Millisecond)
@@ -126,7 +159,8 @@ func (p *post) until(ctx context.Context, proc *process, ready func() error) err
 	}
 }
 
-func (p *post) stop() error {
+// Stop ends both and reports what did not end as it should.
+func (p *Post) Stop() error {
 	var errs []error
 	for _, proc := range []*process{p.daemon, p.capture} {
 		if proc != nil {
@@ -141,8 +175,9 @@ func (p *post) stop() error {
 
 // log keeps the last of what processes say. It is safe for concurrent use.
 type log struct {
-	mu  sync.Mutex
-	buf []byte
+	mu   sync.Mutex
+	buf  []byte    // guarded by mu
+	also io.Writer // takes everything, nil is nobody; guarded by mu
 }
 
 const logKept = 8 << 10
@@ -153,6 +188,9 @@ func (l *log) Write(p []byte) (int, error) {
 	l.buf = append(l.buf, p...)
 	if over := len(l.buf) - logKept; over > 0 {
 		l.buf = l.buf[over:]
+	}
+	if l.also != nil {
+		return l.also.Write(p)
 	}
 	return len(p), nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/watchpost/watchpost/hwtest/gen/portrait"
 )
 
-// sitter is one of the two persons whose portraits come with packages.
-type sitter struct {
+// Sitter is one of the two persons whose portraits come with packages.
+type Sitter struct {
 	name  string
 	file  string // in the folder of portraits
 	face  image.Rectangle
@@ -22,8 +22,8 @@ type sitter struct {
 // crops leave out the astronaut's suit, whose patch looks like a face to some
 // detectors.
 var (
-	man       = sitter{"man", "face.jpg", image.Rect(170, 20, 530, 480), image.Rect(0, 0, 640, 480)}
-	astronaut = sitter{"astronaut", "astronaut.png", image.Rect(120, 0, 340, 280), image.Rect(60, 0, 400, 255)}
+	Man       = Sitter{"man", "face.jpg", image.Rect(170, 20, 530, 480), image.Rect(0, 0, 640, 480)}
+	Astronaut = Sitter{"astronaut", "astronaut.png", image.Rect(120, 0, 340, 280), image.Rect(60, 0, 400, 255)}
 )
 
 // listPhotograph is another capture of the man.
@@ -32,10 +32,10 @@ const listPhotograph = "face-detect.jpg"
 // framesPerScene is how many different frames a live camera loops over.
 const framesPerScene = 8
 
-// portraits loads pictures and makes captures of them.
-type portraits struct{ dir string }
+// Portraits loads pictures and makes captures of them.
+type Portraits struct{ dir string }
 
-func (p portraits) load(name string) (image.Image, error) {
+func (p Portraits) load(name string) (image.Image, error) {
 	img, err := portrait.Load(filepath.Join(p.dir, name))
 	if err != nil {
 		return nil, fault.New("portraits.missing", "%w", err).WithHint("make deps fetches the portraits")
@@ -43,9 +43,9 @@ func (p portraits) load(name string) (image.Image, error) {
 	return img, nil
 }
 
-// onChip makes the picture that a passport office would have put on the chip:
+// OnChip makes the picture that a passport office would have put on the chip:
 // a derived capture, 413 by 531 pixels as Doc 9303 recommends for DG2.
-func (p portraits) onChip(s sitter) ([]byte, error) {
+func (p Portraits) OnChip(s Sitter) ([]byte, error) {
 	img, err := p.load(s.file)
 	if err != nil {
 		return nil, err
@@ -53,9 +53,9 @@ func (p portraits) onChip(s sitter) ([]byte, error) {
 	return portrait.Derive(img, portrait.Change{Crop: s.face, Width: 413, Height: 531, Rotation: 1.5, Gamma: 0.92, Quality: 80}, 1)
 }
 
-// scene writes the frames that a camera sees of a person into a fresh folder
+// Scene writes the frames that a camera sees of a person into a fresh folder
 // of dir: derived captures with small movements and sensor noise.
-func (p portraits) scene(dir string, s sitter) (string, error) {
+func (p Portraits) Scene(dir string, s Sitter) (string, error) {
 	img, err := p.load(s.file)
 	if err != nil {
 		return "", err

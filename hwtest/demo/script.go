@@ -18,7 +18,7 @@ import (
 type script struct {
 	client *client.Client
 	bench  *bench.Bench
-	world  *world
+	world  *World
 	scenes map[string]string
 	show   *screen
 
@@ -33,7 +33,7 @@ func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, encounterLimit, fmt.Errorf("the encounter took longer than %s", encounterLimit))
 	defer cancel()
 	s.show.begin(k)
-	if err := s.world.show(s.scenes[k.sitter.name]); err != nil {
+	if err := s.world.Show(s.scenes[k.sitter.name]); err != nil {
 		return err
 	}
 	if k.passport != nil {
@@ -46,7 +46,7 @@ func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
 			}
 		}()
 	}
-	e, err := s.client.Open(ctx, purpose, k.passport != nil, client.Declared{Age: k.age})
+	e, err := s.client.Open(ctx, Purpose, k.passport != nil, client.Declared{Age: k.age})
 	if err != nil {
 		return err
 	}

@@ -27,12 +27,13 @@ import (
 	"github.com/watchpost/watchpost/device/watchlist/store"
 	"github.com/watchpost/watchpost/hwtest/gen/lists"
 	"github.com/watchpost/watchpost/hwtest/gen/pki"
+	"github.com/watchpost/watchpost/sdk/client"
 )
 
 // Sizes of the demonstration's list beside the real entries.
 const (
-	syntheticFaces     = 100_000
-	syntheticDocuments = 1_000_000
+	SyntheticFaces     = 100_000
+	SyntheticDocuments = 1_000_000
 	documentsPerRecord = 100 // one record of lost documents holds so many
 )
 
@@ -45,42 +46,48 @@ const (
 	cameraID   = "face"
 	listSeed   = 20_261_121
 	recordMan  = "DEMO-0001"
-	purpose    = "reception_registration"
+	Purpose    = "reception_registration"
 	hourOfList = -time.Hour
 )
 
-// world is everything that the post of the demonstration is given: keys of a
+// World is everything that the post of the demonstration is given: keys of a
 // bench that are made anew each time, a list, anchors, policy and accounts.
-type world struct {
-	dir        string // of all that follows
-	state      string // of the post
-	camera     string // folder that stands for the camera
-	config     string
-	capture    string // configuration of the devices role
-	provision  string
-	passphrase string // file
-	password   string // of the officer
+type World struct {
+	Dir        string // of all that follows
+	State      string // folder of the post
+	Camera     string // folder that stands for the camera
+	Config     string // file, of the daemon
+	Capture    string // file, of the devices role
+	Provision  string // folder signed by two
+	Passphrase string // file
+	Password   string // of the officer
 	home       *pki.Issuer
+	logLevel   string
+}
+
+// SignIn opens a session of the one officer.
+func (w *World) SignIn(ctx context.Context, c *client.Client) error {
+	return c.SignIn(ctx, officerID, w.Password)
 }
 
 // newWorld makes the files of the demonstration below dir.
-func newWorld(ctx context.Context, dir string, o Options, faces *capture.DecodeClient) (*world, error) {
-	w := &world{
-		dir: dir, state: filepath.Join(dir, "state"), camera: filepath.Join(dir, "camera"),
-		config: filepath.Join(dir, "post.yaml"), capture: filepath.Join(dir, "capture.yaml"),
-		provision: filepath.Join(dir, "provision"), passphrase: filepath.Join(dir, "passphrase"),
-		password: rand.Text(),
+func newWorld(ctx context.Context, dir string, o Options, faces *capture.DecodeClient) (*World, error) {
+	w := &World{
+		Dir: dir, State: filepath.Join(dir, "state"), Camera: filepath.Join(dir, "camera"),
+		Config: filepath.Join(dir, "post.yaml"), Capture: filepath.Join(dir, "capture.yaml"),
+		Provision: filepath.Join(dir, "provision"), Passphrase: filepath.Join(dir, "passphrase"),
+		Password: rand.Text(), logLevel: o.LogLevel,
 	}
-	for _, d := range []string{w.state, w.camera} {
+	for _, d := range []string{w.State, w.Camera} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("make the demonstration's folders: %w", err)
 		}
 	}
 	secret := rand.Text()
-	if err := os.WriteFile(w.passphrase, []byte(secret+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(w.Passphrase, []byte(secret+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("write the passphrase: %w", err)
 	}
-	v, err := vault.Create(ctx, filepath.Join(w.state, "vault.json"), vault.Passphrase(secret))
+	v, err := vault.Create(ctx, filepath.Join(w.State, "vault.json"), vault.Passphrase(secret))
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +96,7 @@ func newWorld(ctx context.Context, dir string, o Options, faces *capture.DecodeC
 	if err != nil {
 		return nil, err
 	}
-	files := filepath.Join(w.provision, provision.FilesName)
+	files := filepath.Join(w.Provision, provision.FilesName)
 	if err := w.anchors(ctx, filepath.Join(files, "trust")); err != nil {
 		return nil, err
 	}
@@ -103,9 +110,9 @@ func newWorld(ctx context.Context, dir string, o Options, faces *capture.DecodeC
 }
 
 // anchors fills a store with the CSCA of the demonstration's home country.
-func (w *world) anchors(ctx context.Context, dir string) error {
+func (w *World) anchors(ctx context.Context, dir string) error {
 	var err error
-	if w.home, err = pki.New(homeIssuer()); err != nil {
+	if w.home, err = pki.New(HomeIssuer()); err != nil {
 		return err
 	}
 	im, err := trust.NewImporter(ctx, dir, nil)
@@ -127,9 +134,9 @@ func (w *world) anchors(ctx context.Context, dir string) error {
 }
 
 // list builds the sealed generation and wraps its key for the post.
-func (w *world) list(ctx context.Context, files string, to vault.Recipient, o Options, faces *capture.DecodeClient) error {
+func (w *World) list(ctx context.Context, files string, to vault.Recipient, o Options, faces *capture.DecodeClient) error {
 	var templates []template.Face
-	for _, name := range []string{listPhotograph, astronaut.file} {
+	for _, name := range []string{listPhotograph, Astronaut.file} {
 		raw, err := os.ReadFile(filepath.Join(o.Portraits, name))
 		if err != nil {
 			return fault.New("portraits.missing", "%w", err).WithHint("make deps fetches the portraits")
@@ -151,7 +158,7 @@ func (w *world) list(ctx context.Context, files string, to vault.Recipient, o Op
 		return fmt.Errorf("make the list's folder: %w", err)
 	}
 	b, err := store.Create(filepath.Join(files, "lists", listName), ring, key, store.Spec{
-		List: listName, Generation: 1, Owner: listOwner, LegalBasis: "Demonstration Act, section 1", Purpose: purpose,
+		List: listName, Generation: 1, Owner: listOwner, LegalBasis: "Demonstration Act, section 1", Purpose: Purpose,
 		Handling: record.Handling{Action: record.Refer, Confirm: true, Contact: "duty desk"},
 		Created:  now.Add(hourOfList), Expires: now.Add(30 * 24 * time.Hour),
 	})
@@ -172,7 +179,7 @@ func (w *world) list(ctx context.Context, files string, to vault.Recipient, o Op
 	if err != nil {
 		return err
 	}
-	if err := b.AddAll(ctx, synthetic(crowd)); err != nil {
+	if err := b.AddAll(ctx, synthetic(crowd, o.Faces, o.Documents)); err != nil {
 		return err
 	}
 	if _, err := b.Finish(ctx); err != nil {
@@ -191,9 +198,9 @@ func (w *world) list(ctx context.Context, files string, to vault.Recipient, o Op
 
 // synthetic yields the labelled crowd: persons with a face, and records of
 // lost documents.
-func synthetic(crowd *lists.Faces) iter.Seq2[*record.Record, error] {
+func synthetic(crowd *lists.Faces, faces, documents int) iter.Seq2[*record.Record, error] {
 	return func(yield func(*record.Record, error) bool) {
-		for i := range syntheticFaces {
+		for i := range faces {
 			f := crowd.Next()
 			r := &record.Record{
 				Schema: record.SchemaVersion, ID: fmt.Sprintf("SYNTHETIC-FACE-%06d", i), Edition: 1,
@@ -204,7 +211,7 @@ func synthetic(crowd *lists.Faces) iter.Seq2[*record.Record, error] {
 				return
 			}
 		}
-		for i := range syntheticDocuments / documentsPerRecord {
+		for i := range documents / documentsPerRecord {
 			r := &record.Record{Schema: record.SchemaVersion, ID: fmt.Sprintf("SYNTHETIC-DOCUMENTS-%05d", i), Edition: 1}
 			for k := range documentsPerRecord {
 				n := lists.DocumentNumber(listSeed, uint64(i*documentsPerRecord+k))
@@ -218,7 +225,7 @@ func synthetic(crowd *lists.Faces) iter.Seq2[*record.Record, error] {
 }
 
 // rules writes policy and accounts.
-func (w *world) rules(files string) error {
+func (w *World) rules(files string) error {
 	p := policy.Default(policy.Desk)
 	p.Owner = "demonstration"
 	p.Officers.SearchesPerHour = 0 // twenty runs of seven encounters in a row
@@ -231,7 +238,7 @@ func (w *world) rules(files string) error {
 	}
 	accounts, err := json.Marshal(officer.Accounts{Version: officer.Version, Edition: 1, Accounts: []officer.Account{{
 		ID: officerID, Name: "Officer's script", Roles: []officer.Role{officer.Officer},
-		Password: officer.HashPassword(w.password), Expires: time.Now().Add(24 * time.Hour),
+		Password: officer.HashPassword(w.Password), Expires: time.Now().Add(24 * time.Hour),
 	}}})
 	if err != nil {
 		return fmt.Errorf("encode the accounts: %w", err)
@@ -244,22 +251,22 @@ func (w *world) rules(files string) error {
 
 // sign has two owners with bench keys sign the folder, and writes the
 // configurations that name them.
-func (w *world) sign(reader string) error {
+func (w *World) sign(reader string) error {
 	now := time.Now().UTC()
-	if _, err := provision.Publish(w.provision, provision.Header{Site: site, Version: 1, Created: now.Add(-time.Minute), Expires: now.Add(24 * time.Hour)}, provision.KindOf); err != nil {
+	if _, err := provision.Publish(w.Provision, provision.Header{Site: site, Version: 1, Created: now.Add(-time.Minute), Expires: now.Add(24 * time.Hour)}, provision.KindOf); err != nil {
 		return err
 	}
 	cfg := config.Default(policy.Desk)
-	cfg.Post, cfg.State = site, w.state
+	cfg.Post, cfg.State = site, w.State
 	cfg.HTTP.Listen, cfg.Metrics.Listen = "", ""
-	cfg.Log.Level = "warn"
+	cfg.Log.Level = w.logLevel
 	cfg.Capture.Camera, cfg.Capture.Reader, cfg.Capture.Virtual = cameraID, reader, true
 	for _, id := range []string{"bench-ministry", "bench-authority"} {
 		public, private, err := ed25519.GenerateKey(nil)
 		if err != nil {
 			return fmt.Errorf("make a bench key: %w", err)
 		}
-		if err := provision.Sign(w.provision, id, private); err != nil {
+		if err := provision.Sign(w.Provision, id, private); err != nil {
 			return err
 		}
 		cfg.Owners = append(cfg.Owners, config.Owner{ID: id, PublicKey: base64.StdEncoding.EncodeToString(public)})
@@ -268,20 +275,20 @@ func (w *world) sign(reader string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(w.config, raw, 0o600); err != nil {
+	if err := os.WriteFile(w.Config, raw, 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	devices := fmt.Sprintf("cameras:\n  - id: %s\n    kind: images\n    path: %s\n    fps: 30\n    loop: true\n", cameraID, w.camera)
-	if err := os.WriteFile(w.capture, []byte(devices), 0o600); err != nil {
+	devices := fmt.Sprintf("cameras:\n  - id: %s\n    kind: images\n    path: %s\n    fps: 30\n    loop: true\n", cameraID, w.Camera)
+	if err := os.WriteFile(w.Capture, []byte(devices), 0o600); err != nil {
 		return fmt.Errorf("write the capture configuration: %w", err)
 	}
 	return nil
 }
 
-// show puts a person before the camera: first the new pictures, then the old
+// Show puts a person before the camera: first the new pictures, then the old
 // ones go, so that the folder is never empty and the camera notices.
-func (w *world) show(scene string) error {
-	old, err := filepath.Glob(filepath.Join(w.camera, "*.jpg"))
+func (w *World) Show(scene string) error {
+	old, err := filepath.Glob(filepath.Join(w.Camera, "*.jpg"))
 	if err != nil {
 		return fmt.Errorf("list the camera's pictures: %w", err)
 	}
@@ -291,7 +298,7 @@ func (w *world) show(scene string) error {
 	}
 	now := make(map[string]bool)
 	for _, f := range frames {
-		name := filepath.Join(w.camera, filepath.Base(scene)+"-"+filepath.Base(f))
+		name := filepath.Join(w.Camera, filepath.Base(scene)+"-"+filepath.Base(f))
 		now[name] = true
 		if err := os.Link(f, name); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("show a person: %w", err)
