@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/fault"
@@ -76,9 +77,9 @@ func Open(dir string, sealer Sealer) (s *Store, err error) {
 	}()
 	db, err := bbolt.Open(filepath.Join(dir, "post.db"), 0o600, &bbolt.Options{Timeout: lockTimeout})
 	switch {
-	case errors.Is(err, bbolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, ErrLocked
-	case errors.Is(err, bbolt.ErrInvalid), errors.Is(err, bbolt.ErrChecksum), errors.Is(err, bbolt.ErrVersionMismatch):
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
 		return nil, ErrDamaged
 	case err != nil:
 		return nil, fault.Wrap("store.unreadable", err)
