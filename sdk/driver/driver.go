@@ -214,7 +214,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		released()
 	})
 	defer stop()
-	err := s.grpc.Serve(ownUser{listener})
+	err := s.grpc.Serve(&ownUser{Listener: listener, open: map[net.Conn]struct{}{}})
 	s.grpc.Stop()
 	if ctx.Err() != nil || errors.Is(err, grpc.ErrServerStopped) || errors.Is(err, net.ErrClosed) {
 		return nil

@@ -187,6 +187,33 @@ func TestWatchdogLeavesObedientCallsAlone(t *testing.T) {
 	}
 }
 
+// TestServeEndsBesideASilentClient: one that has connected and says nothing
+// must not hold the process up.
+func TestServeEndsBesideASilentClient(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	listener, err := driver.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	served := make(chan error, 1)
+	server := driver.New(driver.Info{}, driver.WithWatchdog(5*time.Second, func(call string) { t.Errorf("the watchdog bit %s", call) }))
+	go func() { served <- server.Serve(ctx, listener) }()
+	silent, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	if _, err := silent.Read(make([]byte, 1)); err != nil { // the server's settings: it is being served
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestServeEndsWithItsConnection(t *testing.T) {
 	r := serve(t, nil)
 	if _, err := driverv1.NewDriverServiceClient(r.conn).Describe(within(t, 5*time.Second), &driverv1.DescribeRequest{}); err != nil {

@@ -103,10 +103,18 @@ func (c *endingConn) Close() error {
 	return c.UnixConn.Close()
 }
 
-// ownUser closes connections of other users before a byte of them is read.
-type ownUser struct{ net.Listener }
+// ownUser closes connections of other users before a byte of them is read, and
+// with itself those it has accepted: gRPC would wait two minutes for a client
+// that has connected and says nothing.
+type ownUser struct {
+	net.Listener
 
-func (l ownUser) Accept() (net.Conn, error) {
+	mu     sync.Mutex
+	open   map[net.Conn]struct{} // guarded by mu
+	closed bool                  // guarded by mu
+}
+
+func (l *ownUser) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
@@ -114,10 +122,46 @@ func (l ownUser) Accept() (net.Conn, error) {
 		}
 		uid, err := peerUser(conn)
 		if err == nil && uid == uint32(os.Geteuid()) {
-			return conn, nil
+			return l.track(conn)
 		}
 		conn.Close()
 	}
+}
+
+func (l *ownUser) track(conn net.Conn) (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	l.open[conn] = struct{}{}
+	return &tracked{Conn: conn, listener: l}, nil
+}
+
+func (l *ownUser) Close() error {
+	err := l.Listener.Close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for conn := range l.open {
+		conn.Close()
+	}
+	clear(l.open)
+	return err
+}
+
+// tracked is forgotten by its listener when it is closed.
+type tracked struct {
+	net.Conn
+	listener *ownUser
+}
+
+func (c *tracked) Close() error {
+	c.listener.mu.Lock()
+	delete(c.listener.open, c.Conn)
+	c.listener.mu.Unlock()
+	return c.Conn.Close()
 }
 
 // peerUser returns the user on the other side (SO_PEERCRED, unix(7)).

@@ -17,8 +17,8 @@ const (
 	previewQuality = 80 // JPEG
 	captureQuality = 95 // JPEG
 	// patience with a picture that is black or frozen: exposure control of a
-	// camera just opened takes up to two seconds.
-	patience = 3 * time.Second
+	// camera just opened takes up to a second and a half.
+	patience = 2 * time.Second
 )
 
 func imagePoint(x, y int) image.Point { return image.Pt(x, y) }
