@@ -55,7 +55,7 @@ func person(i int) *record.Record {
 		p.Faces = append(p.Faces, record.Face{Model: "m", Version: "1", Vector: vector(r), Images: 1})
 	}
 	for j := range i % 3 {
-		p.Documents = append(p.Documents, record.Document{Type: "P", Issuer: "UTO", Number: fmt.Sprintf("N%d-%d", i, j), Status: record.DocumentLost})
+		p.Documents = append(p.Documents, record.Document{Type: "P", Issuer: "UTO", Number: fmt.Sprintf("NUMBER%d-%d", i, j), Status: record.DocumentLost})
 	}
 	if i%5 == 0 {
 		p.Owner, p.Handling = "Another authority", record.Handling{Action: record.Protect}
@@ -247,7 +247,7 @@ func TestNothingInClear(t *testing.T) {
 			return err
 		}
 		raw, err := os.ReadFile(path)
-		for _, secret := range []string{"Name7", "P-000007", "Bench authority", "act 1", `"UTO"`, "N7-0", "N70", `"id"`} {
+		for _, secret := range []string{"Name7", "P-000007", "Bench authority", "act 1", `"UTO"`, "NUMBER7-0", "NUMBER70", `"id"`} {
 			if strings.Contains(string(raw), secret) {
 				t.Errorf("%s holds %q", e.Name(), secret)
 			}
