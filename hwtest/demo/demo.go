@@ -88,14 +88,14 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	pictures := Portraits{o.Portraits}
+	pictures := Portraits{Dir: o.Portraits}
 	all, err := cases(pictures)
 	if err != nil {
 		return err
 	}
 	scenes := make(map[string]string)
 	for _, s := range []Sitter{Man, Astronaut} {
-		if scenes[s.name], err = pictures.Scene(dir, s); err != nil {
+		if scenes[s.Name], err = pictures.Scene(dir, s); err != nil {
 			return err
 		}
 	}
@@ -135,9 +135,10 @@ func Run(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// NewWorld makes the post's files; faces of the list come from a decode
-// process as they would at a list owner's.
+// NewWorld makes the post's files below dir; faces of the list come from a
+// decode process as they would at a list owner's.
 func NewWorld(ctx context.Context, dir string, o Options) (*World, error) {
+	o = o.filled()
 	decode, err := capture.Start(ctx, capture.Options{Role: capture.Decode, Binary: filepath.Join(o.Bin, capture.Program)})
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 
 // Sitter is one of the two persons whose portraits come with packages.
 type Sitter struct {
-	name  string
+	Name  string
 	file  string // in the folder of portraits
 	face  image.Rectangle
 	frame image.Rectangle // what the live camera sees of the picture
@@ -33,10 +33,10 @@ const listPhotograph = "face-detect.jpg"
 const framesPerScene = 8
 
 // Portraits loads pictures and makes captures of them.
-type Portraits struct{ dir string }
+type Portraits struct{ Dir string }
 
 func (p Portraits) load(name string) (image.Image, error) {
-	img, err := portrait.Load(filepath.Join(p.dir, name))
+	img, err := portrait.Load(filepath.Join(p.Dir, name))
 	if err != nil {
 		return nil, fault.New("portraits.missing", "%w", err).WithHint("make deps fetches the portraits")
 	}
@@ -60,7 +60,7 @@ func (p Portraits) Scene(dir string, s Sitter) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(dir, "scene-"+s.name)
+	out := filepath.Join(dir, "scene-"+s.Name)
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return "", fmt.Errorf("make a scene: %w", err)
 	}

@@ -33,7 +33,7 @@ func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, encounterLimit, fmt.Errorf("the encounter took longer than %s", encounterLimit))
 	defer cancel()
 	s.show.begin(k)
-	if err := s.world.Show(s.scenes[k.sitter.name]); err != nil {
+	if err := s.world.Show(s.scenes[k.sitter.Name]); err != nil {
 		return err
 	}
 	if k.passport != nil {
