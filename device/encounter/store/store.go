@@ -11,8 +11,10 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -25,7 +27,7 @@ import (
 // Errors of opening and reading.
 var (
 	ErrLocked   = &fault.Error{Code: "store.locked", Hint: "another process has post.db open: end it, or use its admin socket"}
-	ErrDamaged  = &fault.Error{Code: "store.damaged", Hint: "post.db cannot be read: put the last backup in place or start a new one after moving it away"}
+	ErrDamaged  = &fault.Error{Code: "store.damaged", Hint: "post.db cannot be read: put the last backup in place or start a new one after moving it and post.key away"}
 	ErrNotFound = &fault.Error{Code: "store.not_found"}
 	ErrFull     = &fault.Error{Code: "store.full", Hint: "the disk is full: no new encounter is started before there is room"}
 )
@@ -67,10 +69,11 @@ func Open(dir string, sealer Sealer) (s *Store, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fault.Wrap("store.unwritable", err)
 	}
+	// bbolt panics on some damaged files instead of returning an error
+	// (go.etcd.io/bbolt issues 266, 446), and reads past the end of a file that
+	// was cut; a damaged file is an outside input, so it must end in a code.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		// bbolt panics on some damaged files instead of returning an error
-		// (go.etcd.io/bbolt issues 266, 446); a damaged file is an outside
-		// input, so it must end in a code.
 		if r := recover(); r != nil {
 			s, err = nil, fault.New(ErrDamaged.Code, "post.db: %v", r).WithHint(ErrDamaged.Hint)
 		}
@@ -81,8 +84,14 @@ func Open(dir string, sealer Sealer) (s *Store, err error) {
 		return nil, ErrLocked
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
 		return nil, ErrDamaged
-	case err != nil:
-		return nil, fault.Wrap("store.unreadable", err)
+	case errors.As(err, new(*fs.PathError)):
+		return nil, fault.New("store.unreadable", "%w", err).WithHint("check who may read and write the state folder")
+	case err != nil: // bbolt's own words, about the file's size for one
+		return nil, fault.New(ErrDamaged.Code, "%w", err).WithHint(ErrDamaged.Hint)
+	}
+	if err := whole(db); err != nil {
+		db.Close()
+		return nil, err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, b := range buckets {
@@ -105,6 +114,21 @@ func Open(dir string, sealer Sealer) (s *Store, err error) {
 		return nil, coded(err)
 	}
 	return &Store{db: db, sealer: sealer}, nil
+}
+
+// whole refuses a file that ends before its last page: reading there would end
+// the process, whenever it happens.
+func whole(db *bbolt.DB) error {
+	info, err := os.Stat(db.Path())
+	if err != nil {
+		return fault.Wrap("store.unreadable", err)
+	}
+	return db.View(func(tx *bbolt.Tx) error {
+		if tx.Size() > info.Size() {
+			return fault.New(ErrDamaged.Code, "post.db has %d bytes of %d", info.Size(), tx.Size()).WithHint(ErrDamaged.Hint)
+		}
+		return nil
+	})
 }
 
 // Close waits for open transactions and closes the file.

@@ -175,12 +175,17 @@ func TestDamagedFile(t *testing.T) {
 	for name, damage := range map[string]func([]byte) []byte{
 		"zeros":     func(b []byte) []byte { return make([]byte, len(b)) },
 		"cut":       func(b []byte) []byte { return b[:100] },
+		"one page":  func(b []byte) []byte { return b[:4096] },
+		"some":      func(b []byte) []byte { return b[:64<<10] }, // the state alone is longer
 		"text":      func([]byte) []byte { return []byte("this is no database, but it is long enough to be looked at") },
 		"meta hurt": func(b []byte) []byte { copy(b[16:], "XXXXXXXX"); copy(b[4096+16:], "XXXXXXXX"); return b },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := open(t, dir, newGCM(t, 1))
+			if err := s.Commit(Change{Encounter: "e", State: make([]byte, 100<<10), Audit: []audit.Line{line(1)}}); err != nil {
+				t.Fatal(err)
+			}
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -192,8 +197,8 @@ func TestDamagedFile(t *testing.T) {
 			if err := os.WriteFile(path, damage(raw), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Open(dir, newGCM(t, 1)); fault.CodeOf(err) != ErrDamaged.Code && fault.CodeOf(err) != "store.unreadable" {
-				t.Errorf("code %q (%v)", fault.CodeOf(err), err)
+			if _, err := Open(dir, newGCM(t, 1)); fault.CodeOf(err) != ErrDamaged.Code || fault.HintOf(err) == "" {
+				t.Errorf("code %q, hint %q (%v)", fault.CodeOf(err), fault.HintOf(err), err)
 			}
 		})
 	}
