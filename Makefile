@@ -21,9 +21,10 @@ help: ## this list
 deps: ## install what is missing (Debian packages, models, Go modules); twice does nothing
 	@hwtest/deps/deps.sh
 
+# Without -trimpath: go test then finds the C++ compiled already (minutes).
 build: deps pure-build ## build watchpost, watchpostd, watchpost-capture, hwtest into bin/
 	@echo "build: watchpost-capture (the one with C: about two minutes when cold)"
-	@CGO_ENABLED=1 go build -trimpath -o $(BIN)/watchpost-capture ./device/cmd/watchpost-capture
+	@CGO_ENABLED=1 go build -o $(BIN)/watchpost-capture ./device/cmd/watchpost-capture
 
 pure-build:
 	@mkdir -p $(BIN)
