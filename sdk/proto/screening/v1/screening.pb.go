@@ -1430,7 +1430,11 @@ type DeliverRequest struct {
 	Missing       []string        `protobuf:"bytes,10,rep,name=missing,proto3" json:"missing,omitempty"`
 	Adjudications []*Adjudication `protobuf:"bytes,11,rep,name=adjudications,proto3" json:"adjudications,omitempty"`
 	// Codes of the document checks that weighed in, without data of the document.
-	Checks        []*Check `protobuf:"bytes,12,rep,name=checks,proto3" json:"checks,omitempty"`
+	Checks []*Check `protobuf:"bytes,12,rep,name=checks,proto3" json:"checks,omitempty"`
+	// The officer admitted against the post's advice.
+	Override bool `protobuf:"varint,13,opt,name=override,proto3" json:"override,omitempty"`
+	// Identifier of the second officer who signed for it, empty where none.
+	Second        string `protobuf:"bytes,14,opt,name=second,proto3" json:"second,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1547,6 +1551,20 @@ func (x *DeliverRequest) GetChecks() []*Check {
 		return x.Checks
 	}
 	return nil
+}
+
+func (x *DeliverRequest) GetOverride() bool {
+	if x != nil {
+		return x.Override
+	}
+	return false
+}
+
+func (x *DeliverRequest) GetSecond() string {
+	if x != nil {
+		return x.Second
+	}
+	return ""
 }
 
 type Adjudication struct {
@@ -1690,6 +1708,7 @@ func (x *Check) GetResult() string {
 type DeliverResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The sink's receipt: given after its commit, kept by the post as proof.
+	// Printable; base64 (RFC 4648, section 4) where the sink's form is binary.
 	Receipt     string `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	CommittedMs int64  `protobuf:"varint,2,opt,name=committed_ms,json=committedMs,proto3" json:"committed_ms,omitempty"`
 	// Signature of the sink over id and receipt, in the form agreed with it.
@@ -1850,7 +1869,7 @@ const file_sdk_proto_screening_v1_screening_proto_rawDesc = "" +
 	"\tnot_asked\x18\b \x03(\v2 .watchpost.screening.v1.WithheldR\bnotAsked\x12\x16\n" +
 	"\x06shards\x18\t \x01(\rR\x06shards\x12\x1a\n" +
 	"\banswered\x18\n" +
-	" \x01(\rR\banswered\"\xd4\x03\n" +
+	" \x01(\rR\banswered\"\x88\x04\n" +
 	"\x0eDeliverRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04post\x18\x02 \x01(\tR\x04post\x12\x1c\n" +
@@ -1864,7 +1883,9 @@ const file_sdk_proto_screening_v1_screening_proto_rawDesc = "" +
 	"\amissing\x18\n" +
 	" \x03(\tR\amissing\x12J\n" +
 	"\radjudications\x18\v \x03(\v2$.watchpost.screening.v1.AdjudicationR\radjudications\x125\n" +
-	"\x06checks\x18\f \x03(\v2\x1d.watchpost.screening.v1.CheckR\x06checks\"\xbe\x01\n" +
+	"\x06checks\x18\f \x03(\v2\x1d.watchpost.screening.v1.CheckR\x06checks\x12\x1a\n" +
+	"\boverride\x18\r \x01(\bR\boverride\x12\x16\n" +
+	"\x06second\x18\x0e \x01(\tR\x06second\"\xbe\x01\n" +
 	"\fAdjudication\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x16\n" +
 	"\x06record\x18\x02 \x01(\tR\x06record\x12\x18\n" +
