@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/capture/card"
 	"github.com/watchpost/watchpost/device/document/emrtd"
 	"github.com/watchpost/watchpost/device/document/examine"
 	"github.com/watchpost/watchpost/device/document/inspect"
@@ -41,7 +42,7 @@ func (d *documents) ReadDocument(ctx context.Context, key encounter.DocumentKey,
 	if err := mayUse(ctx, d.devices, capture.KindSmartcard, d.reader, d.virtual); err != nil {
 		return encounter.DocumentResult{}, err
 	}
-	chip, err := d.devices.OpenChip(ctx, d.reader, capture.ChipOptions{Wait: cardWait})
+	chip, err := card.Open(ctx, d.devices, d.reader, cardWait)
 	if err != nil {
 		return encounter.DocumentResult{}, err
 	}
@@ -51,9 +52,9 @@ func (d *documents) ReadDocument(ctx context.Context, key encounter.DocumentKey,
 		}
 	}()
 	begun := d.now()
-	inspection, reading, err := examine.Chip(ctx, channel{chip}, k, d.rules(), func(e emrtd.Event) {
+	inspection, reading, err := examine.Chip(ctx, chip, k, d.rules(), examine.Options{Progress: func(e emrtd.Event) {
 		progress(encounter.Progress{Stage: stageName(e), Done: e.Bytes, Total: e.Total})
-	})
+	}})
 	if err != nil {
 		return encounter.DocumentResult{}, err
 	}
@@ -103,12 +104,3 @@ func nameOf(z *mrz.Zone, vouched bool) screening.NameProbe {
 	}
 	return n
 }
-
-// channel is an open chip as the chip protocol wants it.
-type channel struct{ *capture.Chip }
-
-// MaxCommand implements emrtd.Channel.
-func (c channel) MaxCommand() int { return c.Chip.MaxCommand }
-
-// MaxResponse implements emrtd.Channel.
-func (c channel) MaxResponse() int { return c.Chip.MaxResponse }

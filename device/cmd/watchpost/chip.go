@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/watchpost/watchpost/device/document/emrtd"
+	"github.com/watchpost/watchpost/device/document/examine"
 	"github.com/watchpost/watchpost/device/document/inspect"
-	"github.com/watchpost/watchpost/device/document/mrz"
 	"github.com/watchpost/watchpost/device/document/trust"
 	"github.com/watchpost/watchpost/device/fault"
 )
@@ -63,17 +63,13 @@ are still dumped.`,
   watchpost chip read --can 123456 --trust anchors --dump passport`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			passwords, lines, err := chipPasswords(zone, can, cmd.InOrStdin(), time.Now())
+			key, err := chipKey(zone, can, cmd.InOrStdin(), time.Now())
 			if err != nil {
 				return err
 			}
-			defer func() {
-				for i := range passwords {
-					passwords[i].Wipe()
-				}
-			}()
-			var judgeBy inspect.Input
-			if judgeBy.Policy, err = readPolicy(policyFile); err != nil {
+			defer key.Wipe()
+			rules := examine.Rules{At: time.Now()}
+			if rules.Policy, err = readPolicy(policyFile); err != nil {
 				return err
 			}
 			if store != "" {
@@ -81,12 +77,10 @@ are still dumped.`,
 				if err != nil {
 					return err
 				}
-				judgeBy.Trust = held
+				rules.Trust = held
 			}
 			out := newRows(cmd)
-			reading, err := readChip(cmd, open, reader, wait, emrtd.Options{
-				Passwords: passwords, Budget: budget, Progress: chipProgress(cmd.ErrOrStderr()),
-			})
+			inspection, reading, err := judgeChip(cmd, open, reader, wait, key, rules, budget)
 			if reading != nil && dump != "" {
 				if dumpErr := dumpFiles(dump, reading.Files); dumpErr != nil {
 					return dumpErr
@@ -103,9 +97,7 @@ are still dumped.`,
 				}
 				return out.End()
 			}
-			in := reading.Input()
-			in.At, in.Trust, in.Policy, in.Lines = time.Now(), judgeBy.Trust, judgeBy.Policy, lines
-			if err := out.JSON(inspect.Judge(in)); err != nil {
+			if err := out.JSON(inspection); err != nil {
 				return err
 			}
 			return out.End()
@@ -122,64 +114,33 @@ are still dumped.`,
 	return c
 }
 
-// readChip opens the channel and reads. The reading is nil where no card was
-// reached.
-func readChip(cmd *cobra.Command, open openChannel, reader string, wait time.Duration, o emrtd.Options) (*emrtd.Reading, error) {
+// judgeChip opens the channel, reads and judges. The reading is nil where no
+// card was reached.
+func judgeChip(cmd *cobra.Command, open openChannel, reader string, wait time.Duration, key examine.Key, rules examine.Rules, budget time.Duration) (inspect.Inspection, *emrtd.Reading, error) {
 	channel, closeChannel, err := open(cmd.Context(), reader, wait, cmd.ErrOrStderr())
 	if err != nil {
-		return nil, err
+		return inspect.Inspection{}, nil, err
 	}
 	defer closeChannel()
-	return emrtd.Read(cmd.Context(), channel, o)
+	return examine.Chip(cmd.Context(), channel, key, rules, examine.Options{Budget: budget, Progress: chipProgress(cmd.ErrOrStderr())})
 }
 
-// chipPasswords makes the passwords of the flags, and returns the lines of the
-// zone where they were given whole.
-func chipPasswords(zone []string, can string, stdin io.Reader, now time.Time) (passwords []emrtd.Password, lines []string, err error) {
-	if len(zone) == 0 && can == "" {
-		return nil, nil, fault.New("usage", "give --mrz or --can")
-	}
-	if len(zone) > 0 {
-		text := strings.Join(zone, "\n")
-		if text == "-" {
-			const most = 4096 // far above any zone
-			b, err := io.ReadAll(io.LimitReader(stdin, most))
-			if err != nil {
-				return nil, nil, fault.Wrap("mrz.input", err)
-			}
-			text = string(b)
-		}
-		pw, whole, err := zonePassword(text, now)
+// chipKey reads the key of the flags; "-" as zone means standard input.
+func chipKey(zone []string, can string, stdin io.Reader, now time.Time) (examine.Key, error) {
+	text := strings.Join(zone, "\n")
+	if text == "-" {
+		const most = 4096 // far above any zone
+		b, err := io.ReadAll(io.LimitReader(stdin, most))
 		if err != nil {
-			return nil, nil, fault.Wrap("usage", fmt.Errorf("--mrz: %w", err))
+			return examine.Key{}, fault.Wrap("mrz.input", err)
 		}
-		passwords, lines = append(passwords, pw), whole
+		text = string(b)
 	}
-	if can != "" {
-		pw, err := emrtd.FromCAN(can)
-		if err != nil {
-			return nil, nil, fault.Wrap("usage", fmt.Errorf("--can: %w", err))
-		}
-		passwords = append(passwords, pw)
-	}
-	return passwords, lines, nil
-}
-
-func zonePassword(text string, now time.Time) (pw emrtd.Password, lines []string, err error) {
-	if fields := strings.Split(text, ","); len(fields) == 3 {
-		for i := range fields {
-			fields[i] = strings.ToUpper(strings.TrimSpace(fields[i]))
-		}
-		pw, err = emrtd.FromMRZ(strings.TrimRight(fields[0], "<"), fields[1], fields[2])
-		return pw, nil, err
-	}
-	lines = mrz.Clean(text)
-	z, err := mrz.Parse(lines, now)
+	key, err := examine.ParseKey(text, can, now)
 	if err != nil {
-		return emrtd.Password{}, nil, err
+		return examine.Key{}, fault.New("usage", "--mrz or --can: %w", err).WithHint(fault.HintOf(err))
 	}
-	pw, err = emrtd.FromZone(z)
-	return pw, z.Lines, err
+	return key, nil
 }
 
 // chipProgress writes one line a step: the protocol, the proof, each file when

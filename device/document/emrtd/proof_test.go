@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/watchpost/watchpost/device/document/emrtd"
+	"github.com/watchpost/watchpost/device/document/examine"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/hwtest/gen/pki"
@@ -171,7 +172,7 @@ func TestClone(t *testing.T) {
 			if chip.Outcome != emrtd.OutcomeFailed || chip.Reason != emrtd.ErrReply.Code || active.Outcome != emrtd.OutcomeFailed || active.Reason != "aa.signature" {
 				t.Errorf("%s: %+v, %v %s", suite, chip, active.Outcome, active.Reason)
 			}
-			checks := inspect.Judge(r.Input())
+			checks := inspect.Judge(examine.Input(r, nil, examine.Rules{}))
 			if checks.Result(inspect.ChipAuthentication) != inspect.Fail || checks.Result(inspect.ActiveAuthentication) != inspect.Fail {
 				t.Error("the inspection lets a clone through")
 			}
@@ -277,7 +278,7 @@ func TestDowngrade(t *testing.T) {
 			t.Errorf("%+v: %v, %+v", tc.fault, err, r.Access)
 			continue
 		}
-		i := inspect.Judge(r.Input())
+		i := inspect.Judge(examine.Input(r, nil, examine.Rules{}))
 		if i.Result(inspect.AccessDowngrade) != inspect.Fail {
 			t.Errorf("%+v: the inspection does not say so", tc.fault)
 		}
