@@ -66,22 +66,25 @@ func (j *judge) proofs() {
 	}
 }
 
-// keyVouched says what a proof is worth that rests on a key in that file.
+// keyVouched says what a proof is worth that rests on a key in that file: it
+// passes only where a trusted signer vouches for the key.
 func (j *judge) keyVouched(file lds.File) finding {
 	if file == lds.CardSecurity {
-		j.cardSecurity()
-		c := j.checks[CardSecuritySignature]
-		if c.Result != Pass {
-			return finding{NotAssessable, "key_not_vouched"}
+		trusted := j.cardSecurity()
+		switch {
+		case trusted:
+			return finding{Pass, ""}
+		case j.checks[CardSecuritySignature].Result == Pass:
+			return finding{NotAssessable, reasonUnverified}
 		}
-		return finding{Pass, c.Reason}
+		return finding{NotAssessable, "key_not_vouched"}
 	}
 	n := file.Number()
 	if n == 0 || j.checks[GroupHash(n)].Result != Pass || j.checks[SODSignature].Result != Pass || j.checks[DSChain].Result == Fail {
 		return finding{NotAssessable, "key_not_vouched"}
 	}
 	if j.checks[DSChain].Result != Pass {
-		return finding{Pass, "signer_unverified"}
+		return finding{NotAssessable, reasonUnverified}
 	}
 	return finding{Pass, ""}
 }

@@ -349,17 +349,18 @@ func TestProofsRestOnPassiveAuthentication(t *testing.T) {
 		i    Inspection
 		want string
 	}{
-		"vouched for":        {judged(utopia, anchors, nil, proven), "pass"},
-		"no store":           {judged(utopia, nil, nil, proven), "pass signer_unverified"},
-		"copy with own key":  {judged(utopia, anchors, func(f map[lds.File][]byte) { f["DG14"] = chip.DG14(caInfo) }, proven), "not-assessable key_not_vouched"},
-		"copy with own CSCA": {judged(forger, anchors, nil, proven), "not-assessable key_not_vouched"},
-		"without SOD":        {judged(utopia, anchors, func(f map[lds.File][]byte) { delete(f, lds.SOD) }, proven), "not-assessable key_not_vouched"},
-		"key from nowhere":   {judged(utopia, anchors, nil, []Proof{{Code: ChipAuthentication, Result: Pass}}), "not-assessable key_not_vouched"},
-		"unsigned security":  {judged(utopia, anchors, nil, []Proof{{Code: ChipAuthentication, Result: Pass, KeyFile: lds.CardSecurity}}), "not-assessable key_not_vouched"},
-		"refused":            {judged(utopia, anchors, nil, []Proof{{Code: ChipAuthentication, Result: Fail, Reason: "ca.refused", KeyFile: "DG14"}}), "fail ca.refused"},
-		"no word of it":      {judged(utopia, anchors, nil, []Proof{{Code: ChipAuthentication}}), "not-performed"},
-		"not tried":          {judged(utopia, anchors, nil, nil), "not-performed not_tried"},
-		"not a proof":        {judged(utopia, anchors, nil, []Proof{{Code: SODSignature, Result: Fail}, {Code: DSChain, Result: Fail}}), "not-performed not_tried"},
+		"vouched for":           {judged(utopia, anchors, nil, proven), "pass"},
+		"no store":              {judged(utopia, nil, nil, proven), "not-assessable signer_unverified"},
+		"no anchor for country": {judged(utopia, store(t, issuer(t, pki.Spec{Seed: "other", Country: "NL", State: "NLD"}).CSCA.DER), nil, proven), "not-assessable signer_unverified"},
+		"copy with own key":     {judged(utopia, anchors, func(f map[lds.File][]byte) { f["DG14"] = chip.DG14(caInfo) }, proven), "not-assessable key_not_vouched"},
+		"copy with own CSCA":    {judged(forger, anchors, nil, proven), "not-assessable key_not_vouched"},
+		"without SOD":           {judged(utopia, anchors, func(f map[lds.File][]byte) { delete(f, lds.SOD) }, proven), "not-assessable key_not_vouched"},
+		"key from nowhere":      {judged(utopia, anchors, nil, []Proof{{Code: ChipAuthentication, Result: Pass}}), "not-assessable key_not_vouched"},
+		"unsigned security":     {judged(utopia, anchors, nil, []Proof{{Code: ChipAuthentication, Result: Pass, KeyFile: lds.CardSecurity}}), "not-assessable key_not_vouched"},
+		"refused":               {judged(utopia, anchors, nil, []Proof{{Code: ChipAuthentication, Result: Fail, Reason: "ca.refused", KeyFile: "DG14"}}), "fail ca.refused"},
+		"no word of it":         {judged(utopia, anchors, nil, []Proof{{Code: ChipAuthentication}}), "not-performed"},
+		"not tried":             {judged(utopia, anchors, nil, nil), "not-performed not_tried"},
+		"not a proof":           {judged(utopia, anchors, nil, []Proof{{Code: SODSignature, Result: Fail}, {Code: DSChain, Result: Fail}}), "not-performed not_tried"},
 	} {
 		t.Run(name, func(t *testing.T) { compare(t, c.i, expect{ChipAuthentication: c.want}) })
 	}

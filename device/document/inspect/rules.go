@@ -23,6 +23,8 @@ const (
 	reasonNotYet    = "not_yet_valid"
 	reasonDG1       = "read_from_dg1"
 	reasonSupported = "unsupported_hash"
+
+	reasonUnverified = "signer_unverified" // the signature holds, but whose it is was not judged
 )
 
 // Documents that rules cite, editions as judged by.

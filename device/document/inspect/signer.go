@@ -203,14 +203,14 @@ func (j *judge) describeSigner(ds *pki.Certificate) {
 }
 
 // cardSecurity judges EF.CardSecurity: its signature, and its signer by the
-// same anchors.
-func (j *judge) cardSecurity() {
+// same anchors. It reports whether a trusted signer vouches for the file.
+func (j *judge) cardSecurity() (trusted bool) {
 	raw, ok := j.in.Files[lds.CardSecurity]
 	if !ok {
 		if why := j.in.Unread[lds.CardSecurity]; why != "" {
 			j.notPerformed(why, CardSecuritySignature)
 		}
-		return
+		return false
 	}
 	signed, err := pki.ParseSignedData(raw)
 	if err == nil {
@@ -218,20 +218,22 @@ func (j *judge) cardSecurity() {
 	}
 	if err != nil {
 		j.set(CardSecuritySignature, Fail, string(fault.CodeOf(err)))
-		return
+		return false
 	}
 	r := firstGood(signed)
 	result, reason := verdictOf(r)
-	if result == Pass && j.in.Trust != nil {
+	if result == Pass && j.in.Trust == nil {
+		reason = reasonUnverified
+	} else if result == Pass {
 		switch chain := j.in.Trust.Chain(r.Certificate, j.in.now()); chain.State {
 		case trust.ChainFound:
+			trusted = true
 		case trust.ChainNoAnchor:
 			result, reason = NotAssessable, "no_anchor_for_country"
 		default:
 			result, reason = Fail, "no_anchor_fits"
 		}
-	} else if result == Pass {
-		reason = "signer_unverified"
 	}
 	j.set(CardSecuritySignature, result, reason)
+	return trusted
 }
