@@ -128,7 +128,7 @@ func (p *Post) finish(a *active, name StepName, begun time.Time, note func(), er
 	s.Millis = p.Now().Sub(begun).Milliseconds()
 	a.touched = p.Now()
 	if err != nil {
-		s.State, s.Code, s.Hint = Failed, string(fault.CodeOf(err)), fault.HintOf(err)
+		s.State, s.Code, s.Hint = Failed, string(fault.CodeOf(err)), hintOf(err)
 		p.Log.Info("step failed", "encounter", a.id, "step", string(name), "code", s.Code)
 		p.emit(a, EventStep, *s)
 		return
