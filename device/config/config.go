@@ -126,19 +126,26 @@ func Read(path string) (*Config, error) {
 	return Decode(raw)
 }
 
+// exampleHint points to what a configuration looks like.
+const exampleHint = "device/config/testdata has a full example"
+
 // Decode reads one configuration. Unknown keys and values that cannot work are
 // refused; the error names the key and shows the line.
 func Decode(raw []byte) (*Config, error) {
 	if len(raw) > MaxBytes {
-		return nil, fault.New("config.too_large", "more than %d bytes", MaxBytes)
+		return nil, fault.New("config.too_large", "more than %d bytes", MaxBytes).WithHint(exampleHint)
 	}
 	c := Default(policy.Desk)
 	dec := yaml.NewDecoder(bytes.NewReader(raw), yaml.DisallowUnknownField())
 	if err := dec.Decode(c); err != nil {
 		return nil, fault.New("config.format", "%s", yaml.FormatError(err, false, true)).
-			WithHint("correct the line shown; device/config/testdata has a full example")
+			WithHint("correct the line shown; " + exampleHint)
 	}
 	if err := c.validate(); err != nil {
+		var coded *fault.Error
+		if errors.As(err, &coded) {
+			err = coded.WithHint(exampleHint)
+		}
 		return nil, err
 	}
 	return c, nil

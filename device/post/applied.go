@@ -118,7 +118,12 @@ func storeKey(state string, keys *vault.Vault) (*vault.Key, error) {
 	path := filepath.Join(state, "post.key")
 	wrapped, err := os.ReadFile(path)
 	if err == nil {
-		return keys.OpenKey(wrapped, vault.ScopeStore, "post.db")
+		key, err := keys.OpenKey(wrapped, vault.ScopeStore, "post.db")
+		if err != nil {
+			return nil, fault.New("post.key_damaged", "post.key: %w", err).
+				WithHint("put post.key back from the backup; without it post.db cannot be opened")
+		}
+		return key, nil
 	}
 	if !os.IsNotExist(err) {
 		return nil, fault.Wrap("post.state", err)

@@ -98,6 +98,10 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	}
 	p.closing(func() error { asker.Wait(); return nil })
 	if p.devices, err = capture.Dial(ctx, o.Config.CaptureSocket()); err != nil {
+		var coded *fault.Error
+		if errors.As(err, &coded) && coded.Hint == "" {
+			err = coded.WithHint("start it first: watchpost-capture devices --socket " + o.Config.CaptureSocket())
+		}
 		return p, err
 	}
 	p.closing(p.devices.Close)

@@ -56,13 +56,19 @@ func (f *file) encode() ([]byte, error) {
 	return raw, fault.Wrap("vault.write", err)
 }
 
+// damagedFile is a vault file that is not as it was written.
+func damagedFile(format string, args ...any) error {
+	return fault.New("vault.damaged", format, args...).
+		WithHint("put the vault file back from its copy; without it nothing of this post can be opened")
+}
+
 // decodeFile reads a vault file's bytes.
 func decodeFile(raw []byte) (*file, error) {
 	var version struct {
 		Format int `json:"format"`
 	}
 	if err := json.Unmarshal(raw, &version); err != nil {
-		return nil, fault.New("vault.damaged", "read the vault file: %w", err)
+		return nil, damagedFile("read the vault file: %w", err)
 	}
 	if version.Format != fileFormat {
 		return nil, fault.New("vault.format", "vault file of version %d, this program knows %d", version.Format, fileFormat)
@@ -71,17 +77,17 @@ func decodeFile(raw []byte) (*file, error) {
 	dec.DisallowUnknownFields()
 	f := &file{}
 	if err := dec.Decode(f); err != nil {
-		return nil, fault.New("vault.damaged", "read the vault file: %w", err)
+		return nil, damagedFile("read the vault file: %w", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fault.New("vault.damaged", "the vault file goes on after its end")
+		return nil, damagedFile("the vault file goes on after its end")
 	}
 	sum, err := f.sum()
 	if err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(sum, f.Checksum) {
-		return nil, fault.New("vault.damaged", "the vault file does not match its checksum")
+		return nil, damagedFile("the vault file does not match its checksum")
 	}
 	if f.Lists == nil {
 		f.Lists = map[string][]byte{}
@@ -103,7 +109,7 @@ func readFile(path string) (*file, error) {
 		return nil, fault.Wrap("vault.read", err)
 	}
 	if len(raw) > maxFile {
-		return nil, fault.New("vault.damaged", "the vault file is larger than %d bytes", maxFile)
+		return nil, damagedFile("the vault file is larger than %d bytes", maxFile)
 	}
 	return decodeFile(raw)
 }

@@ -93,7 +93,7 @@ func readPassphrase(path string, stdin io.Reader) ([]byte, error) {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, fault.New("vault.passphrase_file", "%w", err)
+			return nil, fault.New("vault.passphrase_file", "%w", err).WithHint("give the file with --passphrase-file")
 		}
 		defer f.Close()
 		in = f
