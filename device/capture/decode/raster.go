@@ -2,7 +2,6 @@ package decode
 
 import (
 	"context"
-	"time"
 
 	"github.com/watchpost/watchpost/device/capture/decode/face"
 	decodev1 "github.com/watchpost/watchpost/sdk/proto/decode/v1"
@@ -19,19 +18,5 @@ func (s *Server) TemplateRaster(ctx context.Context, pixels face.Raster, effort 
 	if err != nil {
 		return nil, err
 	}
-	var t face.Template
-	var took time.Duration
-	err = e.Pool.Use(ctx, func(f face.Engine) error {
-		start := time.Now()
-		var err error
-		t, err = f.Template(ctx, pixels, effort)
-		took = time.Since(start)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	out := answer(pixels, t)
-	out.Micros = uint32(min(took.Microseconds(), 1<<32-1))
-	return out, nil
+	return e.template(ctx, pixels, effort)
 }

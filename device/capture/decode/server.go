@@ -196,17 +196,23 @@ func (s *Server) TemplateFace(ctx context.Context, req *decodev1.TemplateFaceReq
 	if err != nil {
 		return nil, toStatus(err)
 	}
+	out, err := e.template(ctx, pixels, face.Still)
+	return out, toStatus(err)
+}
+
+// template computes the answer for decoded pixels.
+func (e Engine) template(ctx context.Context, pixels face.Raster, effort face.Effort) (*decodev1.TemplateFaceResponse, error) {
 	var t face.Template
 	var took time.Duration
-	err = e.Pool.Use(ctx, func(f face.Engine) error {
+	err := e.Pool.Use(ctx, func(f face.Engine) error {
 		start := time.Now()
 		var err error
-		t, err = f.Template(ctx, pixels, face.Still)
+		t, err = f.Template(ctx, pixels, effort)
 		took = time.Since(start)
 		return err
 	})
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, err
 	}
 	out := answer(pixels, t)
 	out.Micros = uint32(min(took.Microseconds(), 1<<32-1))

@@ -59,6 +59,26 @@ func (r Raster) Half() Raster {
 	return h
 }
 
+// Double returns the raster at twice its size, interpolated linearly. It
+// returns a copy.
+func (r Raster) Double() Raster {
+	d := Raster{Width: 2 * r.Width, Height: 2 * r.Height, Stride: 6 * r.Width}
+	d.Pix = make([]byte, d.Stride*d.Height)
+	for y := range d.Height {
+		// The centre of a new pixel lies a quarter off the old one's.
+		near := r.Pix[y/2*r.Stride:]
+		far := r.Pix[min(max(y/2+2*(y%2)-1, 0), r.Height-1)*r.Stride:]
+		out := d.Pix[y*d.Stride:]
+		for x := range d.Width {
+			a, b := 3*(x/2), 3*min(max(x/2+2*(x%2)-1, 0), r.Width-1)
+			for c := range 3 {
+				out[3*x+c] = byte((9*uint(near[a+c]) + 3*uint(near[b+c]) + 3*uint(far[a+c]) + uint(far[b+c]) + 8) / 16)
+			}
+		}
+	}
+	return d
+}
+
 // Point is a position in pixels of the image, origin at the top left corner.
 type Point struct{ X, Y float64 }
 

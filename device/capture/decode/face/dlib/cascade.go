@@ -17,15 +17,28 @@ const (
 	// 80 of 1280 pixels that HOG needs.
 	workSide = 1280
 	// cnnPixels bounds the image given to the network, which takes some 600
-	// bytes a pixel of memory and 1.4 µs of one core.
+	// bytes and 1.4 µs of one core for each pixel.
 	cnnPixels = 1 << 20
+	// smallestSide is that of an image in which a face can be: the network
+	// finds faces of 40 pixels in the image enlarged twice.
+	smallestSide = 32
 	// detailWidth is the width of a face box, in pixels, above which a finer
 	// image adds nothing to the 150-pixel chip.
 	detailWidth = 200
 )
 
+// step is one try of the cascade: a detector, and the image's scale for it.
+type step struct {
+	by    face.Detector
+	scale int // 2 = enlarged twice first
+}
+
+// steps are in the order of their time: about 1, 5, 9 and 36 times that of
+// the first. Each begins only where those before it found nothing.
+var steps = [...]step{{face.DetectorHOG, 1}, {face.DetectorHOGRelaxed, 1}, {face.DetectorCNN, 1}, {face.DetectorCNN, 2}}
+
 // find returns the image and its halvings, the last being the one looked at,
-// and the hits on that one, largest first.
+// and the hits on that one, the one to take first.
 func (e *Engine) find(ctx context.Context, img face.Raster, effort face.Effort) ([]face.Raster, []hit, error) {
 	if err := img.Check(); err != nil {
 		return nil, nil, err
@@ -36,30 +49,41 @@ func (e *Engine) find(ctx context.Context, img face.Raster, effort face.Effort) 
 		levels = append(levels, last)
 	}
 	work := levels[len(levels)-1]
-	steps := []face.Detector{face.DetectorHOG, face.DetectorHOGRelaxed, face.DetectorCNN}
-	if effort == face.Live {
-		steps = steps[:1]
+	if min(work.Width, work.Height) < smallestSide {
+		return levels, nil, nil
 	}
-	for _, step := range steps {
+	for i, s := range steps {
+		if effort == face.Live && i > 0 {
+			break
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, nil, fault.Wrap("face.deadline", err)
 		}
-		look, scale := work, 1.0
-		if step == face.DetectorCNN && work.Width*work.Height > cnnPixels {
-			look, scale = work.Half(), 2
-		}
-		hits, err := e.detect(look, step)
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(hits) > 0 {
-			for i := range hits {
-				hits[i] = grow(hits[i], scale)
-			}
-			return levels, hits, nil
+		hits, err := e.try(work, s)
+		if err != nil || len(hits) > 0 {
+			return levels, hits, err
 		}
 	}
 	return levels, nil, nil
+}
+
+// try runs one step on img and returns its hits in img's pixels.
+func (e *Engine) try(img face.Raster, s step) ([]hit, error) {
+	k := 1 / float64(s.scale)
+	if s.scale == 2 {
+		img = img.Double()
+	}
+	if s.by == face.DetectorCNN && img.Width*img.Height > cnnPixels {
+		if s.scale == 2 {
+			return nil, nil // the step before has seen as much
+		}
+		img, k = img.Half(), 2
+	}
+	hits, err := e.detect(img, s.by)
+	for i := range hits {
+		hits[i] = grow(hits[i], k)
+	}
+	return hits, err
 }
 
 // alike is the ratio of widths up to which two boxes count as equally large:

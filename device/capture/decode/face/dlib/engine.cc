@@ -134,13 +134,37 @@ std::vector<found_face> run_relaxed(wp_engine &e, const pixels &img) {
 	return out;
 }
 
+// place_points finds the five points in box. The predictor answers in whole
+// pixels, a fortieth of the eye distance in a small picture; it is therefore
+// given the face at twice its size, and the points are kept to half a pixel.
 void place_points(wp_engine &e, const pixels &img, const dlib::rectangle &box, wp_face &f) {
-	dlib::full_object_detection s = e.landmarks(img, box);
+	dlib::rectangle area = dlib::grow_rect(box, box.width() / 2).intersect(dlib::get_rect(img));
+	if (area.is_empty()) throw std::runtime_error("a box outside the image");
+	pixels face = dlib::subm(img, area), twice(2 * area.height(), 2 * area.width());
+	dlib::resize_image(face, twice);
+	dlib::rectangle there(2 * (box.left() - area.left()), 2 * (box.top() - area.top()),
+		2 * (box.right() - area.left()) + 1, 2 * (box.bottom() - area.top()) + 1);
+	dlib::full_object_detection s = e.landmarks(twice, there);
 	if (s.num_parts() != wp_points) throw std::runtime_error("not a five-point predictor");
 	for (int k = 0; k < wp_points; k++) {
-		f.x[k] = s.part(k).x();
-		f.y[k] = s.part(k).y();
+		f.x[k] = (s.part(k).x() - 0.5) / 2 + area.left();
+		f.y[k] = (s.part(k).y() - 0.5) / 2 + area.top();
 	}
+}
+
+// chip_of says where the net's view of the face lies: the similarity that
+// brings the five points to where they stand in an average face (the table of
+// dlib's get_face_chip_details, which takes whole pixels only).
+dlib::chip_details chip_of(const wp_face &f) {
+	static const double mean[wp_points][2] = {
+		{0.8595674595992, 0.2134981538014}, {0.6460604764104, 0.2289674387677}, {0.1205750620789, 0.2137274526848},
+		{0.3340850613712, 0.2290642403242}, {0.4901123135679, 0.6277975316475}};
+	std::vector<dlib::dpoint> chip, image;
+	for (int k = 0; k < wp_points; k++) {
+		chip.push_back(dlib::dpoint(chip_padding + mean[k][0], chip_padding + mean[k][1]) / (2 * chip_padding + 1) * chip_size);
+		image.emplace_back(f.x[k], f.y[k]);
+	}
+	return dlib::chip_details(chip, image, dlib::chip_dims(chip_size, chip_size));
 }
 
 dlib::rectangle box_of(const wp_face &f) {
@@ -213,12 +237,8 @@ int wp_align(wp_engine *e, wp_raster r, wp_face *face, char *text) {
 int wp_embed(wp_engine *e, wp_raster r, const wp_face *face, float plain[wp_dims], float mirrored[wp_dims], char *text) {
 	return guarded(text, [&] {
 		pixels img = copy_in(r);
-		std::vector<dlib::point> parts;
-		for (int k = 0; k < wp_points; k++)
-			parts.emplace_back(std::lround(face->x[k]), std::lround(face->y[k]));
-		dlib::full_object_detection shape(box_of(*face), parts);
 		std::vector<pixels> views(2);
-		dlib::extract_image_chip(img, dlib::get_face_chip_details(shape, chip_size, chip_padding), views[0]);
+		dlib::extract_image_chip(img, chip_of(*face), views[0]);
 		views[1] = dlib::fliplr(views[0]);
 		auto answers = e->recognition(views);
 		std::memcpy(plain, &answers[0](0), wp_dims * sizeof(float));
