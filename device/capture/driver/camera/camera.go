@@ -157,7 +157,7 @@ func (c *camera) lost(err error) {
 	c.present = false
 	c.mu.Unlock()
 	if was {
-		c.logger.Warn("camera lost", "camera", c.config.ID, "code", driver.CodeOf(err))
+		c.logger.Debug("why a camera is lost", "camera", c.config.ID, "code", driver.CodeOf(err))
 		c.server.Lost(c.config.ID)
 	}
 }

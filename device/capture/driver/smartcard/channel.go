@@ -26,6 +26,9 @@ const (
 	settle = 600 * time.Millisecond
 )
 
+// stayHint is what helps where a card has left.
+const stayHint = "lay the document on the reader again and leave it there"
+
 // Channel serves one session with one card.
 func (d *Driver) Channel(stream grpc.BidiStreamingServer[driverv1.ChannelRequest, driverv1.ChannelResponse]) error {
 	first, err := stream.Recv()
@@ -201,11 +204,13 @@ func (c *channel) transmit(ctx context.Context, t *driverv1.ChannelTransmit) (*d
 	}()
 	select {
 	case r := <-back:
+		// Some readers answer for a card torn off with nothing at all; no card
+		// answers with less than a status word.
+		if r.err == nil && len(r.response) < 2 {
+			r.err = scard.ErrCommError
+		}
 		if r.err != nil {
 			return nil, c.failed(r.err)
-		}
-		if len(r.response) < 2 {
-			return nil, driver.Errorf(driver.CardProtocol, "an answer of %d bytes", len(r.response))
 		}
 		return &driverv1.ChannelAnswer{Sequence: t.GetSequence(), Response: r.response, CardNs: uint64(r.took.Nanoseconds())}, nil
 	case <-ctx.Done():
@@ -231,10 +236,10 @@ func (c *channel) failed(err error) error {
 			return err // the reader itself has gone
 		}
 		if !present {
-			return driver.Errorf(driver.CardRemoved, "the card left during a command")
+			return driver.Errorf(driver.CardRemoved, "the card left during a command").WithHint(stayHint)
 		}
 		if _, err := c.card.Status(); errors.Is(err, scard.ErrRemovedCard) || errors.Is(err, scard.ErrResetCard) {
-			return driver.Errorf(driver.CardRemoved, "the card left during a command")
+			return driver.Errorf(driver.CardRemoved, "the card left during a command").WithHint(stayHint)
 		}
 		select {
 		case <-changed:
@@ -254,7 +259,7 @@ func coded(err error) *driver.Error {
 	case scard.ErrNoService, scard.ErrServiceStopped:
 		return driver.Errorf(driver.ReaderNone, "the PC/SC service has ended").WithHint("start pcscd")
 	case scard.ErrRemovedCard, scard.ErrResetCard:
-		return driver.Errorf(driver.CardRemoved, "%v", code)
+		return driver.Errorf(driver.CardRemoved, "%v", code).WithHint(stayHint)
 	case scard.ErrNoSmartcard, scard.ErrUnpoweredCard:
 		return driver.Errorf(driver.CardNone, "%v", code).WithHint("lay the document on the reader")
 	case scard.ErrSharingViolation:

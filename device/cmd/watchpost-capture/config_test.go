@@ -1,0 +1,58 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/watchpost/watchpost/device/capture/driver/camera"
+)
+
+func TestConfig(t *testing.T) {
+	got, err := parseConfig([]byte(`cameras:
+- {id: desk, kind: device, path: /dev/video0, width: 1280, height: 720, fps: 30, frozen_after: 1.5}
+smartcard: {off: true}
+`))
+	want := camera.Source{ID: "desk", Kind: camera.KindDevice, Path: "/dev/video0", Width: 1280, Height: 720, FPS: 30, FrozenAfter: 1.5}
+	if err != nil || len(got.Cameras) != 1 || got.Cameras[0] != want || !got.Smartcard.Off {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if empty, err := parseConfig(nil); err != nil || len(empty.Cameras) != 0 || empty.Smartcard.Off {
+		t.Errorf("an empty file: %+v, %v", empty, err)
+	}
+	for name, text := range map[string]string{
+		"unknown key":        "cameras: []\ncolour: red\n",
+		"unknown key within": "cameras:\n- {id: a, kind: images, path: /a, speed: 3}\n",
+		"key twice":          "cameras: []\ncameras: []\n",
+		"no id":              "cameras:\n- {kind: images, path: /a}\n",
+		"id with blanks":     "cameras:\n- {id: 'a b', kind: images, path: /a}\n",
+		"no kind":            "cameras:\n- {id: a, path: /a}\n",
+		"network":            "cameras:\n- {id: a, kind: rtsp, path: /a}\n",
+		"no path":            "cameras:\n- {id: a, kind: images}\n",
+		"number for a path":  "cameras:\n- {id: a, kind: device, path: 0}\n",
+		"width below zero":   "cameras:\n- {id: a, kind: device, path: /a, width: -1}\n",
+		"endless rate":       "cameras:\n- {id: a, kind: device, path: /a, fps: .inf}\n",
+		"no rate at all":     "cameras:\n- {id: a, kind: device, path: /a, fps: .nan}\n",
+		"too many":           "cameras:\n" + strings.Repeat("- {id: a, kind: images, path: /a}\n", maxCameras+1),
+		"not YAML":           "\t{",
+	} {
+		if _, err := parseConfig([]byte(text)); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte("cameras:\n- {id: a, kind: images, path: /a, fps: 30}\nsmartcard: {off: true}\n"))
+	f.Add([]byte("cameras: &a [*a]"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := parseConfig(data)
+		if err != nil {
+			return
+		}
+		for _, source := range c.Cameras {
+			if err := source.Check(); err != nil {
+				t.Errorf("what does not check is accepted: %v", err)
+			}
+		}
+	})
+}
