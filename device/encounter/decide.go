@@ -202,12 +202,15 @@ func (a *active) forget() {
 		for i := range a.probe.Templates {
 			clear(a.probe.Templates[i].Vector[:])
 		}
+		clear(a.probe.Picture)
 		a.probe = nil
 	}
 	if a.document != nil {
 		clear(a.document.Portrait)
 		a.document = nil
 	}
+	clear(a.portrait)
+	a.portrait = nil
 }
 
 // Message is what central is told of an encounter: no biometrics, no name.

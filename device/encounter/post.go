@@ -63,6 +63,7 @@ type FaceCapture struct {
 	Templates []template.Face // one a usable frame, unit length
 	Quality   int             // 0-100, of the best frame
 	Faces     int             // most faces seen in one frame
+	Picture   []byte          // JPEG of the best frame, for the officer's eye; nil if none
 }
 
 // FaceCamera takes frames of the person in front of it.
@@ -70,10 +71,23 @@ type FaceCamera interface {
 	CaptureFace(ctx context.Context, frames int) (FaceCapture, error)
 }
 
-// PortraitDecoder turns the picture of a chip into a template, in a process
-// that holds no keys and nobody else's data.
+// Portrait is what decoding the picture of a chip gives. It is personal data.
+type Portrait struct {
+	Face template.Face
+	JPEG []byte // the picture encoded anew, nil where it could not be
+}
+
+// LogValue keeps portraits out of logs.
+func (Portrait) LogValue() slog.Value { return slog.StringValue("portrait (redacted)") }
+
+// String keeps portraits out of the fmt verbs.
+func (Portrait) String() string { return "portrait (redacted)" }
+
+// PortraitDecoder turns the picture of a chip into a template and into a
+// picture that may be shown, in a process that holds no keys and nobody else's
+// data. A picture without a face is an error beside which JPEG may be given.
 type PortraitDecoder interface {
-	DecodePortrait(ctx context.Context, picture []byte) (template.Face, error)
+	DecodePortrait(ctx context.Context, picture []byte) (Portrait, error)
 }
 
 // Calibration turns face scores into error rates and back.
@@ -125,6 +139,7 @@ type active struct {
 	view     Encounter
 	probe    *FaceCapture    // live face
 	document *DocumentResult // with the portrait
+	portrait []byte          // JPEG of the portrait, made anew by a decode process
 	captured time.Time       // end of the last step
 	running  map[StepName]context.CancelFunc
 	touched  time.Time // last command or event, for the idle clock
@@ -142,6 +157,7 @@ var (
 	ErrReason     = &fault.Error{Code: "encounter.reason_needed", Hint: "say why"}
 	ErrSecond     = &fault.Error{Code: "encounter.second_needed", Hint: "another officer has to confirm"}
 	ErrNoSuchStep = &fault.Error{Code: "encounter.no_such_step"}
+	ErrNoPicture  = &fault.Error{Code: "encounter.no_picture", Hint: "there is no such picture yet, or no longer"}
 )
 
 // NewPost returns a post and takes up the encounters that were open when it

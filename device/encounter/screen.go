@@ -170,6 +170,7 @@ func (p *Post) late(a *active, r screening.Reply) {
 type comparison struct {
 	decode, match inspect.Check
 	result        *Comparison
+	portrait      []byte // JPEG
 }
 
 // Clauses of the two portrait checks.
@@ -200,7 +201,8 @@ func (p *Post) compare(document *DocumentResult, probe *FaceCapture) comparison 
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, p.Policy.Deadlines.Capture.Of())
 	defer cancel()
-	face, err := p.Portraits.DecodePortrait(ctx, document.Portrait)
+	portrait, err := p.Portraits.DecodePortrait(ctx, document.Portrait)
+	out.portrait = portrait.JPEG
 	if err != nil {
 		code := string(fault.CodeOf(err))
 		p.Log.Warn("portrait not decoded", "code", code, "cause", err)
@@ -222,7 +224,7 @@ func (p *Post) compare(document *DocumentResult, probe *FaceCapture) comparison 
 	mean, err := template.Mean(probe.Templates)
 	if err == nil {
 		var score float64
-		if score, err = template.Cosine(&mean, &face); err == nil {
+		if score, err = template.Cosine(&mean, &portrait.Face); err == nil {
 			threshold := p.Faces.ScoreAt(p.Policy.Biometric.VerificationFMR)
 			out.result = &Comparison{Score: score, FMR: p.Faces.FMRAt(score), Threshold: threshold, Match: score >= threshold, Vouched: document.Vouched}
 		}
@@ -245,6 +247,7 @@ func (p *Post) compare(document *DocumentResult, probe *FaceCapture) comparison 
 // noteComparison puts the two portrait checks in place of whatever the
 // inspection said of them. p.mu is held.
 func (p *Post) noteComparison(a *active, c comparison) {
+	a.portrait = c.portrait
 	if a.view.Inspection == nil {
 		return
 	}

@@ -2,16 +2,17 @@ package post
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
-	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/fault"
 	decodev1 "github.com/watchpost/watchpost/sdk/proto/decode/v1"
 )
 
-// camera takes faces through the capture process; pixels stay there.
+// camera takes faces through the capture process, which makes templates of its
+// raw pixels; the pictures that come out are for the officer's eye only.
 type camera struct {
 	devices *capture.Client
 	id      string
@@ -29,7 +30,7 @@ func (c *camera) CaptureFace(ctx context.Context, frames int) (encounter.FaceCap
 		return encounter.FaceCapture{}, err
 	}
 	burst, err := c.devices.CameraCapture(ctx, capture.BurstOptions{
-		Camera: c.id, Frames: frames, Interval: frameInterval, NoImages: true, Keep: true,
+		Camera: c.id, Frames: frames, Interval: frameInterval, Keep: true,
 	})
 	if err != nil {
 		return encounter.FaceCapture{}, err
@@ -50,7 +51,12 @@ func (c *camera) CaptureFace(ctx context.Context, frames int) (encounter.FaceCap
 			return encounter.FaceCapture{}, f.Err
 		}
 		out.Templates = append(out.Templates, f.Face.Template)
-		out.Quality = max(out.Quality, int(f.Face.Quality))
+		if q := int(f.Face.Quality); out.Picture == nil || q > out.Quality {
+			out.Quality = q
+			if f.Frame < len(burst.Frames) {
+				out.Picture = burst.Frames[f.Frame].JPEG
+			}
+		}
 		out.Faces = max(out.Faces, f.Face.Faces)
 	}
 	return out, nil
@@ -78,18 +84,29 @@ func mayUse(ctx context.Context, c *capture.Client, kind capture.Kind, name stri
 }
 
 // portraits decodes chip pictures, each in a process of its own.
-type portraits struct{ pool *capture.Pool }
+type portraits struct {
+	pool *capture.Pool
+	log  *slog.Logger
+}
 
 // DecodePortrait implements encounter.PortraitDecoder.
-func (p *portraits) DecodePortrait(ctx context.Context, picture []byte) (template.Face, error) {
+func (p *portraits) DecodePortrait(ctx context.Context, picture []byte) (encounter.Portrait, error) {
 	process, err := p.pool.Take(ctx)
 	if err != nil {
-		return template.Face{}, err
+		return encounter.Portrait{}, err
 	}
 	defer process.Close()
 	f, err := process.Decode().FaceTemplate(ctx, picture, decodev1.FaceEngine_FACE_ENGINE_UNSPECIFIED)
-	if err != nil {
-		return template.Face{}, err
+	out := encounter.Portrait{Face: f.Template}
+	if err != nil && fault.CodeOf(err) != "face.none" {
+		return out, err
 	}
-	return f.Template, nil
+	shown, convertErr := process.Decode().Convert(ctx, picture, decodev1.ImageFormat_IMAGE_FORMAT_JPEG)
+	if convertErr != nil {
+		// The comparison stands; the officer sees no picture.
+		p.log.Warn("portrait not encoded anew", "code", string(fault.CodeOf(convertErr)))
+		return out, err
+	}
+	out.JPEG = shown
+	return out, err
 }

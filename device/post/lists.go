@@ -38,6 +38,7 @@ func listState(l *local.List, maxAge time.Duration, now time.Time) web.ListState
 	}
 	return web.ListState{
 		List: m.List, Owner: m.Owner, Generation: m.Generation, Issued: m.Created, Records: m.Records, Documents: m.Documents, Faces: faces,
+		AgeSeconds: int64(now.Sub(m.Created).Seconds()), MaxAgeSeconds: int64(maxAge.Seconds()),
 		Stale: now.Sub(m.Created) > maxAge || !now.Before(m.Expires),
 	}
 }

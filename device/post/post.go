@@ -147,7 +147,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
 		Name: p.config.Post, Policy: p.applied.policy,
 		Documents: &documents{devices: p.devices, reader: p.config.Capture.Reader, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
 		Camera:    &camera{devices: p.devices, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual},
-		Portraits: &portraits{pool}, Faces: calibration.FaceCurve{}, Screener: asker,
+		Portraits: &portraits{pool, p.log}, Faces: calibration.FaceCurve{}, Screener: asker,
 		Store: p.store, Events: encounter.NewEvents(), Now: p.now, Log: p.log,
 		Answered: p.metrics.answered, Ended: p.metrics.ended,
 	})
@@ -160,11 +160,9 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
 	go func() { defer close(swept); p.sweep(sweeper) }()
 	p.closing(func() error { stop(); <-swept; return nil })
 
-	admin, err := listenUnix(p.config.AdminSocket())
-	if err != nil {
+	if err := p.serveAPI(); err != nil {
 		return err
 	}
-	p.serve(admin, web.New(p.post, p, p.log, p.now))
 	if p.config.Metrics.Listen != "" {
 		l, err := net.Listen("tcp", p.config.Metrics.Listen)
 		if err != nil {

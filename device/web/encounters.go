@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -57,12 +58,12 @@ type encounterOutput struct{ Body encounter.Encounter }
 
 type encountersOutput struct {
 	Body struct {
-		Encounters []encounter.Encounter `json:"encounters"`
+		Encounters []encounter.Encounter `json:"encounters" nullable:"false"`
 	}
 }
 
 func (s *Server) encounterOperations() {
-	huma.Register(s.api, huma.Operation{
+	register(s, huma.Operation{
 		OperationID: "open-encounter", Method: http.MethodPost, Path: "/v1/encounters", Summary: "Start an encounter",
 		Security: signedIn, DefaultStatus: http.StatusCreated,
 	}, func(ctx context.Context, in *struct{ Body OpenBody }) (*encounterOutput, error) {
@@ -73,26 +74,26 @@ func (s *Server) encounterOperations() {
 		e, err := s.post.Open(encounter.OpenRequest{Officer: a.ID, Purpose: in.Body.Purpose, Document: in.Body.Document, Declared: in.Body.Declared})
 		return &encounterOutput{e}, fail(err)
 	})
-	huma.Register(s.api, huma.Operation{
-		OperationID: "list-encounters", Method: http.MethodGet, Path: "/v1/encounters", Summary: "Encounters that are open", Security: signedIn,
+	register(s, huma.Operation{
+		OperationID: "list-encounters", Method: http.MethodGet, Path: "/v1/encounters", Summary: "Open encounters: an officer's own, for a supervisor all", Security: signedIn,
 	}, func(ctx context.Context, _ *struct{}) (*encountersOutput, error) {
-		if _, err := officerOf(ctx, officer.Officer, officer.Supervisor); err != nil {
+		a, err := officerOf(ctx, officer.Officer, officer.Supervisor)
+		if err != nil {
 			return nil, fail(err)
 		}
 		out := new(encountersOutput)
-		out.Body.Encounters = s.post.OpenEncounters()
+		out.Body.Encounters = slices.DeleteFunc(s.post.OpenEncounters(), func(e encounter.Encounter) bool {
+			return e.Officer != a.ID && !a.Has(officer.Supervisor)
+		})
 		return out, nil
 	})
-	huma.Register(s.api, huma.Operation{
+	register(s, huma.Operation{
 		OperationID: "get-encounter", Method: http.MethodGet, Path: "/v1/encounters/{id}", Summary: "One encounter", Security: signedIn,
 	}, func(ctx context.Context, in *EncounterID) (*encounterOutput, error) {
-		if _, err := officerOf(ctx, officer.Officer, officer.Supervisor); err != nil {
-			return nil, fail(err)
-		}
-		e, err := s.post.Get(in.ID)
+		e, err := s.mayRead(ctx, in.ID)
 		return &encounterOutput{e}, fail(err)
 	})
-	huma.Register(s.api, huma.Operation{
+	register(s, huma.Operation{
 		OperationID: "read-document", Method: http.MethodPost, Path: "/v1/encounters/{id}/document", Summary: "Read the document on the reader",
 		Description: "Returns at once; events tell how it goes.", Security: signedIn, DefaultStatus: http.StatusAccepted,
 	}, func(ctx context.Context, in *struct {
@@ -103,13 +104,13 @@ func (s *Server) encounterOperations() {
 			return s.post.ReadDocument(in.ID, encounter.DocumentKey{MRZ: in.Body.MRZ, CAN: in.Body.CAN})
 		})
 	})
-	huma.Register(s.api, huma.Operation{
+	register(s, huma.Operation{
 		OperationID: "capture-face", Method: http.MethodPost, Path: "/v1/encounters/{id}/face", Summary: "Take the face",
 		Description: "Returns at once; events tell how it goes.", Security: signedIn, DefaultStatus: http.StatusAccepted,
 	}, func(ctx context.Context, in *EncounterID) (*encounterOutput, error) {
 		return s.command(ctx, in.ID, func(*officer.Account) error { return s.post.CaptureFace(in.ID) })
 	})
-	huma.Register(s.api, huma.Operation{
+	register(s, huma.Operation{
 		OperationID: "skip-step", Method: http.MethodPost, Path: "/v1/encounters/{id}/steps/{step}/skip", Summary: "End a step without a result", Security: signedIn,
 	}, func(ctx context.Context, in *struct {
 		EncounterID
@@ -120,14 +121,14 @@ func (s *Server) encounterOperations() {
 			return s.post.Skip(in.ID, encounter.StepName(in.Step), a.ID, in.Body.Reason)
 		})
 	})
-	huma.Register(s.api, huma.Operation{
+	register(s, huma.Operation{
 		OperationID: "adjudicate", Method: http.MethodPost, Path: "/v1/encounters/{id}/adjudications", Summary: "Record a finding on a candidate", Security: signedIn,
 	}, func(ctx context.Context, in *struct {
 		EncounterID
 		Body AdjudicationBody
 	}) (*encounterOutput, error) {
 		return s.command(ctx, in.ID, func(a *officer.Account) error {
-			second, err := s.second(in.Body.Second)
+			second, err := s.second(ctx, in.Body.Second)
 			if err != nil {
 				return err
 			}
@@ -137,14 +138,14 @@ func (s *Server) encounterOperations() {
 			return err
 		})
 	})
-	huma.Register(s.api, huma.Operation{
+	register(s, huma.Operation{
 		OperationID: "decide", Method: http.MethodPost, Path: "/v1/encounters/{id}/outcome", Summary: "Record the outcome", Security: signedIn,
 	}, func(ctx context.Context, in *struct {
 		EncounterID
 		Body OutcomeBody
 	}) (*encounterOutput, error) {
 		return s.command(ctx, in.ID, func(a *officer.Account) error {
-			second, err := s.second(in.Body.Second)
+			second, err := s.second(ctx, in.Body.Second)
 			if err != nil {
 				return err
 			}
@@ -166,7 +167,7 @@ func (s *Server) command(ctx context.Context, id string, do func(*officer.Accoun
 		return nil, fail(err)
 	}
 	if e.Officer != a.ID {
-		return nil, fail(errRole.WithHint("this encounter is another officer's"))
+		return nil, fail(errOthers)
 	}
 	if err := do(a); err != nil {
 		return nil, fail(err)
@@ -176,11 +177,11 @@ func (s *Server) command(ctx context.Context, id string, do func(*officer.Accoun
 }
 
 // second checks the credentials of a second officer, who must be a supervisor.
-func (s *Server) second(c *SecondOfficer) (string, error) {
+func (s *Server) second(ctx context.Context, c *SecondOfficer) (string, error) {
 	if c == nil {
 		return "", nil
 	}
-	a, err := s.signIn(c.ID, c.Password)
+	a, err := s.signIn(ctx, c.ID, c.Password)
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,7 @@ import (
 // apiError is the one error form (design section 11).
 type apiError struct {
 	status    int
+	allow     string     // methods of the path, with 405
 	Code      fault.Code `json:"code" doc:"stable code" example:"encounter.state"`
 	Cause     string     `json:"cause" doc:"what happened, for an engineer; no personal data"`
 	TextKey   string     `json:"text_key" doc:"key of the text for people"`
@@ -27,24 +28,47 @@ func (e *apiError) GetStatus() int { return e.status }
 // ContentType keeps the plain JSON type.
 func (e *apiError) ContentType(string) string { return "application/json" }
 
+// headers gives set what an error carries beside its body.
+func (e *apiError) headers(set func(name, value string)) {
+	switch e.status {
+	case http.StatusUnauthorized:
+		set("WWW-Authenticate", `Bearer realm="watchpost"`) // RFC 9110, section 11.6.1
+	case http.StatusTooManyRequests:
+		set("Retry-After", "1")
+	case http.StatusMethodNotAllowed:
+		set("Allow", e.allow) // RFC 9110, section 15.5.6
+	}
+}
+
 // statuses gives a code, or the part before its dot, its HTTP status. What is
 // not named is a request that cannot be carried out: 422.
 var statuses = map[string]int{
 	"session.missing":             http.StatusUnauthorized,
 	"session.expired":             http.StatusUnauthorized,
+	"session.csrf":                http.StatusForbidden,
 	"officer.refused":             http.StatusUnauthorized,
 	"officer.expired":             http.StatusUnauthorized,
 	"officer.role":                http.StatusForbidden,
 	"officer.search_limit":        http.StatusTooManyRequests,
 	"officer.too_many_tries":      http.StatusTooManyRequests,
+	"request.rate":                http.StatusTooManyRequests,
+	"request.not_found":           http.StatusNotFound,
+	"request.method":              http.StatusMethodNotAllowed,
+	"request.cross_origin":        http.StatusForbidden,
+	"request.invalid":             http.StatusBadRequest,
 	"encounter.not_found":         http.StatusNotFound,
 	"encounter.no_such_step":      http.StatusNotFound,
 	"encounter.no_such_candidate": http.StatusNotFound,
+	"encounter.no_picture":        http.StatusNotFound,
 	"encounter.state":             http.StatusConflict,
 	"encounter.busy":              http.StatusConflict,
 	"encounter.candidates_open":   http.StatusConflict,
 	"encounter.second_needed":     http.StatusConflict,
+	"passkey.not_found":           http.StatusNotFound,
+	"passkey.refused":             http.StatusUnauthorized,
+	"preview.too_many":            http.StatusTooManyRequests,
 	"post.stopping":               http.StatusServiceUnavailable,
+	"store.full":                  http.StatusInsufficientStorage,
 	"store":                       http.StatusInternalServerError,
 	"internal":                    http.StatusInternalServerError,
 }
@@ -54,6 +78,11 @@ func fail(err error) error {
 	if err == nil {
 		return nil
 	}
+	return coded(err)
+}
+
+// coded is fail for an error that is there.
+func coded(err error) *apiError {
 	code := fault.CodeOf(err)
 	part, _, _ := strings.Cut(string(code), ".")
 	status, ok := statuses[string(code)]
@@ -64,6 +93,14 @@ func fail(err error) error {
 		status = http.StatusUnprocessableEntity
 	}
 	return &apiError{status: status, Code: code, Cause: err.Error(), TextKey: code.TextKey(), Hint: fault.HintOf(err), Retryable: fault.IsRetryable(err)}
+}
+
+// answer writes an error where huma does not.
+func answer(w http.ResponseWriter, e *apiError) {
+	w.Header().Set("Content-Type", "application/json")
+	e.headers(w.Header().Set)
+	w.WriteHeader(e.status)
+	writeJSON(w, e)
 }
 
 var oneForm sync.Once

@@ -4,44 +4,83 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
 )
 
-// writeLimit is how long one event may take to leave; a client that does not
+// writeLimit is how long one message may take to leave; a client that does not
 // read is cut off so that it does not hold memory.
 const writeLimit = 5 * time.Second
 
+// sessionCheck is how often a stream looks whether its session still stands.
+const sessionCheck = 5 * time.Second
+
+// The upgrader refuses pages of other origins: its default.
 var upgrader = websocket.Upgrader{
 	ReadBufferSize: 1 << 10, WriteBufferSize: 16 << 10,
 	Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-		answer(w, &apiError{status: status, Code: "request.invalid", Cause: reason.Error(), TextKey: "error.request.invalid"})
+		code := fault.Code("request.invalid")
+		if status == http.StatusForbidden {
+			code = "request.cross_origin"
+		}
+		answer(w, &apiError{status: status, Code: code, Cause: reason.Error(), TextKey: code.TextKey()})
 	},
+}
+
+// stream checks who asks for a websocket. It does not count as use: a page
+// that is left open must not keep its session alive.
+func (s *Server) stream(r *http.Request, roles ...officer.Role) (presented, *officer.Account, error) {
+	p := present(r.Header.Get("Authorization"), r.Header.Get("Cookie"))
+	held, err := s.admit(p, r.Method, "")
+	if err != nil {
+		return p, nil, err
+	}
+	if !slices.ContainsFunc(roles, held.account.Has) {
+		return p, nil, errRole
+	}
+	return p, held.account, nil
+}
+
+// streaming returns the context of an open websocket: it ends with the client
+// and with the server.
+func (s *Server) streaming(r *http.Request, conn *websocket.Conn) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.Context())
+	forget := context.AfterFunc(s.streams, cancel)
+	go listen(conn, cancel)
+	return ctx, func() { forget(); cancel() }
+}
+
+// listen reads what a client sends, which is nothing, to notice that it has
+// gone.
+func listen(conn *websocket.Conn, gone context.CancelFunc) {
+	defer gone()
+	conn.SetReadLimit(512)
+	for {
+		if _, _, err := conn.NextReader(); err != nil {
+			return
+		}
+	}
 }
 
 // events sends the events after ?after=N over a websocket, one JSON object a
 // message, until the client or the session ends.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	token := bearer(r.Header.Get("Authorization"))
-	account, err := s.sessions.get(token)
-	if err == nil && !account.Has(officer.Officer) && !account.Has(officer.Supervisor) {
-		err = errRole
-	}
-	var after uint64
+	p, account, err := s.stream(r, officer.Officer, officer.Supervisor)
+	after := s.post.Events.Last()
 	if q := r.URL.Query().Get("after"); err == nil && q != "" {
 		if after, err = strconv.ParseUint(q, 10, 64); err != nil {
 			err = fault.New("request.invalid", "after is not a number")
 		}
-	} else {
-		after = s.post.Events.Last()
 	}
 	if err != nil {
-		answer(w, fail(err).(*apiError))
+		answer(w, coded(err))
 		return
 	}
 	conn, err := upgrader.Upgrade(w, r, nil)
@@ -49,34 +88,22 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return // the upgrader has answered
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithCancel(r.Context())
-	go func() { // the client says nothing; reading notices that it has gone
-		defer cancel()
-		conn.SetReadLimit(512)
-		for {
-			if _, _, err := conn.NextReader(); err != nil {
-				return
-			}
-		}
-	}()
+	ctx, cancel := s.streaming(r, conn)
 	defer cancel()
+	see := &viewer{post: s.post, account: account, owners: make(map[string]string)}
 	for {
-		batch, err := s.post.Events.Next(ctx, after)
+		batch, err := s.next(ctx, after)
+		if err == nil {
+			_, err = s.sessions.get(p.token, false)
+		}
 		if err != nil {
 			if !errors.Is(err, context.Canceled) {
 				closeWith(conn, string(fault.CodeOf(err)))
 			}
 			return
 		}
-		if _, err := s.sessions.get(token); err != nil {
-			closeWith(conn, string(fault.CodeOf(err)))
-			return
-		}
 		for _, e := range batch {
-			if err := conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
-				return
-			}
-			if err := conn.WriteJSON(e); err != nil {
+			if conn.SetWriteDeadline(time.Now().Add(writeLimit)) != nil || conn.WriteJSON(see.part(e)) != nil {
 				return
 			}
 			after = e.Seq
@@ -84,12 +111,50 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func closeWith(conn *websocket.Conn, code string) {
-	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.ClosePolicyViolation, code), time.Now().Add(time.Second))
+// next waits for events, at most until the session has to be looked at.
+func (s *Server) next(ctx context.Context, after uint64) ([]encounter.Event, error) {
+	wait, cancel := context.WithTimeout(ctx, sessionCheck)
+	defer cancel()
+	batch, err := s.post.Events.Next(wait, after)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, nil
+	}
+	return batch, err
 }
 
-func answer(w http.ResponseWriter, e *apiError) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(e.status)
-	writeJSON(w, e)
+// viewer is one who follows events. It is for one goroutine.
+type viewer struct {
+	post    *encounter.Post
+	account *officer.Account
+	owners  map[string]string // officer by encounter
+}
+
+// part is what the viewer may see of an event: of another officer's encounter
+// only that something happened.
+func (v *viewer) part(e encounter.Event) encounter.Event {
+	if e.Encounter == "" || e.Data == nil || v.account.Has(officer.Supervisor) {
+		return e
+	}
+	owner, known := v.owners[e.Encounter]
+	if !known {
+		// An encounter that cannot be read has no owner, so nobody sees it.
+		if found, err := v.post.Get(e.Encounter); err == nil {
+			owner = found.Officer
+		}
+		if len(v.owners) >= ownersHeld {
+			clear(v.owners)
+		}
+		v.owners[e.Encounter] = owner
+	}
+	if owner != v.account.ID {
+		e.Data = nil
+	}
+	return e
+}
+
+// ownersHeld bounds what a stream that stays open for days remembers.
+const ownersHeld = 1024
+
+func closeWith(conn *websocket.Conn, code string) {
+	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.ClosePolicyViolation, code), time.Now().Add(time.Second))
 }

@@ -1,18 +1,12 @@
 package web
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
-	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
 )
@@ -23,21 +17,26 @@ const (
 	sessionLife    = 12 * time.Hour   // one shift
 	triesPerWindow = 5                // wrong passwords an account may have
 	tryWindow      = 5 * time.Minute
+	sessionsEach   = 16   // sessions an account may hold; the oldest gives way
+	triesHeld      = 4096 // ids whose wrong passwords are counted
 )
 
-// session is one signed-in officer.
+// session is one signed-in officer. It is changed under the lock of its
+// sessions only.
 type session struct {
 	account *officer.Account
+	csrf    string // what unsafe calls by cookie must repeat in a header
+	browser bool   // held in a cookie
 	begun   time.Time
 	used    time.Time
 }
 
 // sessions are the signed-in officers of this run of the daemon. Tokens live
-// in memory only: a restart signs everybody out.
+// in memory only: a restart signs everybody out, and encounters stay.
 type sessions struct {
 	now func() time.Time
 
-	mu    sync.Mutex // protects both maps
+	mu    sync.Mutex // protects both maps and what the sessions hold
 	held  map[string]*session
 	tries map[string][]time.Time // wrong passwords by account id
 }
@@ -49,37 +48,73 @@ func newSessions(now func() time.Time) *sessions {
 var (
 	errNoSession = &fault.Error{Code: "session.missing", Hint: "sign in first"}
 	errExpired   = &fault.Error{Code: "session.expired", Hint: "sign in again; the encounter is still there"}
+	errCSRF      = &fault.Error{Code: "session.csrf", Hint: "repeat the csrf value of GET /v1/session in the header X-CSRF-Token"}
 	errRole      = &fault.Error{Code: "officer.role", Hint: "this needs another role"}
 	errTries     = &fault.Error{Code: "officer.too_many_tries", Hint: "wait five minutes, then try again", Retryable: true}
 )
 
-// add makes a session and returns its token.
-func (s *sessions) add(a *officer.Account) string {
+// secret returns 256 random bits in URL-safe text.
+func secret() string {
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails (crypto/rand, Go 1.24)
-	token := base64.RawURLEncoding.EncodeToString(raw)
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// add makes a session and returns its token.
+func (s *sessions) add(a *officer.Account, browser bool) (string, session) {
+	token := secret()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	s.held[token] = &session{account: a, begun: now, used: now}
-	return token
+	oldest, held := "", 0
+	for t, h := range s.held {
+		if s.over(h, now) {
+			delete(s.held, t)
+			continue
+		}
+		if h.account.ID == a.ID {
+			held++
+			if oldest == "" || h.begun.Before(s.held[oldest].begun) {
+				oldest = t
+			}
+		}
+	}
+	if held >= sessionsEach {
+		delete(s.held, oldest)
+	}
+	made := &session{account: a, csrf: secret(), browser: browser, begun: now, used: now}
+	s.held[token] = made
+	return token, *made
 }
 
-// get returns the account of a token and keeps its session alive.
-func (s *sessions) get(token string) (*officer.Account, error) {
+// over reports whether a session has run out. A clock that was put back does
+// not lengthen one. s.mu is held.
+func (s *sessions) over(h *session, now time.Time) bool {
+	return now.Sub(h.used) >= sessionIdle || now.Sub(h.begun) >= sessionLife || now.Before(h.begun.Add(-time.Minute)) || !now.Before(h.account.Expires)
+}
+
+// get returns the session of a token and, if it is used by an officer rather
+// than by a stream that merely stays open, keeps it alive. A token that names
+// no session was one once: sessions do not outlive the daemon.
+func (s *sessions) get(token string, use bool) (session, error) {
+	if token == "" {
+		return session{}, errNoSession
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	held := s.held[token]
 	if held == nil {
-		return nil, errNoSession
+		return session{}, errExpired
 	}
 	now := s.now()
-	if now.Sub(held.used) >= sessionIdle || now.Sub(held.begun) >= sessionLife || !now.Before(held.account.Expires) {
+	if s.over(held, now) {
 		delete(s.held, token)
-		return nil, errExpired
+		return session{}, errExpired
 	}
-	held.used = now
-	return held.account, nil
+	if use {
+		held.used = now
+	}
+	return *held, nil
 }
 
 func (s *sessions) end(token string) {
@@ -103,115 +138,13 @@ func (s *sessions) mayTry(id string) bool {
 func (s *sessions) failed(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.tries) >= triesHeld && s.tries[id] == nil {
+		// Whoever sends thousands of names is slowed down by the limit on
+		// their address; the count of real accounts must stay bounded.
+		for other := range s.tries {
+			delete(s.tries, other)
+			break
+		}
+	}
 	s.tries[id] = append(s.tries[id], s.now())
 }
-
-type contextKey struct{}
-
-// authenticate puts the officer of the session into the context of every
-// operation that declares the session scheme.
-func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
-	if len(ctx.Operation().Security) == 0 {
-		next(ctx)
-		return
-	}
-	account, err := s.sessions.get(bearer(ctx.Header("Authorization")))
-	if err != nil {
-		failed := fail(err).(*apiError)
-		writeError(ctx, failed)
-		return
-	}
-	next(huma.WithValue(ctx, contextKey{}, account))
-}
-
-func writeError(ctx huma.Context, e *apiError) {
-	ctx.SetStatus(e.status)
-	ctx.SetHeader("Content-Type", "application/json")
-	writeJSON(ctx.BodyWriter(), e)
-}
-
-func bearer(header string) string {
-	token, ok := strings.CutPrefix(header, "Bearer ")
-	if !ok {
-		return ""
-	}
-	return token
-}
-
-// officerOf returns the signed-in officer if they hold one of roles.
-func officerOf(ctx context.Context, roles ...officer.Role) (*officer.Account, error) {
-	a, ok := ctx.Value(contextKey{}).(*officer.Account)
-	if !ok {
-		return nil, errNoSession
-	}
-	if !slices.ContainsFunc(roles, a.Has) {
-		return nil, errRole
-	}
-	return a, nil
-}
-
-// signIn checks a password, counting wrong ones.
-func (s *Server) signIn(id, password string) (*officer.Account, error) {
-	if !s.sessions.mayTry(id) {
-		return nil, errTries
-	}
-	a, err := s.backend.Accounts().SignIn(id, password, s.now())
-	if err != nil {
-		s.sessions.failed(id)
-		// The tried id is not written down: people type passwords there.
-		if werr := s.backend.Witnessed(audit.Line{Time: s.now(), Actor: "post", Action: audit.SignInFailed, Facts: map[string]string{"code": string(fault.CodeOf(err))}}); werr != nil {
-			return nil, werr
-		}
-		return nil, err
-	}
-	return a, nil
-}
-
-// Credentials are what an officer signs in with.
-type Credentials struct {
-	ID       string `json:"id" minLength:"1" maxLength:"64"`
-	Password string `json:"password" minLength:"1" maxLength:"256"`
-}
-
-type signInInput struct{ Body Credentials }
-
-// SignedIn is an open session.
-type SignedIn struct {
-	Token string         `json:"token" doc:"bearer token of the session"`
-	ID    string         `json:"id"`
-	Name  string         `json:"name"`
-	Roles []officer.Role `json:"roles"`
-}
-
-type signInOutput struct{ Body SignedIn }
-
-func (s *Server) sessionOperations() {
-	huma.Register(s.api, huma.Operation{
-		OperationID: "sign-in", Method: http.MethodPost, Path: "/v1/session", Summary: "Sign in",
-		DefaultStatus: http.StatusCreated,
-	}, func(_ context.Context, in *signInInput) (*signInOutput, error) {
-		a, err := s.signIn(in.Body.ID, in.Body.Password)
-		if err != nil {
-			return nil, fail(err)
-		}
-		if err := s.backend.Witnessed(audit.Line{Time: s.now(), Actor: a.ID, Action: audit.SignedIn}); err != nil {
-			return nil, fail(err)
-		}
-		return &signInOutput{Body: SignedIn{Token: s.sessions.add(a), ID: a.ID, Name: a.Name, Roles: a.Roles}}, nil
-	})
-	huma.Register(s.api, huma.Operation{
-		OperationID: "sign-out", Method: http.MethodDelete, Path: "/v1/session", Summary: "Sign out", Security: signedIn,
-	}, func(ctx context.Context, in *struct {
-		Authorization string `header:"Authorization"`
-	}) (*struct{}, error) {
-		a, err := officerOf(ctx, officer.Officer, officer.Supervisor, officer.Administrator, officer.Auditor)
-		if err != nil {
-			return nil, fail(err)
-		}
-		s.sessions.end(bearer(in.Authorization))
-		return nil, fail(s.backend.Witnessed(audit.Line{Time: s.now(), Actor: a.ID, Action: audit.SignedOut}))
-	})
-}
-
-// signedIn marks an operation that needs a session.
-var signedIn = []map[string][]string{{"session": {}}}

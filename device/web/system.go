@@ -5,29 +5,77 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/officer"
 )
 
+// System is what the post says of itself.
+type System struct {
+	Post      string       `json:"post"`
+	Workplace string       `json:"workplace" enum:"desk,gate,field"`
+	Version   string       `json:"version" doc:"version of the program"`
+	Time      time.Time    `json:"time" doc:"clock of the post"`
+	Started   time.Time    `json:"started"`
+	ReadyMS   int64        `json:"ready_ms" doc:"from start to ready"`
+	Policy    string       `json:"policy" doc:"owner and edition of the policy in force"`
+	Lists     []ListState  `json:"lists" nullable:"false"`
+	Devices   []DeviceInfo `json:"devices" nullable:"false"`
+	Link      string       `json:"link" doc:"state of the link to central" enum:"none,up,down"`
+	Outbox    int          `json:"outbox" doc:"outcomes waiting for central's receipt"`
+	AuditHead audit.Head   `json:"audit_head"`
+}
+
+// ListState is the state of one list held.
+type ListState struct {
+	List          string    `json:"list"`
+	Owner         string    `json:"owner"`
+	Generation    uint64    `json:"generation"`
+	Issued        time.Time `json:"issued"`
+	AgeSeconds    int64     `json:"age_seconds" doc:"since it was issued, by the clock of the post"`
+	MaxAgeSeconds int64     `json:"max_age_seconds" doc:"older than this it is stale by policy"`
+	Stale         bool      `json:"stale" doc:"an answer from it is not verified"`
+	Records       int       `json:"records"`
+	Faces         int       `json:"faces"`
+	Documents     int       `json:"documents"`
+}
+
+// DeviceInfo is the state of one device.
+type DeviceInfo struct {
+	ID    string `json:"id"`
+	Kind  string `json:"kind" enum:"camera,reader,finger,page,other"`
+	Name  string `json:"name"`
+	State string `json:"state" enum:"ready,lost,unknown"`
+}
+
 type auditOutput struct {
 	Body struct {
-		Lines []json.RawMessage `json:"lines" doc:"as written, oldest first"`
+		Lines []json.RawMessage `json:"lines" nullable:"false" doc:"as written, oldest first"`
 	}
 }
 
 func (s *Server) systemOperations() {
-	huma.Register(s.api, huma.Operation{
+	register(s, huma.Operation{
 		OperationID: "get-system", Method: http.MethodGet, Path: "/v1/system", Summary: "State of the post", Security: signedIn,
 	}, func(ctx context.Context, _ *struct{}) (*struct{ Body System }, error) {
-		if _, err := officerOf(ctx, officer.Officer, officer.Supervisor, officer.Administrator, officer.Auditor); err != nil {
+		if _, err := officerOf(ctx, anyRole...); err != nil {
 			return nil, fail(err)
 		}
 		sys, err := s.backend.System(ctx)
 		return &struct{ Body System }{sys}, fail(err)
 	})
-	huma.Register(s.api, huma.Operation{
+	register(s, huma.Operation{
+		OperationID: "get-policy-view", Method: http.MethodGet, Path: "/v1/policy-view", Summary: "What the page shows of the policy in force", Security: signedIn,
+	}, func(ctx context.Context, _ *struct{}) (*policyOutput, error) {
+		if _, err := officerOf(ctx, anyRole...); err != nil {
+			return nil, fail(err)
+		}
+		return &policyOutput{viewOf(s.post.Policy)}, nil
+	})
+	register(s, huma.Operation{
 		OperationID: "get-audit", Method: http.MethodGet, Path: "/v1/audit", Summary: "Lines of the audit log", Security: signedIn,
 	}, func(ctx context.Context, in *struct {
 		From  int64 `query:"from" minimum:"0"`

@@ -1,14 +1,16 @@
 // Package web is how people and programs reach the daemon: one API under /v1,
-// described by OpenAPI 3.1 generated from this code, one form of error, and
-// events over a websocket. It renders what the encounter says and passes
-// commands on; it knows nothing else.
+// described by OpenAPI 3.1 generated from this code, one form of error, events
+// and camera preview over websockets, and the page. It renders what the
+// encounter says and passes commands on; it knows nothing else.
 //
-// The admin socket serves it without TLS to this machine only: the folder of
-// the socket belongs to the daemon's user, and a client still has to sign in.
+// It is served over HTTPS, where browsers hold their session in a cookie, and
+// without TLS on the admin socket to this machine only: the folder of the
+// socket belongs to the daemon's user, and a client still has to sign in.
 package web
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"net/http"
 	"time"
@@ -17,48 +19,14 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
 )
 
 // Version of the API.
-const Version = "1.0.0"
-
-// System is what the post says of itself.
-type System struct {
-	Post      string       `json:"post"`
-	Workplace string       `json:"workplace"`
-	Version   string       `json:"version" doc:"version of the program"`
-	Started   time.Time    `json:"started"`
-	ReadyMS   int64        `json:"ready_ms" doc:"from start to ready"`
-	Policy    string       `json:"policy" doc:"owner and edition of the policy in force"`
-	Lists     []ListState  `json:"lists"`
-	Devices   []DeviceInfo `json:"devices"`
-	Link      string       `json:"link" doc:"state of the link to central" enum:"none,up,down"`
-	Outbox    int          `json:"outbox" doc:"outcomes waiting for central's receipt"`
-	AuditHead audit.Head   `json:"audit_head"`
-}
-
-// ListState is the state of one list held.
-type ListState struct {
-	List       string    `json:"list"`
-	Owner      string    `json:"owner"`
-	Generation uint64    `json:"generation"`
-	Issued     time.Time `json:"issued"`
-	Stale      bool      `json:"stale"`
-	Records    int       `json:"records"`
-	Faces      int       `json:"faces"`
-	Documents  int       `json:"documents"`
-}
-
-// DeviceInfo is the state of one device.
-type DeviceInfo struct {
-	ID    string `json:"id"`
-	Kind  string `json:"kind" enum:"camera,reader,finger,page"`
-	Name  string `json:"name"`
-	State string `json:"state" enum:"ready,lost,unknown"`
-}
+const Version = "1.1.0"
 
 // Backend is what the API needs of the daemon.
 type Backend interface {
@@ -67,6 +35,18 @@ type Backend interface {
 	AuditLines(from int64, limit int) ([][]byte, error)
 	// Witnessed writes an audit line for what the API did itself.
 	Witnessed(line audit.Line) error
+	// Preview yields frames of the camera for faces as capture.Client does.
+	Preview(ctx context.Context, o capture.PreviewOptions) iter.Seq2[capture.Frame, error]
+}
+
+// Options of New. None may be left out but Page.
+type Options struct {
+	Post    *encounter.Post
+	Backend Backend
+	Log     *slog.Logger
+	Now     func() time.Time
+	Limits  Limits
+	Page    http.Handler // serves what is not below /v1; nil serves nothing there
 }
 
 // Server is the API over one post. It is safe for concurrent use.
@@ -76,36 +56,78 @@ type Server struct {
 	sessions *sessions
 	log      *slog.Logger
 	now      func() time.Time
+	page     http.Handler
 	mux      *http.ServeMux
 	api      huma.API
+	origin   *http.CrossOriginProtection
+
+	remotes, accounts, tries *limiter
+	hashing                  chan struct{} // a place for each password being checked
+	previews                 chan struct{} // a place for each preview being sent
+
+	streams context.Context // ends with Close
+	close   context.CancelFunc
 }
 
 // New returns the API of a post.
-func New(post *encounter.Post, backend Backend, log *slog.Logger, now func() time.Time) *Server {
-	s := &Server{post: post, backend: backend, sessions: newSessions(now), log: log, now: now, mux: http.NewServeMux()}
+func New(o Options) *Server {
+	s := &Server{
+		post: o.Post, backend: o.Backend, sessions: newSessions(o.Now), log: o.Log, now: o.Now, page: o.Page, mux: http.NewServeMux(),
+		origin:   http.NewCrossOriginProtection(),
+		remotes:  newLimiter(o.Now, o.Limits.Remote, o.Limits.RemoteBurst),
+		accounts: newLimiter(o.Now, o.Limits.Account, o.Limits.AccountBurst),
+		tries:    newLimiter(o.Now, o.Limits.SignIn, o.Limits.SignInBurst),
+		hashing:  make(chan struct{}, hashingAtOnce),
+		previews: make(chan struct{}, previewsAtOnce),
+	}
+	s.streams, s.close = context.WithCancel(context.Background())
 	useOneErrorForm()
 	config := huma.DefaultConfig("Watchpost", Version)
+	config.Info.Description = description
+	config.OpenAPIPath = "/v1/openapi"
+	config.SchemasPath = ""
 	config.DocsPath = "" // the documentation page would load scripts from elsewhere
 	config.CreateHooks = nil
-	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"session": {Type: "http", Scheme: "bearer", Description: "token of POST /v1/session"},
-	}
+	config.Components.SecuritySchemes = securitySchemes
+	publishWords(config.Components.Schemas)
 	s.api = humago.New(s.mux, config)
 	s.api.UseMiddleware(s.authenticate)
 	s.sessionOperations()
 	s.encounterOperations()
+	s.pictureOperations()
 	s.systemOperations()
 	s.mux.HandleFunc("GET /v1/events", s.events)
+	s.mux.HandleFunc("GET /v1/preview", s.preview)
 	return s
 }
 
-// maxBody is the largest request body; the largest real one is an MRZ.
+// description stands in the published description, for what OpenAPI cannot say.
+const description = `One post of Watchpost. Every error has the form of schema ApiError.
+
+GET /v1/events?after=N (websocket): one JSON object a message, schema in device/encounter/events.schema.json. Without after, events from now on.
+An officer gets the data of events of their own encounters and of devices; a supervisor of all. Other events come without data.
+The stream is closed with status 1008 and a code as its reason: session.expired, events.gone.
+
+GET /v1/preview?width=W (websocket): one binary message a frame, newest frame wins. 16 bytes in network order, then JPEG:
+uint64 capture time in microseconds since 1970, uint32 sequence of the camera, uint32 state: 1 good, 2 frozen, 3 black, 4 no camera (no JPEG follows, it is tried again).`
+
+// hashingAtOnce bounds the memory that password checks take to 128 MiB.
+const hashingAtOnce = 2
+
+// maxBody is the largest request body; the largest real one is a passkey's
+// attestation.
 const maxBody = 64 << 10
 
-// ServeHTTP serves the API.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	s.mux.ServeHTTP(w, r)
+// register adds an operation with the limits that all have.
+func register[I, O any](s *Server, op huma.Operation, do func(context.Context, *I) (*O, error)) {
+	op.MaxBodyBytes = maxBody
+	huma.Register(s.api, op, do)
+}
+
+// Close ends the websockets, which a server's Shutdown leaves alone.
+func (s *Server) Close() error {
+	s.close()
+	return nil
 }
 
 // OpenAPI returns the description of the API as YAML.

@@ -1,0 +1,134 @@
+package web
+
+import (
+	"context"
+	"crypto/subtle"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/watchpost/watchpost/device/officer"
+)
+
+// CookieName is the cookie of a browser's session. The prefix makes a browser
+// refuse it unless it is Secure, for the whole site and of this host only
+// (RFC 6265bis, section 4.1.3.2).
+const CookieName = "__Host-watchpost"
+
+// CSRFHeader repeats the session's csrf value in calls that change something
+// and are signed in by cookie.
+const CSRFHeader = "X-CSRF-Token"
+
+// signedIn marks an operation that needs a session: a program's by bearer
+// token, or a browser's by cookie with its token against forged requests.
+var signedIn = []map[string][]string{{"session": {}}, {"cookie": {}, "csrf": {}}}
+
+var securitySchemes = map[string]*huma.SecurityScheme{
+	"session": {Type: "http", Scheme: "bearer", Description: "token of POST /v1/session"},
+	"cookie":  {Type: "apiKey", In: "cookie", Name: CookieName, Description: "set by POST /v1/session with browser: true"},
+	"csrf":    {Type: "apiKey", In: "header", Name: CSRFHeader, Description: "csrf of GET /v1/session; needed beside the cookie by every method but GET"},
+}
+
+// presented is the session that a request names.
+type presented struct {
+	token   string
+	browser bool // by cookie
+}
+
+// present reads what a request names; a bearer token goes before a cookie.
+func present(authorization, cookies string) presented {
+	if token := bearer(authorization); token != "" {
+		return presented{token: token}
+	}
+	parsed, err := http.ParseCookie(cookies)
+	if err != nil {
+		return presented{}
+	}
+	for _, c := range parsed {
+		if c.Name == CookieName {
+			return presented{token: c.Value, browser: true}
+		}
+	}
+	return presented{}
+}
+
+func bearer(header string) string {
+	token, ok := strings.CutPrefix(header, "Bearer ")
+	if !ok {
+		return ""
+	}
+	return token
+}
+
+// safe reports whether a method changes nothing (RFC 9110, section 9.2.1).
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// admit returns the session of a request that is used by an officer.
+func (s *Server) admit(p presented, method, csrf string) (session, error) {
+	held, err := s.sessions.get(p.token, true)
+	if err != nil {
+		return session{}, err
+	}
+	if p.browser != held.browser {
+		// A cookie's token is no bearer token: what a page could leak must not
+		// work without the token against forged requests, and the reverse.
+		return session{}, errNoSession
+	}
+	if p.browser && !safe(method) && subtle.ConstantTimeCompare([]byte(csrf), []byte(held.csrf)) != 1 {
+		return session{}, errCSRF
+	}
+	if !s.accounts.allow(held.account.ID) {
+		return session{}, errRate
+	}
+	return held, nil
+}
+
+type contextKey struct{}
+
+// signed is what the context of an operation knows of its caller.
+type signed struct {
+	session
+	token string
+}
+
+// authenticate puts the session into the context of every operation that
+// declares a security scheme.
+func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
+	if len(ctx.Operation().Security) == 0 {
+		next(ctx)
+		return
+	}
+	p := present(ctx.Header("Authorization"), ctx.Header("Cookie"))
+	held, err := s.admit(p, ctx.Method(), ctx.Header(CSRFHeader))
+	if err != nil {
+		writeError(ctx, coded(err))
+		return
+	}
+	next(huma.WithValue(ctx, contextKey{}, signed{held, p.token}))
+}
+
+func writeError(ctx huma.Context, e *apiError) {
+	ctx.SetStatus(e.status)
+	ctx.SetHeader("Content-Type", "application/json")
+	e.headers(ctx.SetHeader)
+	writeJSON(ctx.BodyWriter(), e)
+}
+
+// anyRole are all roles there are.
+var anyRole = []officer.Role{officer.Officer, officer.Supervisor, officer.Administrator, officer.Auditor}
+
+// officerOf returns the signed-in officer if it holds one of the roles.
+func officerOf(ctx context.Context, roles ...officer.Role) (*officer.Account, error) {
+	held, ok := ctx.Value(contextKey{}).(signed)
+	if !ok {
+		return nil, errNoSession
+	}
+	if !slices.ContainsFunc(roles, held.account.Has) {
+		return nil, errRole
+	}
+	return held.account, nil
+}
