@@ -37,6 +37,7 @@ const (
 	CandidateFound      Action = "candidate.found"
 	CandidateAdjudicate Action = "candidate.adjudicated"
 	OutcomeRecorded     Action = "encounter.outcome"
+	OutcomeDelivered    Action = "encounter.delivered" // central has signed for it
 	LateHit             Action = "candidate.late"
 	EncounterRemoved    Action = "encounter.removed" // its time of keeping has run out
 )

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"github.com/watchpost/watchpost/device/audit"
-	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/document/trust"
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/fault"
@@ -15,7 +14,6 @@ import (
 	"github.com/watchpost/watchpost/device/provision"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/vault"
-	"github.com/watchpost/watchpost/device/web"
 )
 
 // Paths within a provisioning folder.
@@ -169,17 +167,4 @@ func writeSynced(path string, raw []byte) error {
 	}
 	defer dir.Close()
 	return fault.Wrap("post.state", dir.Sync())
-}
-
-// deviceInfo is a device for the page.
-func deviceInfo(d capture.Device) web.DeviceInfo {
-	kinds := map[capture.Kind]string{capture.KindCamera: "camera", capture.KindSmartcard: "reader", capture.KindFinger: "finger", capture.KindPage: "page"}
-	state := "ready"
-	switch {
-	case d.Lost:
-		state = "lost"
-	case !d.Ready:
-		state = "unknown"
-	}
-	return web.DeviceInfo{ID: d.ID, Kind: kinds[d.Kind], Name: d.Model, State: state}
 }

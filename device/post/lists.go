@@ -9,8 +9,9 @@ import (
 	"github.com/watchpost/watchpost/device/web"
 )
 
-// screener puts the local source under the policy's rules.
-func screener(rules *policy.Policy, now func() time.Time, lists ...*local.List) (*screening.Screener, error) {
+// screener puts the local source, and central beside it where there is a link,
+// under the policy's rules.
+func screener(rules *policy.Policy, now func() time.Time, link Link, lists ...*local.List) (*screening.Screener, error) {
 	source, err := local.New(local.Limits{
 		FPIR:           rules.Biometric.IdentificationFPIR,
 		MaxCandidates:  rules.Biometric.MaxCandidates,
@@ -20,13 +21,17 @@ func screener(rules *policy.Policy, now func() time.Time, lists ...*local.List) 
 	if err != nil {
 		return nil, err
 	}
+	sources := []screening.Source{source}
+	if link != nil {
+		sources = append(sources, link)
+	}
 	return screening.New(screening.Rules{
 		Required:      rules.Search.Required,
 		Performed:     []screening.Modality{screening.Face, screening.Document},
 		MaxListAge:    rules.Search.MaxListAge.Of(),
 		MaxCandidates: rules.Biometric.MaxCandidates,
 		LateBy:        rules.Deadlines.LateHitBy.Of(),
-	}, now, source)
+	}, now, sources...)
 }
 
 // listState is what the post says of a list.

@@ -40,6 +40,7 @@ type Options struct {
 	Config    *config.Config
 	Unlocker  vault.Unlocker // opens the vault
 	Provision string         // folder to take in first, "" takes nothing in
+	Link      Link           // to central; nil: the post stands alone
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -57,13 +58,17 @@ type Post struct {
 	devices  *capture.Client
 	metrics  *metrics
 	post     *encounter.Post
-	failures chan error // of servers
+	events   *encounter.Events
+	link     Link
+	decided  chan struct{} // an outcome waits in the outbox
+	failures chan error    // of servers
 }
 
 // Start brings a post up and returns when it takes commands. After an error
 // nothing is left running. The caller ends it with Close.
 func Start(ctx context.Context, o Options) (p *Post, err error) {
-	p = &Post{config: o.Config, log: o.Log, now: o.Now, started: o.Now(), metrics: newMetrics(), failures: make(chan error, 2)}
+	p = &Post{config: o.Config, log: o.Log, now: o.Now, started: o.Now(), metrics: newMetrics(),
+		events: encounter.NewEvents(), link: o.Link, decided: make(chan struct{}, 1), failures: make(chan error, serversAtMost)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -92,7 +97,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	if p.applied.policy.Workplace != o.Config.Workplace {
 		return p, fault.New("post.workplace", "the signed policy is for a %s, the configuration says %s", p.applied.policy.Workplace, o.Config.Workplace)
 	}
-	asker, err := screener(p.applied.policy, o.Now, p.applied.lists.Lists...)
+	asker, err := screener(p.applied.policy, o.Now, o.Link, p.applied.lists.Lists...)
 	if err != nil {
 		return p, err
 	}
@@ -148,18 +153,18 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
 		Documents: &documents{devices: p.devices, reader: p.config.Capture.Reader, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
 		Camera:    &camera{devices: p.devices, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual},
 		Portraits: &portraits{pool, p.log}, Faces: calibration.FaceCurve{}, Screener: asker,
-		Store: p.store, Events: encounter.NewEvents(), Now: p.now, Log: p.log,
-		Answered: p.metrics.answered, Ended: p.metrics.ended,
+		Store: p.store, Events: p.events, Now: p.now, Log: p.log,
+		Answered: p.metrics.answered, Ended: func(o encounter.Outcome) { p.metrics.ended(o); p.wake() },
 	})
 	if err != nil {
 		return err
 	}
 	p.closing(func() error { p.post.Stop(); return nil })
-	sweeper, stop := context.WithCancel(context.Background())
-	swept := make(chan struct{})
-	go func() { defer close(swept); p.sweep(sweeper) }()
-	p.closing(func() error { stop(); <-swept; return nil })
-
+	p.background(p.sweep)
+	p.background(p.watchDevices)
+	if p.link != nil {
+		p.background(p.deliver)
+	}
 	if err := p.serveAPI(); err != nil {
 		return err
 	}
@@ -173,6 +178,14 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
 		p.serve(l, mux)
 	}
 	return nil
+}
+
+// background runs work beside the encounters until the post closes.
+func (p *Post) background(work func(context.Context)) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); work(ctx) }()
+	p.closing(func() error { stop(); <-done; return nil })
 }
 
 // sweepEvery is how often kept data is looked through for what has run out.
@@ -192,6 +205,9 @@ func (p *Post) sweep(ctx context.Context) {
 		}
 	}
 }
+
+// serversAtMost: admin socket, page, metrics.
+const serversAtMost = 3
 
 // Timeouts of the servers. Steps run in the background, so that no call is
 // slow; websockets leave the server's hands.
@@ -266,8 +282,8 @@ func (p *Post) System(ctx context.Context) (web.System, error) {
 		return web.System{}, err
 	}
 	s := web.System{
-		Post: p.config.Post, Workplace: string(p.config.Workplace), Version: Version, Started: p.started, ReadyMS: p.ready.Milliseconds(),
-		Policy: p.applied.policy.String(), Link: "none", Outbox: len(waiting), AuditHead: head,
+		Post: p.config.Post, Workplace: string(p.config.Workplace), Version: Version, Time: p.now(), Started: p.started, ReadyMS: p.ready.Milliseconds(),
+		Lists: []web.ListState{}, Devices: []web.DeviceInfo{}, Policy: p.applied.policy.String(), Link: p.linkState(), Outbox: len(waiting), AuditHead: head,
 	}
 	for _, l := range p.applied.lists.Lists {
 		s.Lists = append(s.Lists, listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now()))
