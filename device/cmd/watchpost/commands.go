@@ -8,6 +8,7 @@ func commands() []*cobra.Command {
 		chipCommand(),
 		documentCommand(),
 		faceCommand(),
+		fingerCommand(),
 		imageCommand(),
 		keysCommand(),
 		listCommand(),

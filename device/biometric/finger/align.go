@@ -1,0 +1,213 @@
+package finger
+
+import "math"
+
+// Tolerances of the geometric verification, in pixels and radians: wide while
+// an alignment is looked for, close once the skin's distortion is followed.
+const (
+	hypotheses  = 10
+	wideReach   = 18.0
+	wideTurn    = 0.5
+	closeReach  = 12.0
+	closeTurn   = 0.45
+	warpSigma   = 60.0
+	warpPrior   = 0.6 // weight of "no distortion" against each neighbour
+	unmatchable = 1e9
+)
+
+// placed is a minutia of a as it lies in b, with and without distortion.
+type placed struct{ x, y, rx, ry, angle float32 }
+
+// match is one minutia of a with its partner in b.
+type match struct {
+	a, b   int16
+	dx, dy float32 // b less a as the rigid alignment places it
+	miss   float32 // squared distance after distortion
+	turn   float32
+}
+
+// alignment is one way of laying a on b.
+type alignment struct {
+	cos, sin, x, y, angle float32
+	matches               []match
+	weight                float32
+}
+
+func (t *alignment) place(x, y float32) (float32, float32) {
+	return t.cos*x - t.sin*y + t.x, t.sin*x + t.cos*y + t.y
+}
+
+// rigid sets the transform that lays (ax, ay) on (bx, by), turned by angle.
+func (t *alignment) rigid(angle, ax, ay, bx, by float32) {
+	s, c := math.Sincos(float64(angle))
+	t.sin, t.cos, t.angle = float32(s), float32(c), angle
+	t.x = bx - (t.cos*ax - t.sin*ay)
+	t.y = by - (t.sin*ax + t.cos*ay)
+}
+
+func wrap(a float32) float32 {
+	for a > math.Pi {
+		a -= 2 * math.Pi
+	}
+	for a < -math.Pi {
+		a += 2 * math.Pi
+	}
+	return a
+}
+
+// align finds the best way of laying a on b, into m.best, starting from the
+// strongest relaxed pairs.
+func (m *Matcher) align(a, b *Template) {
+	m.best.matches, m.best.weight = m.best.matches[:0], -1
+	p := m.pairs
+	for h := range min(hypotheses, len(p)) {
+		// The strongest not yet used; the list is sorted by how well pairs held.
+		at := h
+		for k := h + 1; k < len(p); k++ {
+			if p[k].relaxed > p[at].relaxed {
+				at = k
+			}
+		}
+		p[h], p[at] = p[at], p[h]
+		ma, mb := &a.Minutiae[p[h].a], &b.Minutiae[p[h].b]
+		t := &m.try
+		t.rigid(wrap(mb.Angle-ma.Angle), ma.X, ma.Y, mb.X, mb.Y)
+		m.collect(t, a, b, wideReach, wideTurn, false)
+		if len(t.matches) >= 3 {
+			t.refit(a, b)
+			m.collect(t, a, b, wideReach, wideTurn, false)
+		}
+		if t.weight > m.best.weight {
+			m.best, m.try = m.try, m.best
+		}
+	}
+	t := &m.best
+	if len(t.matches) < 3 {
+		return
+	}
+	for range 2 {
+		t.refit(a, b)
+		m.collect(t, a, b, wideReach, wideTurn, true)
+	}
+	m.collect(t, a, b, closeReach, closeTurn, true)
+}
+
+// refit moves t to the least squares fit of its matches.
+func (t *alignment) refit(a, b *Template) {
+	var ax, ay, bx, by float32
+	n := float32(len(t.matches))
+	for _, k := range t.matches {
+		p, q := &a.Minutiae[k.a], &b.Minutiae[k.b]
+		ax, ay, bx, by = ax+p.X, ay+p.Y, bx+q.X, by+q.Y
+	}
+	ax, ay, bx, by = ax/n, ay/n, bx/n, by/n
+	var dot, cross float32
+	for _, k := range t.matches {
+		p, q := &a.Minutiae[k.a], &b.Minutiae[k.b]
+		ux, uy, vx, vy := p.X-ax, p.Y-ay, q.X-bx, q.Y-by
+		dot += ux*vx + uy*vy
+		cross += ux*vy - uy*vx
+		// Directions pull as a point 30 pixels off would.
+		turn := float64(wrap(q.Angle - p.Angle))
+		dot += 900 * 0.3 * float32(math.Cos(turn))
+		cross += 900 * 0.3 * float32(math.Sin(turn))
+	}
+	t.rigid(atan2(cross, dot), ax, ay, bx, by)
+}
+
+// collect pairs the minutiae that lie on each other under t, nearest first by
+// turn of a. With warp, each is first moved as the matches around it say.
+func (m *Matcher) collect(t *alignment, a, b *Template, reach, turn float32, warp bool) {
+	if warp {
+		for i := range t.matches {
+			k := &t.matches[i]
+			p, q := &a.Minutiae[k.a], &b.Minutiae[k.b]
+			x, y := t.place(p.X, p.Y)
+			k.dx, k.dy = q.X-x, q.Y-y
+		}
+	}
+	m.points = grow(m.points, len(a.Minutiae))
+	for i := range a.Minutiae {
+		p := &a.Minutiae[i]
+		x, y := t.place(p.X, p.Y)
+		m.points[i] = placed{x, y, x, y, p.Angle + t.angle}
+		if warp {
+			dx, dy := t.drift(a, p.X, p.Y, int16(i))
+			m.points[i].x, m.points[i].y = x+dx, y+dy
+		}
+	}
+	t.matches, t.weight = t.matches[:0], 0
+	clear(m.usedB[:len(b.Minutiae)])
+	// Mutual nearest neighbours.
+	for i := range m.points {
+		k, cost := nearest(&m.points[i], b.Minutiae, reach, turn)
+		if k < 0 || m.usedB[k] {
+			continue
+		}
+		taken := false
+		for j := range m.points {
+			if j != i && costOf(&m.points[j], &b.Minutiae[k], reach, turn) < cost {
+				taken = true
+				break
+			}
+		}
+		if taken {
+			continue
+		}
+		m.usedB[k] = true
+		q := &b.Minutiae[k]
+		o := &m.points[i]
+		t.matches = append(t.matches, match{int16(i), int16(k), q.X - o.rx, q.Y - o.ry,
+			(q.X-o.x)*(q.X-o.x) + (q.Y-o.y)*(q.Y-o.y), wrap(q.Angle - o.angle)})
+		t.weight += 1 - 0.5*cost
+	}
+}
+
+// costOf is 0 for a perfect fit up to 2 at the tolerances, unmatchable beyond.
+func costOf(p *placed, q *Minutia, reach, turn float32) float32 {
+	dx, dy := q.X-p.x, q.Y-p.y
+	d := dx*dx + dy*dy
+	if d > reach*reach {
+		return unmatchable
+	}
+	w := wrap(q.Angle - p.angle)
+	if w < 0 {
+		w = -w
+	}
+	if w > turn {
+		return unmatchable
+	}
+	return d/(reach*reach) + w/turn*w/turn
+}
+
+func nearest(p *placed, all []Minutia, reach, turn float32) (best int, cost float32) {
+	best, cost = -1, unmatchable
+	for k := range all {
+		if c := costOf(p, &all[k], reach, turn); c < cost {
+			best, cost = k, c
+		}
+	}
+	return best, cost
+}
+
+// drift is how far the matches around a point of a, itself left out, lie off
+// the rigid alignment.
+func (t *alignment) drift(a *Template, x, y float32, self int16) (dx, dy float32) {
+	sum := float32(warpPrior)
+	for _, k := range t.matches {
+		if k.a == self {
+			continue
+		}
+		p := &a.Minutiae[k.a]
+		u, v := p.X-x, p.Y-y
+		d := u*u + v*v
+		if d > 9*warpSigma*warpSigma {
+			continue
+		}
+		w := float32(math.Exp(float64(-d / (2 * warpSigma * warpSigma))))
+		sum += w
+		dx += w * k.dx
+		dy += w * k.dy
+	}
+	return dx / sum, dy / sum
+}

@@ -1,0 +1,174 @@
+package finger
+
+import "math"
+
+// Features of a comparison, in the order of the weights.
+const (
+	featGlobal  = iota // score of the relaxation
+	featMatches        // minutiae that lie on each other, by closeness
+	featShare          // of those in the overlap
+	featMiss           // mean distance of the matched, share of the tolerance
+	featField          // agreement of the ridges' directions in the overlap
+	featArea           // overlap
+	featPeriod         // disagreement of the ridge periods
+	featSimilar        // mean similarity of the matched cylinders
+	features
+)
+
+// Features are what a score is made of.
+type vector [features]float64
+
+// measure fills the features of a comparison from m.best and the global score.
+func (m *Matcher) measure(a, b *Template, global float32) (v vector) {
+	t := &m.best
+	v[featGlobal] = float64(global)
+	v[featMatches] = math.Log1p(float64(max(0, t.weight)))
+	inA, inB := m.overlapped(t, a, b)
+	if inA > 0 && inB > 0 {
+		v[featShare] = float64(t.weight) / math.Sqrt(float64(inA*inB))
+	}
+	miss := 0.0
+	for _, k := range t.matches {
+		miss += math.Sqrt(float64(k.miss)) / closeReach
+	}
+	v[featMiss] = 1
+	if n := len(t.matches); n > 0 {
+		v[featMiss] = miss / float64(n)
+	}
+	v[featField], v[featArea], v[featPeriod] = t.compareRidges(&a.ridges, &b.ridges)
+	s := 0.0
+	for _, k := range t.matches {
+		ca, cb := a.of(k.a), b.of(k.b)
+		if ca != nil && cb != nil {
+			s += float64(similarity(ca, cb))
+		}
+	}
+	v[featSimilar] = s / (float64(len(t.matches)) + 3)
+	return v
+}
+
+// of returns the cylinder of a minutia, nil if it has none.
+func (t *Template) of(minutia int16) *cylinder {
+	// The cylinders are in the order of the minutiae, some left out.
+	for i := min(int(minutia), len(t.cylinders)-1); i >= 0; i-- {
+		if c := &t.cylinders[i]; c.minutia <= minutia {
+			if c.minutia == minutia {
+				return c
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// overlapped counts the minutiae of each that lie where the other has ridges.
+func (m *Matcher) overlapped(t *alignment, a, b *Template) (inA, inB int) {
+	for i := range a.Minutiae {
+		x, y := t.place(a.Minutiae[i].X, a.Minutiae[i].Y)
+		if b.covers(x, y) {
+			inA++
+		}
+	}
+	for i := range b.Minutiae {
+		dx, dy := b.Minutiae[i].X-t.x, b.Minutiae[i].Y-t.y
+		if a.covers(t.cos*dx+t.sin*dy, t.cos*dy-t.sin*dx) {
+			inB++
+		}
+	}
+	return max(inA, len(t.matches)), max(inB, len(t.matches))
+}
+
+// covers reports whether a point lies on ridges of the print.
+func (t *Template) covers(x, y float32) bool {
+	if t.ridges.w == 0 {
+		return x >= 0 && y >= 0 && x < float32(t.Width) && y < float32(t.Height)
+	}
+	return t.ridges.index(x, y) >= 0
+}
+
+// index of the map's element at a point, -1 in the background.
+func (r *ridgeMap) index(x, y float32) int {
+	if x < 0 || y < 0 {
+		return -1
+	}
+	ix, iy := int(x)/mapStep, int(y)/mapStep
+	if ix >= r.w || iy >= r.h || r.state[iy*r.w+ix] == 0 {
+		return -1
+	}
+	return iy*r.w + ix
+}
+
+// cosines by difference of two map angles: doubled angles, full turn at 256.
+var cosines = func() (c [256]float32) {
+	for i := range c {
+		c[i] = float32(math.Cos(float64(i) * 2 * math.Pi / 256))
+	}
+	return c
+}()
+
+// compareRidges lays the map of a on that of b: mean cosine of the doubled
+// difference, common area in units of 100 blocks, mean difference of the
+// periods in octaves.
+func (t *alignment) compareRidges(a, b *ridgeMap) (agree, area, period float64) {
+	turn := int(math.Round(float64(t.angle) * (256 / math.Pi)))
+	var sum, weight, diff float32
+	n := 0
+	for y := range a.h {
+		for x := range a.w {
+			i := y*a.w + x
+			if a.state[i] == 0 {
+				continue
+			}
+			px, py := t.place(float32(x*mapStep+block), float32(y*mapStep+block))
+			k := b.index(px, py)
+			if k < 0 {
+				continue
+			}
+			n++
+			w := float32(a.state[i]) * float32(b.state[k])
+			sum += w * cosines[(int(a.angle[i])+turn-int(b.angle[k]))&255]
+			d := float32(a.per[i]) - float32(b.per[k])
+			if d < 0 {
+				d = -d
+			}
+			diff += w * d
+			weight += w
+		}
+	}
+	if weight == 0 {
+		return 0, 0, 0.2
+	}
+	return float64(sum / weight), float64(n) / 100, float64(diff/weight) / (8 * octaveStep)
+}
+
+// compare measures two templates.
+func (m *Matcher) compare(a, b *Template) vector {
+	m.pairUp(a, b)
+	global := m.relax(a, b)
+	m.align(a, b)
+	return m.measure(a, b, global)
+}
+
+// weights turn features into a log-likelihood ratio: a constant, then one a
+// feature. Logistic regression with both kinds of pairs weighing the same, so
+// that the sum is the logarithm of the ratio itself; fitted on the pairs of
+// three sets, README.md.
+var weights = [features + 1]float64{-12.76, 6.843, 5.813, 14.843, -2.685, 0.0515, -1.4248, -3.5086, -1.3376}
+
+// llr is the log-likelihood ratio of features.
+func (v *vector) llr() float64 {
+	s := weights[0]
+	for i, x := range v {
+		s += weights[i+1] * x
+	}
+	return s
+}
+
+// Score compares two templates: the natural logarithm of how much likelier the
+// comparison looks for two prints of one finger than for prints of two. It is
+// the same whichever comes first, to the working precision of the search for
+// an alignment.
+func (m *Matcher) Score(a, b *Template) float64 {
+	v := m.compare(a, b)
+	return v.llr()
+}
