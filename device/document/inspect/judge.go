@@ -51,6 +51,7 @@ type Input struct {
 	Policy Policy
 	Lines  []string // optically read zone, nil where none was read
 	Access *Access  // nil where the files came without a chip
+	NoChip bool     // a chip was looked for and none answered
 	Proofs []Proof
 }
 
@@ -72,6 +73,8 @@ func Judge(in Input) Inspection {
 	j.access()
 	j.proofs()
 	j.announcements()
+	j.chipExpected()
+	j.deviations()
 	i := Inspection{Document: j.document(), Access: Access{}, Checks: j.ordered(), Data: j.data}
 	if in.Access != nil {
 		i.Access = *in.Access

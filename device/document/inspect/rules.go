@@ -44,7 +44,7 @@ var before = []rule{
 	{MRZCheckDigits, part3 + "4.9", "no_zone"},
 	{MRZMatch, part11 + "5.1", "no_optical_zone"},
 	{ChipPresent, part11 + "4.2", reasonNoChip},
-	{ChipExpected, part9 + "2", "no_table"},
+	{ChipExpected, part9 + "2", reasonNoChip},
 	{AccessProtocol, part11 + "4.2", reasonNoChip},
 	{AccessDowngrade, part11 + "4.2", reasonNoChip},
 	{COMMatch, part10 + "4.6.1", "no_com"},

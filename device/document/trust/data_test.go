@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/watchpost/watchpost/device/document/deviation"
 	"github.com/watchpost/watchpost/device/document/pki"
 	"github.com/watchpost/watchpost/device/document/pki/der"
 	"github.com/watchpost/watchpost/device/document/trust"
@@ -107,6 +108,19 @@ func TestRealLists(t *testing.T) {
 	}
 	if raw, err := s.DeviationList("EE"); err != nil || len(raw) != 1867037 {
 		t.Errorf("deviation list: %d bytes, %v", len(raw), err)
+	}
+	list, err := s.Deviations("EE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entries, numbers := list.Entries(); entries != 1 || numbers != 169422 {
+		t.Errorf("deviation list: %d entries, %d numbers", entries, numbers)
+	}
+	if m, ok := list.Find(deviation.Document{Type: "P", Number: "BB0000001"}); !ok || m.Possible || len(m.Types) != 1 || m.Types[0] != "2.23.136.1.1.7.2.3" {
+		t.Errorf("a number of the list: %v %+v", ok, m)
+	}
+	if _, ok := list.Find(deviation.Document{Type: "P", Number: "BB0000000"}); ok {
+		t.Error("a number that is not in the list is found")
 	}
 }
 

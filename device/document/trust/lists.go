@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/watchpost/watchpost/device/document/deviation"
 	"github.com/watchpost/watchpost/device/document/pki"
 	"github.com/watchpost/watchpost/device/document/pki/der"
 	"github.com/watchpost/watchpost/device/fault"
@@ -108,10 +109,14 @@ func (b *batch) takeListed(c *pki.Certificate, from Provenance) error {
 	return nil
 }
 
-// takeDeviationList keeps the whole list; what it says is read when asked for.
+// takeDeviationList keeps the whole list, once it has shown that it can be
+// read; what it says is read again when asked for.
 func (b *batch) takeDeviationList(it *item) error {
 	list, err := b.vouch(it, pki.ExtKeyUsageDeviationList, nil)
 	if err != nil {
+		return err
+	}
+	if _, err := deviation.Parse(it.signed.EContent); err != nil {
 		return err
 	}
 	if err := b.enterEdition(list); err != nil {

@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
+	"github.com/watchpost/watchpost/device/document/deviation"
 	"github.com/watchpost/watchpost/device/document/pki"
 	"github.com/watchpost/watchpost/device/fault"
 )
@@ -84,6 +86,9 @@ type Store struct {
 	byCountry     map[string][]*Entry // anchors by subject country
 	byKeyID       map[string][]*Entry // anchors by subject key identifier
 	bySubject     map[string][]*Entry // anchors by canonical subject
+
+	deviationLock sync.Mutex
+	deviations    map[string]readDeviations // by country; guarded by deviationLock
 }
 
 // heldCRL is a revocation list whose signature was verified at import.
@@ -135,6 +140,44 @@ func (s *Store) DeviationList(country string) ([]byte, error) {
 		return raw, nil
 	}
 	return nil, nil
+}
+
+// Deviations returns what the newest deviation list says that country (two
+// letters) published, nil when none is held. It is read once. Errors:
+// ErrDamaged, deviation.ErrList.
+func (s *Store) Deviations(country string) (*deviation.List, error) {
+	s.deviationLock.Lock()
+	defer s.deviationLock.Unlock()
+	if read, ok := s.deviations[country]; ok {
+		return read.list, read.err
+	}
+	read := readDeviations{}
+	raw, err := s.DeviationList(country)
+	switch {
+	case err != nil:
+		return nil, err
+	case raw != nil:
+		read.list, read.err = parseDeviationList(raw)
+	}
+	if s.deviations == nil {
+		s.deviations = map[string]readDeviations{}
+	}
+	s.deviations[country] = read
+	return read.list, read.err
+}
+
+// readDeviations is a deviation list taken apart, or why it could not be.
+type readDeviations struct {
+	list *deviation.List
+	err  error
+}
+
+func parseDeviationList(raw []byte) (*deviation.List, error) {
+	signed, err := pki.ParseSignedData(raw)
+	if err != nil {
+		return nil, err
+	}
+	return deviation.Parse(signed.EContent)
 }
 
 // add indexes an entry that is not held yet.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/watchpost/watchpost/device/document/deviation"
 	"github.com/watchpost/watchpost/device/document/internal/pkitest"
 	"github.com/watchpost/watchpost/device/document/pki"
 	"github.com/watchpost/watchpost/device/document/pki/der"
@@ -379,8 +380,9 @@ func TestChains(t *testing.T) {
 
 func TestDeviationLists(t *testing.T) {
 	u, b := newState(t, "UT"), newBench(t)
+	empty := der.Marshal(der.Sequence, der.Marshal(der.Integer, []byte{0}), der.Marshal(der.Set))
 	list := func(at time.Time) []byte {
-		return pkitest.SignedData{ContentType: pkitest.ContentDeviationList, Content: der.Marshal(der.Sequence), Certificates: [][]byte{u.deviationsRaw},
+		return pkitest.SignedData{ContentType: pkitest.ContentDeviationList, Content: empty, Certificates: [][]byte{u.deviationsRaw},
 			Key: u.signer, SigningTime: at}.Sign(t)
 	}
 	b.refuse(trust.ErrUnanchored, list(now))
@@ -397,6 +399,14 @@ func TestDeviationLists(t *testing.T) {
 	}
 	if files, _ := filepath.Glob(filepath.Join(b.dir, "*.der")); len(files) != 1 {
 		t.Errorf("files left: %v", files)
+	}
+	b.refuse(deviation.ErrList, pkitest.SignedData{ContentType: pkitest.ContentDeviationList, Content: der.Marshal(der.Sequence), Certificates: [][]byte{u.deviationsRaw},
+		Key: u.signer, SigningTime: now.AddDate(0, 0, 2)}.Sign(t))
+	if l, err := b.open().Deviations("UT"); err != nil || l == nil {
+		t.Errorf("list taken apart: %v", err)
+	}
+	if l, err := b.open().Deviations("XO"); err != nil || l != nil {
+		t.Errorf("list of another state, taken apart: %v", err)
 	}
 	if raw, err := b.open().DeviationList("XO"); raw != nil || err != nil {
 		t.Errorf("list of another state: %v", err)
