@@ -11,6 +11,7 @@ import (
 	"github.com/watchpost/watchpost/device/capture/decode"
 	"github.com/watchpost/watchpost/device/capture/driver/camera"
 	"github.com/watchpost/watchpost/device/capture/driver/cameraface"
+	"github.com/watchpost/watchpost/device/capture/driver/config"
 	"github.com/watchpost/watchpost/device/capture/driver/smartcard"
 	"github.com/watchpost/watchpost/device/capture/sandbox"
 	"github.com/watchpost/watchpost/sdk/driver"
@@ -45,7 +46,7 @@ Configuration, YAML, unknown keys refused:
   PCSCLITE_CSOCK_NAME=/tmp/bench/pcscd.comm watchpost-capture devices --socket /tmp/capture.sock`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := loadConfig(path)
+			settings, err := config.Load(path)
 			if err != nil {
 				return err
 			}
@@ -53,9 +54,9 @@ Configuration, YAML, unknown keys refused:
 			defer restart(nil)
 			err = c.serve(ctx, role{
 				name:    "devices",
-				profile: devicesProfile(config, c.models),
+				profile: devicesProfile(settings, c.models),
 				setup: func(ctx context.Context, server *driver.Server, logger *slog.Logger) func() error {
-					return c.setupDevices(ctx, server, logger, config, restart)
+					return c.setupDevices(ctx, server, logger, settings, restart)
 				},
 			})
 			if err == nil && cmd.Context().Err() == nil && context.Cause(ctx) != nil {
@@ -69,10 +70,10 @@ Configuration, YAML, unknown keys refused:
 	return cmd
 }
 
-func (c *common) setupDevices(ctx context.Context, server *driver.Server, logger *slog.Logger, config config, restart func(error)) func() error {
-	cameras := camera.New(server, camera.Options{Sources: config.Cameras, Logger: logger, Restart: restart})
+func (c *common) setupDevices(ctx context.Context, server *driver.Server, logger *slog.Logger, settings config.Config, restart func(error)) func() error {
+	cameras := camera.New(server, camera.Options{Sources: settings.Cameras, Logger: logger, Restart: restart})
 	go cameras.Run(ctx)
-	if !config.Smartcard.Off {
+	if !settings.Smartcard.Off {
 		readers := smartcard.New(server, logger)
 		go readers.Run(ctx)
 	}
@@ -98,8 +99,8 @@ func engineOnly(all map[decodev1.FaceEngine]decode.Engine) map[decodev1.FaceEngi
 const defaultPCSC = "/run/pcscd/pcscd.comm"
 
 // devicesProfile allows what the configuration lists and nothing else.
-func devicesProfile(config config, models string) sandbox.Profile {
-	profile := sandbox.Profile{Libraries: true, AllowUnixSockets: !config.Smartcard.Off}
+func devicesProfile(settings config.Config, models string) sandbox.Profile {
+	profile := sandbox.Profile{Libraries: true, AllowUnixSockets: !settings.Smartcard.Off}
 	pcsc := os.Getenv("PCSCLITE_CSOCK_NAME")
 	if pcsc == "" {
 		pcsc = defaultPCSC
@@ -113,11 +114,11 @@ func devicesProfile(config config, models string) sandbox.Profile {
 		}
 	}
 	profile.UnixSockets = append(profile.UnixSockets, filepath.Dir(pcsc))
-	for _, source := range config.Cameras {
+	for _, source := range settings.Cameras {
 		if _, err := os.Stat(source.Path); err != nil {
 			continue // told by the driver when somebody asks for it
 		}
-		if source.Kind == camera.KindDevice {
+		if source.Kind == config.KindDevice {
 			profile.Devices = append(profile.Devices, source.Path)
 		} else {
 			profile.ReadOnly = append(profile.ReadOnly, source.Path)

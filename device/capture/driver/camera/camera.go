@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/watchpost/watchpost/device/capture/driver/config"
 	"github.com/watchpost/watchpost/sdk/driver"
 	driverv1 "github.com/watchpost/watchpost/sdk/proto/driver/v1"
 )
@@ -33,7 +34,7 @@ const (
 // camera is one configured source and the loop that reads it while somebody
 // wants frames. It is safe for concurrent use.
 type camera struct {
-	config Source
+	config config.Source
 	server *driver.Server
 	logger *slog.Logger
 	info   os.FileInfo // of the source when the process started; nil = was not there
@@ -110,7 +111,7 @@ func (c *camera) read(ctx context.Context, r *run) {
 		return
 	}
 	defer in.close()
-	judge := judge{frozenAfter: c.config.frozenAfter()}
+	judge := judge{frozenAfter: c.config.Frozen()}
 	pace := newPace(c.config.FPS)
 	for ctx.Err() == nil {
 		if err := pace.wait(ctx); err != nil {
@@ -132,7 +133,7 @@ func (c *camera) open() (source, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), readLimit)
 	defer cancel()
 	defer c.server.Watch(ctx, "open camera")()
-	return c.config.open()
+	return open(c.config)
 }
 
 func (c *camera) next(in source) (*shot, error) {
@@ -180,7 +181,7 @@ func (c *camera) watch(ctx context.Context, restart func(error)) {
 		switch {
 		case err != nil && present:
 			c.lost(driver.Errorf(driver.DeviceLost, "the source has gone"))
-		case err == nil && !present && c.config.Kind == KindDevice && (c.info == nil || !os.SameFile(info, c.info)):
+		case err == nil && !present && c.config.Kind == config.KindDevice && (c.info == nil || !os.SameFile(info, c.info)):
 			restart(driver.Errorf(driver.DeviceLost, "camera %s was plugged in anew; the process has to start again to reach it", c.config.ID))
 			return
 		case err == nil && !present:
@@ -194,12 +195,12 @@ func (c *camera) attach() {
 	c.mu.Lock()
 	c.present = true
 	c.mu.Unlock()
-	c.server.Attach(c.config.describe())
+	c.server.Attach(describe(c.config))
 }
 
 // Options say how the driver runs.
 type Options struct {
-	Sources []Source // the allow-list; nothing else is opened
+	Sources []config.Source // the allow-list; nothing else is opened
 	Logger  *slog.Logger
 	// Restart is called when a camera can be reached again only by a new
 	// process. It must not block.

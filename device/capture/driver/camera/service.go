@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/watchpost/watchpost/device/capture/driver/config"
 	"github.com/watchpost/watchpost/sdk/driver"
 	driverv1 "github.com/watchpost/watchpost/sdk/proto/driver/v1"
 )
@@ -31,7 +32,7 @@ func (d *Driver) Preview(request *driverv1.PreviewRequest, stream grpc.ServerStr
 		return driver.Errorf(driver.DeviceUnsupported, "preview in %s", request.GetFormat())
 	}
 	fps := request.GetMaxFramesPerSecond()
-	if math.IsNaN(fps) || fps < 0 || request.GetMaxWidth() > maxSide {
+	if math.IsNaN(fps) || fps < 0 || request.GetMaxWidth() > config.MaxSide {
 		return driver.Errorf(driver.CallInvalid, "preview limits out of range")
 	}
 	c, err := d.find(request.GetDeviceId())

@@ -7,6 +7,7 @@ import (
 
 	"gocv.io/x/gocv"
 
+	"github.com/watchpost/watchpost/device/capture/driver/config"
 	"github.com/watchpost/watchpost/sdk/driver"
 	driverv1 "github.com/watchpost/watchpost/sdk/proto/driver/v1"
 )
@@ -31,7 +32,7 @@ type encoding struct{ width, quality int }
 
 func newShot(mat gocv.Mat) (*shot, error) {
 	s := &shot{width: mat.Cols(), height: mat.Rows()}
-	if mat.Type() != gocv.MatTypeCV8UC3 || s.width < 1 || s.height < 1 || s.width > maxSide || s.height > maxSide {
+	if mat.Type() != gocv.MatTypeCV8UC3 || s.width < 1 || s.height < 1 || s.width > config.MaxSide || s.height > config.MaxSide {
 		return nil, driver.Errorf(driver.DeviceFault, "a frame of %dx%d, type %d", s.width, s.height, mat.Type())
 	}
 	s.pix = mat.ToBytes()

@@ -12,6 +12,7 @@ import (
 
 	"gocv.io/x/gocv"
 
+	"github.com/watchpost/watchpost/device/capture/driver/config"
 	"github.com/watchpost/watchpost/sdk/driver"
 )
 
@@ -22,11 +23,11 @@ type source interface {
 	close()
 }
 
-func (s Source) open() (source, error) {
+func open(s config.Source) (source, error) {
 	switch s.Kind {
-	case KindDevice:
+	case config.KindDevice:
 		return openVideo(s, gocv.VideoCaptureV4L2)
-	case KindVideo:
+	case config.KindVideo:
 		return openVideo(s, gocv.VideoCaptureFFmpeg)
 	}
 	return openImages(s)
@@ -35,13 +36,13 @@ func (s Source) open() (source, error) {
 // video is a V4L2 device or a file. OpenCV's back end is named, so that none
 // that loads plug-ins or opens network addresses gets a try.
 type video struct {
-	config  Source
+	config  config.Source
 	api     gocv.VideoCaptureAPI
 	capture *gocv.VideoCapture
 	mat     gocv.Mat
 }
 
-func openVideo(s Source, api gocv.VideoCaptureAPI) (*video, error) {
+func openVideo(s config.Source, api gocv.VideoCaptureAPI) (*video, error) {
 	if _, err := os.Stat(s.Path); err != nil {
 		return nil, driver.Errorf(driver.DeviceLost, "the source has gone")
 	}
@@ -59,7 +60,7 @@ func (v *video) start() error {
 		return driver.Errorf(driver.DeviceFault, "OpenCV cannot open the source").
 			WithHint("another program may hold the camera, or the file is no video")
 	}
-	if v.config.Kind == KindDevice {
+	if v.config.Kind == config.KindDevice {
 		// One buffered frame: a preview that lags is worse than one that skips.
 		capture.Set(gocv.VideoCaptureBufferSize, 1)
 		if v.config.Width > 0 {
@@ -80,7 +81,7 @@ func (v *video) read() (*shot, error) {
 	if v.capture.Read(&v.mat) && !v.mat.Empty() {
 		return newShot(v.mat)
 	}
-	if v.config.Kind != KindVideo || !v.config.Loop {
+	if v.config.Kind != config.KindVideo || !v.config.Loop {
 		return nil, driver.Errorf(driver.DeviceLost, "no more frames")
 	}
 	// Seeking to the start is not exact in every container: open it again.
@@ -101,7 +102,7 @@ func (v *video) close() {
 
 // images shows pictures. Each is decoded once and kept when there are few.
 type images struct {
-	config Source
+	config config.Source
 	folder bool
 	files  []string
 	next   int
@@ -113,7 +114,7 @@ const cached = 32
 
 var pictureTypes = []string{".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm"}
 
-func openImages(s Source) (*images, error) {
+func openImages(s config.Source) (*images, error) {
 	info, err := os.Stat(s.Path)
 	if err != nil {
 		return nil, driver.Errorf(driver.DeviceLost, "the source has gone")
@@ -199,7 +200,7 @@ type pace struct {
 
 func newPace(fps float64) *pace {
 	if fps == 0 {
-		fps = defaultFPS
+		fps = config.DefaultFPS
 	}
 	return &pace{every: time.Duration(float64(time.Second) / fps), due: time.Now()}
 }

@@ -1,4 +1,4 @@
-package camera
+package config
 
 import (
 	"fmt"
@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
-
-	driverv1 "github.com/watchpost/watchpost/sdk/proto/driver/v1"
 )
 
 // Kind of a source.
@@ -35,12 +33,13 @@ type Source struct {
 }
 
 const (
-	defaultFPS = 30
-	// A sensor's noise differs from frame to frame; two seconds of bit-identical
-	// frames are a driver or a cable that hangs.
-	defaultFrozen = 2 * time.Second
-	maxSide       = 1 << 14 // pixels
-	maxBurst      = 16      // frames: at 4K 400 MB of raw pixels
+	// DefaultFPS paces a source that names no rate, frames a second.
+	DefaultFPS = 30
+	// DefaultFrozen: a sensor's noise differs from frame to frame; two seconds of
+	// bit-identical frames are a driver or a cable that hangs.
+	DefaultFrozen = 2 * time.Second
+	// MaxSide bounds width and height, pixels.
+	MaxSide = 1 << 14
 )
 
 var identifier = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
@@ -54,8 +53,8 @@ func (s Source) Check() error {
 		return fmt.Errorf("camera %s: kind %q, one of device, video, images", s.ID, s.Kind)
 	case !filepath.IsAbs(s.Path):
 		return fmt.Errorf("camera %s: path must be absolute", s.ID)
-	case s.Width < 0 || s.Width > maxSide || s.Height < 0 || s.Height > maxSide:
-		return fmt.Errorf("camera %s: width and height are 0 to %d pixels", s.ID, maxSide)
+	case s.Width < 0 || s.Width > MaxSide || s.Height < 0 || s.Height > MaxSide:
+		return fmt.Errorf("camera %s: width and height are 0 to %d pixels", s.ID, MaxSide)
 	case math.IsNaN(s.FPS) || s.FPS < 0 || s.FPS > 240:
 		return fmt.Errorf("camera %s: fps is 0 to 240", s.ID)
 	case math.IsNaN(s.FrozenAfter) || s.FrozenAfter < 0 || s.FrozenAfter > 3600:
@@ -64,26 +63,14 @@ func (s Source) Check() error {
 	return nil
 }
 
-func (s Source) frozenAfter() time.Duration {
+// Frozen returns the time of identical frames after which the source counts as
+// frozen, 0 = never.
+func (s Source) Frozen() time.Duration {
 	switch {
 	case s.FrozenAfter > 0:
 		return time.Duration(s.FrozenAfter * float64(time.Second))
 	case s.Kind == KindImages:
 		return 0
 	}
-	return defaultFrozen
-}
-
-func (s Source) describe() *driverv1.Device {
-	fps := s.FPS
-	if fps == 0 {
-		fps = defaultFPS
-	}
-	return &driverv1.Device{
-		Id: s.ID, Kind: driverv1.DeviceKind_DEVICE_KIND_CAMERA, Model: string(s.Kind) + " through OpenCV",
-		Virtual: s.Kind != KindDevice,
-		Camera: &driverv1.CameraAbility{
-			Width: uint32(s.Width), Height: uint32(s.Height), FramesPerSecond: fps, MaxBurst: maxBurst,
-		},
-	}
+	return DefaultFrozen
 }

@@ -1,22 +1,20 @@
-package main
+package config
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/watchpost/watchpost/device/capture/driver/camera"
 )
 
 func TestConfig(t *testing.T) {
-	got, err := parseConfig([]byte(`cameras:
+	got, err := Parse([]byte(`cameras:
 - {id: desk, kind: device, path: /dev/video0, width: 1280, height: 720, fps: 30, frozen_after: 1.5}
 smartcard: {off: true}
 `))
-	want := camera.Source{ID: "desk", Kind: camera.KindDevice, Path: "/dev/video0", Width: 1280, Height: 720, FPS: 30, FrozenAfter: 1.5}
+	want := Source{ID: "desk", Kind: KindDevice, Path: "/dev/video0", Width: 1280, Height: 720, FPS: 30, FrozenAfter: 1.5}
 	if err != nil || len(got.Cameras) != 1 || got.Cameras[0] != want || !got.Smartcard.Off {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if empty, err := parseConfig(nil); err != nil || len(empty.Cameras) != 0 || empty.Smartcard.Off {
+	if empty, err := Parse(nil); err != nil || len(empty.Cameras) != 0 || empty.Smartcard.Off {
 		t.Errorf("an empty file: %+v, %v", empty, err)
 	}
 	for name, text := range map[string]string{
@@ -35,7 +33,7 @@ smartcard: {off: true}
 		"too many":           "cameras:\n" + strings.Repeat("- {id: a, kind: images, path: /a}\n", maxCameras+1),
 		"not YAML":           "\t{",
 	} {
-		if _, err := parseConfig([]byte(text)); err == nil {
+		if _, err := Parse([]byte(text)); err == nil {
 			t.Errorf("%s is accepted", name)
 		}
 	}
@@ -45,7 +43,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("cameras:\n- {id: a, kind: images, path: /a, fps: 30}\nsmartcard: {off: true}\n"))
 	f.Add([]byte("cameras: &a [*a]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := parseConfig(data)
+		c, err := Parse(data)
 		if err != nil {
 			return
 		}
