@@ -37,8 +37,8 @@ test: build lint ## everything CI runs: lint, unit tests (raced where pure), the
 demo: build ## the six encounters on real parts; exits 0 only if each ended as it must
 	@$(BIN)/hwtest demo --bin $(BIN)
 
-run: build ## build all and watch a person being screened
-	@WATCHPOST_T0=$(T0) $(BIN)/hwtest demo --bin $(BIN)
+run: build ## build all, watch six persons being screened; at a terminal, then work at the page
+	@WATCHPOST_T0=$(T0) $(BIN)/hwtest demo --bin $(BIN) --serve=terminal
 
 lint: tidy-check ## gofmt, go vet, staticcheck, go mod tidy without a difference
 	@out=$$(gofmt -l $(GO_FILES)); [ -z "$$out" ] || { echo "lint: gofmt differs: $$out"; exit 1; }

@@ -32,6 +32,13 @@ type Options struct {
 	Documents int       // lost documents on the list, 0 is SyntheticDocuments
 	LogLevel  string    // of the programs, "" is warn; debug for all they can say
 	Log       io.Writer // takes what the programs say as well; nil is nobody
+
+	Listen        string    // address of the page, host:port; "" serves none
+	SecondOfficer bool      // the policy asks for a second officer
+	Keep          bool      // stay with the page open after the encounters, until ctx ends
+	Keys          io.Reader // letters of persons to put at the post meanwhile
+	Data          io.Writer // takes one line of JSON for each of them; nil is nobody
+	SkipScript    bool      // with Keep: no encounters by the script
 }
 
 // filled returns the options with defaults for what decides about a world.
@@ -113,6 +120,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	show.system(sys, time.Since(begun))
 
 	s := &script{client: c, bench: b, world: w, scenes: scenes, show: show}
+	if o.SkipScript {
+		return s.stay(ctx, all, o)
+	}
 	failed := 0
 	for run := range max(1, o.Runs) {
 		if run == 1 {
@@ -131,6 +141,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	show.figures(s, sys, begun)
 	if failed > 0 {
 		return fmt.Errorf("%d of %d encounters did not end as they must", failed, len(all)*max(1, o.Runs))
+	}
+	if o.Keep {
+		return s.stay(ctx, all, o)
 	}
 	return nil
 }

@@ -143,3 +143,34 @@ func brackets(s string) string {
 	}
 	return "(" + s + ")"
 }
+
+// open tells how the page is reached.
+func (s *screen) open(w *World, all []encounterCase) {
+	s.line("\n  page        %s   (its certificate is the post's own: accept it once)", w.URL)
+	s.line("  officer     %s   password %s", officerID, w.Password)
+	s.line("  supervisor  %s   password %s", secondID, w.Second)
+	s.line("")
+	for i, k := range all {
+		if i == 0 || all[i-1].letter != k.letter {
+			s.line("  %s  %s", k.letter, k.title)
+		}
+	}
+	s.keys()
+}
+
+// keys tells what may be typed.
+func (s *screen) keys() {
+	s.line("  a letter and Enter puts that person at the post; x takes the passport away, q ends")
+}
+
+// stands tells who is at the post now, and what is printed on the passport.
+func (s *screen) stands(now standing) {
+	switch {
+	case now.Person == "":
+		s.line("  → %s", now.Title)
+	case now.MRZ == "":
+		s.line("  → (%s) %s", now.Person, now.Title)
+	default:
+		s.line("  → (%s) %s; on the data page: %s", now.Person, now.Title, now.MRZ)
+	}
+}

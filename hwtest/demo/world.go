@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -43,6 +44,7 @@ const (
 	listName   = "demo-persons"
 	listOwner  = "Demonstration Authority"
 	officerID  = "demo-officer"
+	secondID   = "demo-supervisor"
 	cameraID   = "face"
 	listSeed   = 20_261_121
 	recordMan  = "DEMO-0001"
@@ -61,6 +63,8 @@ type World struct {
 	Provision  string // folder signed by two
 	Passphrase string // file
 	Password   string // of the officer
+	Second     string // password of the supervisor
+	URL        string // of the page, "" where it is not served
 	home       *pki.Issuer
 	logLevel   string
 }
@@ -76,7 +80,7 @@ func newWorld(ctx context.Context, dir string, o Options, faces *capture.DecodeC
 		Dir: dir, State: filepath.Join(dir, "state"), Camera: filepath.Join(dir, "camera"),
 		Config: filepath.Join(dir, "post.yaml"), Capture: filepath.Join(dir, "capture.yaml"),
 		Provision: filepath.Join(dir, "provision"), Passphrase: filepath.Join(dir, "passphrase"),
-		Password: rand.Text(), logLevel: o.LogLevel,
+		Password: rand.Text(), Second: rand.Text(), logLevel: o.LogLevel,
 	}
 	for _, d := range []string{w.State, w.Camera} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
@@ -103,10 +107,10 @@ func newWorld(ctx context.Context, dir string, o Options, faces *capture.DecodeC
 	if err := w.list(ctx, files, recipient, o, faces); err != nil {
 		return nil, err
 	}
-	if err := w.rules(files); err != nil {
+	if err := w.rules(files, o); err != nil {
 		return nil, err
 	}
-	return w, w.sign(o.Reader)
+	return w, w.sign(o)
 }
 
 // anchors fills a store with the CSCA of the demonstration's home country.
@@ -225,10 +229,13 @@ func synthetic(crowd *lists.Faces, faces, documents int) iter.Seq2[*record.Recor
 }
 
 // rules writes policy and accounts.
-func (w *World) rules(files string) error {
+func (w *World) rules(files string, o Options) error {
 	p := policy.Default(policy.Desk)
 	p.Owner = "demonstration"
 	p.Officers.SearchesPerHour = 0 // twenty runs of seven encounters in a row
+	if o.SecondOfficer {
+		p.Officers.SecondOfficer = []policy.Act{policy.ActConfirmCandidate, policy.ActOverride}
+	}
 	raw, err := policy.Encode(p)
 	if err != nil {
 		return err
@@ -236,10 +243,11 @@ func (w *World) rules(files string) error {
 	if err := os.WriteFile(filepath.Join(files, "policy.yaml"), raw, 0o600); err != nil {
 		return fmt.Errorf("write the policy: %w", err)
 	}
-	accounts, err := json.Marshal(officer.Accounts{Version: officer.Version, Edition: 1, Accounts: []officer.Account{{
-		ID: officerID, Name: "Officer's script", Roles: []officer.Role{officer.Officer},
-		Password: officer.HashPassword(w.Password), Expires: time.Now().Add(24 * time.Hour),
-	}}})
+	tomorrow := time.Now().Add(24 * time.Hour)
+	accounts, err := json.Marshal(officer.Accounts{Version: officer.Version, Edition: 1, Accounts: []officer.Account{
+		{ID: officerID, Name: "Demonstration Officer", Roles: []officer.Role{officer.Officer}, Password: officer.HashPassword(w.Password), Expires: tomorrow},
+		{ID: secondID, Name: "Demonstration Supervisor", Roles: []officer.Role{officer.Supervisor, officer.Auditor}, Password: officer.HashPassword(w.Second), Expires: tomorrow},
+	}})
 	if err != nil {
 		return fmt.Errorf("encode the accounts: %w", err)
 	}
@@ -251,16 +259,23 @@ func (w *World) rules(files string) error {
 
 // sign has two owners with bench keys sign the folder, and writes the
 // configurations that name them.
-func (w *World) sign(reader string) error {
+func (w *World) sign(o Options) error {
 	now := time.Now().UTC()
 	if _, err := provision.Publish(w.Provision, provision.Header{Site: site, Version: 1, Created: now.Add(-time.Minute), Expires: now.Add(24 * time.Hour)}, provision.KindOf); err != nil {
 		return err
 	}
 	cfg := config.Default(policy.Desk)
 	cfg.Post, cfg.State = site, w.State
-	cfg.HTTP.Listen, cfg.Metrics.Listen = "", ""
+	cfg.HTTP.Listen, cfg.Metrics.Listen = o.Listen, ""
+	if o.Listen != "" {
+		_, port, err := net.SplitHostPort(o.Listen)
+		if err != nil {
+			return fault.New("demo.listen", "%w", err).WithHint("give the page's address as HOST:PORT")
+		}
+		w.URL = "https://localhost:" + port + "/"
+	}
 	cfg.Log.Level = w.logLevel
-	cfg.Capture.Camera, cfg.Capture.Reader, cfg.Capture.Virtual = cameraID, reader, true
+	cfg.Capture.Camera, cfg.Capture.Reader, cfg.Capture.Virtual = cameraID, o.Reader, true
 	for _, id := range []string{"bench-ministry", "bench-authority"} {
 		public, private, err := ed25519.GenerateKey(nil)
 		if err != nil {

@@ -8,7 +8,25 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/hwtest/bench"
+	"github.com/watchpost/watchpost/hwtest/demo"
 )
+
+// upPost runs the demonstration's post until ctx ends.
+func upPost(cmd *cobra.Command, o demo.Options) error {
+	if o.Listen == "" {
+		var err error
+		if o.Listen, err = demo.FreeListen(); err != nil {
+			return fault.Wrap("demo.listen", err)
+		}
+	}
+	o.Keep, o.SkipScript = true, true
+	o.Keys, o.Data, o.Out = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	err := demo.Run(cmd.Context(), o)
+	if err != nil && fault.CodeOf(err) == fault.Unknown {
+		return fault.Wrap("demo.failed", err)
+	}
+	return err
+}
 
 func upCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -21,17 +39,33 @@ are needed and nothing is visible outside but pcscd's socket.
 Standard output is one line of JSON once the card can be read: the environment
 variable that leads PC/SC programs to the bench, the reader's name, the zone's
 lines and the key. With --pcscd nothing is started: the card is laid on the first
-slot of the vpcd that belongs to that pcscd.`,
+slot of the vpcd that belongs to that pcscd.
+
+With --post the demonstration's whole post runs on the bench, with its page open on
+this machine, and stays until Ctrl-C. Standard output is then one line of JSON with
+the address and the passwords made for this run, and one for each person put at the
+post; a letter and Enter on standard input puts the next one there.`,
 		Example: `  hwtest up
   export PCSCLITE_CSOCK_NAME=...      # as printed
   watchpost chip read --reader "Bench 00 00" --mrz "DOCNO,YYMMDD,YYMMDD"
+  hwtest up --post
   hwtest up --pcscd /run/pcscd/pcscd.comm --profile slow.yaml`,
 		Args: cobra.NoArgs,
 	}
 	profile := profileFlag(cmd)
 	pcscd := cmd.Flags().String("pcscd", "", "socket of a running pcscd that has vpcd (default: start a private one)")
 	dir := cmd.Flags().String("dir", "", "folder for the private bench's socket and log (default: a temporary one)")
+	var o demo.Options
+	post := cmd.Flags().Bool("post", false, "start the demonstration's post as well, with its page open")
+	cmd.Flags().StringVar(&o.Bin, "bin", programs(), "with --post: folder of watchpost, watchpostd and watchpost-capture")
+	cmd.Flags().StringVar(&o.Listen, "listen", "", "with --post: address of the page (default: 127.0.0.1:8443, or another port where that is taken)")
+	cmd.Flags().BoolVar(&o.SecondOfficer, "second-officer", false, "with --post: a policy that asks for a second officer to confirm and to override")
+	cmd.Flags().IntVar(&o.Faces, "faces", 0, "with --post: synthetic faces on the list (default: as the demonstration)")
+	cmd.Flags().IntVar(&o.Documents, "documents", 0, "with --post: lost documents on the list (default: as the demonstration)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *post {
+			return upPost(cmd, o)
+		}
 		p, err := loadProfile(*profile)
 		if err != nil {
 			return err
