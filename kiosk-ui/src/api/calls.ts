@@ -1,0 +1,86 @@
+import { Failure, wireError } from './failure.ts';
+import type { Account, Age, Candidate, Credentials, Encounter, Finding, Outcome, PolicyView, System } from './words.ts';
+
+// Every call to the post, in one place. Sessions are cookies (HttpOnly); calls
+// that change something repeat the session's csrf value.
+
+let csrf = '';
+let onSignedOut: () => void = () => undefined;
+
+/** whenSignedOut sets who is told that the post no longer knows the session. */
+export function whenSignedOut(told: () => void): void {
+  onSignedOut = told;
+}
+
+async function call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  if (method !== 'GET' && csrf !== '') headers['X-CSRF-Token'] = csrf;
+  const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' };
+  if (body !== undefined) {
+    headers['Content-Type'] = 'application/json';
+    init.body = JSON.stringify(body);
+  }
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch {
+    throw new Failure('network', 0, '', true);
+  }
+  const answer: unknown = response.status === 204 ? undefined : await response.json().catch(() => undefined);
+  if (response.ok) return answer as T;
+  const failure = wireError(answer)
+    ? new Failure(answer.code, response.status, answer.hint ?? '', answer.retryable)
+    : new Failure('internal.unknown', response.status);
+  if (failure.signedOut) onSignedOut();
+  throw failure;
+}
+
+const at = (id: string, ...more: string[]): string => ['/v1/encounters', id, ...more].map((p, i) => (i === 0 ? p : encodeURIComponent(p))).join('/');
+
+async function remember(account: Promise<Account>): Promise<Account> {
+  const a = await account;
+  csrf = a.csrf ?? '';
+  return a;
+}
+
+export const signIn = (c: Credentials): Promise<Account> => remember(call('POST', '/v1/session', { ...c, browser: true }));
+export const whoAmI = (): Promise<Account> => remember(call('GET', '/v1/session'));
+export const signOut = (): Promise<void> => call('DELETE', '/v1/session');
+
+export const system = (): Promise<System> => call('GET', '/v1/system');
+export const policyView = (): Promise<PolicyView> => call('GET', '/v1/policy-view');
+
+export interface Opening {
+  purpose: string;
+  document: boolean;
+  age: Age;
+  language: string; // BCP 47, '' not asked
+}
+
+export function openEncounter(o: Opening): Promise<Encounter> {
+  const declared = o.language === '' ? { age: o.age } : { age: o.age, language: o.language };
+  return call('POST', '/v1/encounters', { purpose: o.purpose, document: o.document, declared });
+}
+
+export async function openEncounters(): Promise<Encounter[]> {
+  return (await call<{ encounters: Encounter[] | null }>('GET', '/v1/encounters')).encounters ?? [];
+}
+
+export const encounter = (id: string): Promise<Encounter> => call('GET', at(id));
+export const readDocument = (id: string, key: { mrz: string } | { can: string }): Promise<Encounter> => call('POST', at(id, 'document'), key);
+export const captureFace = (id: string): Promise<Encounter> => call('POST', at(id, 'face'));
+export const skip = (id: string, step: 'document' | 'face', reason: string): Promise<Encounter> => call('POST', at(id, 'steps', step, 'skip'), { reason });
+
+export function adjudicate(id: string, c: Candidate, finding: Finding, reason: string, second?: Credentials): Promise<Encounter> {
+  return call('POST', at(id, 'adjudications'), { list: c.list, record: c.record, finding, reason, ...(second && { second }) });
+}
+
+export function decide(id: string, outcome: Outcome, reason: string, second?: Credentials): Promise<Encounter> {
+  return call('POST', at(id, 'outcome'), { outcome, ...(reason !== '' && { reason }), ...(second && { second }) });
+}
+
+/** picture is the address of a face of an open encounter; version makes a new try a new picture. */
+export const picture = (id: string, which: 'probe' | 'chip', version: number): string => `${at(id, 'pictures', which)}?try=${version}`;
+
+/** socketUrl is the address of a websocket of the post. */
+export const socketUrl = (path: string): string => `${location.protocol === 'http:' ? 'ws' : 'wss'}://${location.host}${path}`;

@@ -1,0 +1,143 @@
+import * as calls from '../api/calls.ts';
+import { parseEvent, type PostEvent, type Progress } from '../api/events.ts';
+import { failureOf, type Failure } from '../api/failure.ts';
+import type { Candidate, Credentials, Encounter, Finding, Outcome } from '../api/words.ts';
+import { follow } from '../live/socket.ts';
+import type { Session } from '../session/session.svelte.ts';
+import { apply } from './apply.ts';
+
+/** LateHit is a hit that came after the answer; it stays until the officer has seen it. */
+export interface LateHit {
+  closed: boolean;
+  candidate: Candidate;
+}
+
+/** Desk is the work of one officer: the encounter on the page and what the post tells of it. */
+export class Desk {
+  current = $state<Encounter>();
+  open = $state<Encounter[]>([]);
+  progress = $state<Progress>();
+  late = $state<LateHit[]>([]);
+  failure = $state<Failure>();
+  busy = $state(false);
+  #seen = 0; // last event
+  #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** follow keeps the page in step with the post until the returned function is called. */
+  follow(): () => void {
+    return follow(calls.socketUrl, {
+      path: () => (this.#seen > 0 ? `/v1/events?after=${this.#seen}` : '/v1/events'),
+      open: () => void this.refresh(),
+      message: (m) => {
+        const event = typeof m.data === 'string' ? parseEvent(m.data) : undefined;
+        if (event) this.take(event);
+      },
+      closed: (code) => {
+        if (code.startsWith('session.')) {
+          this.#session.expired();
+          return false;
+        }
+        // Fallen behind, or a post that started anew and counts from one again.
+        this.#seen = 0;
+        return true;
+      },
+    });
+  }
+
+  /** take notes one event. */
+  take(event: PostEvent): void {
+    this.#seen = event.seq;
+    if (event.kind === 'device.changed') void this.#session.look();
+    if (event.kind === 'candidate.late' && event.data) this.late = [...this.late, event.data];
+    if (!this.current || event.encounter !== this.current.id) return;
+    if (event.kind === 'step.progress') this.progress = event.data;
+    if (event.kind === 'step.changed') this.progress = undefined;
+    const { encounter, stale } = apply(this.current, event);
+    this.current = encounter;
+    if (stale) void this.refresh();
+  }
+
+  /** refresh reads again what is shown. */
+  async refresh(): Promise<void> {
+    const shown = this.current;
+    try {
+      if (shown) {
+        const fresh = await calls.encounter(shown.id);
+        if (this.current?.id === fresh.id) this.current = fresh;
+      } else if (this.#session.state === 'in') {
+        this.open = await calls.openEncounters();
+      }
+    } catch (thrown) {
+      const failure = failureOf(thrown);
+      if (!failure.signedOut && failure.status !== 0) this.failure = failure;
+    }
+  }
+
+  start(o: calls.Opening): Promise<boolean> {
+    return this.#do(() => calls.openEncounter(o));
+  }
+
+  async resume(e: Encounter): Promise<void> {
+    await this.#do(() => calls.encounter(e.id));
+  }
+
+  readDocument(key: { mrz: string } | { can: string }): Promise<boolean> {
+    return this.#on((id) => calls.readDocument(id, key));
+  }
+
+  captureFace(): Promise<boolean> {
+    return this.#on(calls.captureFace);
+  }
+
+  skip(step: 'document' | 'face', reason: string): Promise<boolean> {
+    return this.#on((id) => calls.skip(id, step, reason));
+  }
+
+  adjudicate(c: Candidate, finding: Finding, reason: string, second?: Credentials): Promise<boolean> {
+    return this.#on((id) => calls.adjudicate(id, c, finding, reason, second));
+  }
+
+  decide(outcome: Outcome, reason: string, second?: Credentials): Promise<boolean> {
+    return this.#on((id) => calls.decide(id, outcome, reason, second));
+  }
+
+  /** leave goes back to the start; the encounter stays as it is. */
+  async leave(): Promise<void> {
+    this.current = undefined;
+    this.failure = undefined;
+    this.progress = undefined;
+    await this.refresh();
+  }
+
+  seen(hit: LateHit): void {
+    this.late = this.late.filter((h) => h !== hit);
+  }
+
+  #on(act: (id: string) => Promise<Encounter>): Promise<boolean> {
+    const id = this.current?.id;
+    return id === undefined ? Promise.resolve(false) : this.#do(() => act(id));
+  }
+
+  async #do(act: () => Promise<Encounter>): Promise<boolean> {
+    if (this.busy) return false;
+    this.busy = true;
+    this.failure = undefined;
+    const seen = this.#seen;
+    try {
+      const fresh = await act();
+      this.current = fresh;
+      // Events may have been quicker than the answer to the call.
+      if (this.#seen !== seen) await this.refresh();
+      return true;
+    } catch (thrown) {
+      this.failure = failureOf(thrown);
+      return false;
+    } finally {
+      this.busy = false;
+    }
+  }
+}

@@ -1,0 +1,17 @@
+// Function keys press the button that carries their name in data-key, so that
+// what a key does is always visible on the button itself. Letters are left
+// alone (WCAG 2.2, 2.1.4).
+
+const ours = /^F[1-8]$/;
+
+/** press carries out a function key; true if a button took it. */
+export function press(event: KeyboardEvent): boolean {
+  if (!ours.test(event.key) || event.altKey || event.ctrlKey || event.metaKey) return false;
+  event.preventDefault(); // F1, F3, F5 and F6 are the browser's otherwise
+  const scope: ParentNode = document.querySelector('dialog[open]') ?? document;
+  const target = [...scope.querySelectorAll<HTMLElement>(`[data-key="${event.key}"]`)].find((e) => e.checkVisibility());
+  if (!target || (target instanceof HTMLButtonElement && target.disabled)) return false;
+  target.focus();
+  if (target instanceof HTMLButtonElement || target.tagName === 'SUMMARY') target.click();
+  return true;
+}

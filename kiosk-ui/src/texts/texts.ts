@@ -1,0 +1,28 @@
+import en from './en.json';
+
+// Texts by key. English is the first table; others have the same keys.
+
+export type TextKey = keyof typeof en;
+export type Values = Readonly<Record<string, string | number>>;
+
+const table: Readonly<Record<string, string>> = en;
+
+function fill(pattern: string, values: Values): string {
+  return pattern.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** text returns the text of a key; {name} in it is replaced by values.name. */
+export function text(key: TextKey, values: Values = {}): string {
+  return fill(en[key], values);
+}
+
+/** has reports whether there is a text for a key that comes from the wire. */
+export function has(key: string): boolean {
+  return Object.hasOwn(table, key);
+}
+
+/** textOf returns the first text that exists among keys made of the wire's words, else otherwise's. */
+export function textOf(keys: readonly string[], otherwise: TextKey, values: Values = {}): string {
+  const found = keys.find(has);
+  return fill(found === undefined ? en[otherwise] : (table[found] ?? ''), values);
+}

@@ -1,0 +1,25 @@
+import { text } from './texts.ts';
+
+/** ageOf writes seconds as the officer says it: "3 h". */
+export function ageOf(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return text('time.moments');
+  if (minutes < 60) return text('time.minutes', { n: minutes });
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return text('time.hours', { n: hours });
+  return text('time.days', { n: Math.floor(hours / 24) });
+}
+
+const clockForm = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+const dayForm = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
+
+/** timeOf writes a moment of the wire in local time. */
+export function timeOf(wire: string): string {
+  const t = new Date(wire);
+  return Number.isNaN(t.getTime()) ? wire : clockForm.format(t);
+}
+
+/** dayOf writes a day. */
+export function dayOf(day: Date): string {
+  return dayForm.format(day);
+}
