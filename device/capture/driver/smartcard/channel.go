@@ -24,6 +24,8 @@ const (
 	// settle is how long after a failed command we watch for the card's removal,
 	// which pcscd notices up to its polling period (400 ms) later.
 	settle = 600 * time.Millisecond
+	// again is how soon a card is tried anew that was not there after all.
+	again = 50 * time.Millisecond
 )
 
 // stayHint is what helps where a card has left.
@@ -40,9 +42,9 @@ func (d *Driver) Channel(stream grpc.BidiStreamingServer[driverv1.ChannelRequest
 		return driver.Errorf(driver.CallInvalid, "a channel begins with open")
 	}
 	ctx := stream.Context()
-	name, err := d.await(ctx, open)
-	if err != nil {
-		return err
+	deadline := time.Now().Add(min(time.Duration(open.GetWaitMs())*time.Millisecond, maxWait))
+	if _, err := d.await(ctx, open.GetDeviceId(), deadline); err != nil {
+		return err // no card: pcscd need not be asked
 	}
 	released := d.server.Watch(ctx, "smartcard channel")
 	session, err := scard.EstablishContext()
@@ -50,7 +52,7 @@ func (d *Driver) Channel(stream grpc.BidiStreamingServer[driverv1.ChannelRequest
 		released()
 		return coded(err)
 	}
-	card, err := connect(session, name, open)
+	name, card, err := d.take(ctx, session, open, deadline)
 	if err != nil {
 		release(session)
 		released()
@@ -110,13 +112,34 @@ func (d *Driver) Channel(stream grpc.BidiStreamingServer[driverv1.ChannelRequest
 	}
 }
 
-// await waits as long as asked for a card on the reader.
-func (d *Driver) await(ctx context.Context, open *driverv1.ChannelOpen) (string, error) {
-	wait := min(time.Duration(open.GetWaitMs())*time.Millisecond, maxWait)
-	timer := time.NewTimer(wait)
+// take connects to a card that comes before the deadline. A card that has just
+// left looks present until pcscd polls again: then the next one is waited for.
+func (d *Driver) take(ctx context.Context, session *scard.Context, open *driverv1.ChannelOpen, deadline time.Time) (string, *scard.Card, error) {
+	for {
+		name, err := d.await(ctx, open.GetDeviceId(), deadline)
+		if err != nil {
+			return "", nil, err
+		}
+		card, err := connect(session, name, open)
+		if code := driver.CodeOf(err); code != driver.CardNone && code != driver.CardRemoved || !time.Now().Before(deadline) {
+			return name, card, err
+		}
+		timer := time.NewTimer(again)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return "", nil, ctx.Err()
+		}
+	}
+}
+
+// await waits until the deadline for a card on the reader.
+func (d *Driver) await(ctx context.Context, id string, deadline time.Time) (string, error) {
+	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	for {
-		name, present, changed, err := d.find(open.GetDeviceId())
+		name, present, changed, err := d.find(id)
 		if err != nil || present {
 			return name, err
 		}
