@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/watchpost/watchpost/device/document/emrtd"
+	"github.com/watchpost/watchpost/device/document/evidence"
 	"github.com/watchpost/watchpost/device/document/examine"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/document/trust"
@@ -50,8 +51,9 @@ whole lines the zone is also compared with the chip's. --can takes the card
 access number. Both may be given: the zone is tried first.
 NAME is a reader's name; without it the reader is used on which a card lies. STORE is a store of "watchpost trust import"; without one ds.chain is
 not-performed. DIR, made where it does not exist, gets every file as the chip
-gave it (EF_COM.bin, EF_DG1.bin...), for "watchpost document inspect --dir DIR".
-The files hold personal data.
+gave it (EF_COM.bin, EF_DG1.bin...) and evidence.json with what the session
+showed, for "watchpost document inspect --dir DIR". The files hold personal
+data.
 
 Out: one JSON object {document, access, checks: [{code, result, reason,
 clause}], data}, as "watchpost document inspect" gives it, with the checks that
@@ -82,7 +84,7 @@ are still dumped.`,
 			out := newRows(cmd)
 			inspection, reading, err := judgeChip(cmd, open, reader, wait, key, rules, budget)
 			if reading != nil && dump != "" {
-				if dumpErr := dumpFiles(dump, reading.Files); dumpErr != nil {
+				if dumpErr := evidence.Write(dump, reading.Files, evidence.Of(reading, key.Lines, rules.At)); dumpErr != nil {
 					return dumpErr
 				}
 			}

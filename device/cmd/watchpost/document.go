@@ -10,8 +10,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/watchpost/watchpost/device/document/evidence"
 	"github.com/watchpost/watchpost/device/document/inspect"
-	"github.com/watchpost/watchpost/device/document/lds"
 	"github.com/watchpost/watchpost/device/document/trust"
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/fault"
@@ -32,7 +32,10 @@ func documentInspectCommand() *cobra.Command {
 
 In: DIR holds EF.SOD, DG1, DG2... each as [EF[._]]NAME[.bin] in any case
 (EF_SOD.bin, ef.dg1, DG14.bin; also COM, CardAccess, CardSecurity); other
-files are ignored. STORE is a store of "watchpost trust import"; without one
+files are ignored. Where "watchpost chip read --dump" left evidence.json beside
+them, what the session showed (access control, files refused, proofs of the
+chip) is judged with them again; Active Authentication from its signature,
+other proofs as they were recorded. STORE is a store of "watchpost trust import"; without one
 ds.chain is not-performed. TIME (2025-03-01 or 2025-03-01T12:00:00Z, default
 now) is the day that dates and revocation lists are judged for. F is a post's
 policy, or a file with only its document section:
@@ -51,8 +54,19 @@ judge.`,
 			if dir == "" {
 				return fault.New("usage", "give --dir DIR")
 			}
-			in := inspect.Input{At: time.Now()}
-			var err error
+			files, err := evidence.ReadFiles(dir)
+			if err != nil {
+				return err
+			}
+			in := inspect.Input{Files: files}
+			session, kept, err := evidence.ReadSession(dir)
+			if err != nil {
+				return err
+			}
+			if kept {
+				in = session.Input(files)
+			}
+			in.At = time.Now()
 			if at != "" {
 				if in.At, err = parseTime(at); err != nil {
 					return err
@@ -67,9 +81,6 @@ judge.`,
 					return err
 				}
 				in.Trust = held
-			}
-			if in.Files, err = readChipFiles(dir); err != nil {
-				return err
 			}
 			out := newRows(cmd)
 			if err := out.JSON(inspect.Judge(in)); err != nil {
@@ -116,33 +127,6 @@ func readPolicy(path string) (inspect.Policy, error) {
 		return inspect.Policy{}, err
 	}
 	return inspect.Policy{AllowSHA1: whole.Document.AllowSHA1}, nil
-}
-
-// readChipFiles reads the files of a folder that are named as files of a chip.
-func readChipFiles(dir string) (map[lds.File][]byte, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fault.Wrap("document.no_dir", err)
-	}
-	files := map[lds.File][]byte{}
-	for _, e := range entries {
-		name, ok := lds.NamedFile(e.Name())
-		if !ok || e.IsDir() {
-			continue
-		}
-		if _, twice := files[name]; twice {
-			return nil, fault.New("document.duplicate_file", "%s is there twice, under different names", name)
-		}
-		// One byte over the limit is kept, so that the judge sees that the file is too large.
-		if files[name], err = readLimited(filepath.Join(dir, e.Name()), lds.MaxFile+1); err != nil {
-			return nil, fault.Wrap("document.file", err)
-		}
-	}
-	if len(files) == 0 {
-		return nil, fault.New("document.no_files", "the folder holds no file of a chip").
-			WithHint("files are named EF_SOD.bin, EF_DG1.bin and so on")
-	}
-	return files, nil
 }
 
 // readLimited reads at most limit bytes of a regular file.

@@ -179,6 +179,21 @@ func (r *reader) authenticateActively(ctx context.Context) error {
 	return nil
 }
 
+// VerifyActive verifies an Active Authentication once more from its
+// transcript: dg15 holds the key, dg14, which may be nil, the algorithm.
+// Errors: those of the activeauth package.
+func VerifyActive(dg15, dg14, challenge, signature []byte) error {
+	spki, err := lds.ParseDG15(dg15)
+	if err != nil {
+		return fault.Wrap(activeauth.ErrKey.Code, err)
+	}
+	key, err := activeauth.ParseKey(spki, signatureAlgorithm(dg14))
+	if err != nil {
+		return err
+	}
+	return key.Verify(challenge, signature)
+}
+
 // carries reports whether a whole signature fits a response of the kind in use.
 func (r *reader) carries(key *activeauth.Key) bool {
 	return r.card.extended || r.card.session == nil || key.SignatureLen() <= r.card.session.MaxPlain(apdu.MaxShortLe)

@@ -1,0 +1,135 @@
+package evidence
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/watchpost/watchpost/device/document/lds"
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+// sessionFile is the name of a session in its folder, maxSession its largest
+// size in octets.
+const (
+	sessionFile = "evidence.json"
+	maxSession  = 1 << 20
+)
+
+// Write writes files, by the names of a reading, and the session into dir,
+// which is made where it does not exist. Each file appears whole or not at
+// all, evidence.json last; folder and files are the owner's alone. What the
+// folder held before stays unless it has the same name.
+func Write(dir string, files map[string][]byte, s Session) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fault.Wrap(ErrWrite.Code, err)
+	}
+	for name, data := range files {
+		if err := writePrivate(filepath.Join(dir, "EF_"+name+".bin"), data); err != nil {
+			return fault.Wrap(ErrWrite.Code, err)
+		}
+	}
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err == nil {
+		err = writePrivate(filepath.Join(dir, sessionFile), append(text, '\n'))
+	}
+	return fault.Wrap(ErrWrite.Code, err)
+}
+
+// writePrivate writes a file beside its place and moves it there.
+func writePrivate(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".dump-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already where all went well
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// ReadFiles reads the files of dir that are named as files of a chip, as
+// lds.NamedFile knows them; others are ignored.
+func ReadFiles(dir string) (map[lds.File][]byte, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fault.Wrap(ErrFile.Code, err)
+	}
+	files := map[lds.File][]byte{}
+	for _, e := range entries {
+		name, ok := lds.NamedFile(e.Name())
+		if !ok || e.IsDir() {
+			continue
+		}
+		if _, twice := files[name]; twice {
+			return nil, fault.New(ErrDuplicate.Code, "%s is there twice, under different names", name)
+		}
+		// One octet over the limit is kept, so that the judge sees that the file is too large.
+		if files[name], err = readLimited(filepath.Join(dir, e.Name()), lds.MaxFile+1); err != nil {
+			return nil, fault.Wrap(ErrFile.Code, err)
+		}
+	}
+	if len(files) == 0 {
+		return nil, fault.New(ErrEmpty.Code, "the folder holds no file of a chip").
+			WithHint("files are named EF_SOD.bin, EF_DG1.bin and so on")
+	}
+	return files, nil
+}
+
+// ReadSession reads evidence.json of dir; ok is false where there is none.
+func ReadSession(dir string) (s Session, ok bool, err error) {
+	raw, err := readLimited(filepath.Join(dir, sessionFile), maxSession+1)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Session{}, false, nil
+	}
+	if err != nil {
+		return Session{}, false, fault.Wrap(ErrFile.Code, err)
+	}
+	s, err = parseSession(raw)
+	return s, err == nil, err
+}
+
+func parseSession(raw []byte) (Session, error) {
+	if len(raw) > maxSession {
+		return Session{}, fault.New(ErrForm.Code, "over %d octets", maxSession)
+	}
+	var s Session
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return Session{}, fault.New(ErrForm.Code, "%s is malformed", sessionFile) // the decoder's words quote values
+	}
+	if s.Version != Version {
+		return Session{}, fault.New(ErrForm.Code, "version %d", s.Version)
+	}
+	return s, nil
+}
+
+// readLimited reads at most limit octets of a regular file.
+func readLimited(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fault.New(ErrFile.Code, "%s is no regular file", filepath.Base(path))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // read only
+	return io.ReadAll(io.LimitReader(f, limit))
+}
