@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/document/evidence"
 	"github.com/watchpost/watchpost/device/document/inspect"
+	"github.com/watchpost/watchpost/device/document/mrz"
 	"github.com/watchpost/watchpost/device/document/trust"
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/fault"
@@ -25,8 +27,10 @@ func documentCommand() *cobra.Command {
 
 func documentInspectCommand() *cobra.Command {
 	var dir, store, at, policyFile string
+	var zone []string
+	var noChip bool
 	c := &cobra.Command{
-		Use:   "inspect --dir DIR [--trust STORE] [--at TIME] [--policy F]",
+		Use:   "inspect (--dir DIR | --no-chip) [--mrz LINES] [--trust STORE] [--at TIME] [--policy F]",
 		Short: "Judge the files of a chip that lie in a folder",
 		Long: `Judges a document by the files of its chip, without the chip.
 
@@ -35,7 +39,11 @@ In: DIR holds EF.SOD, DG1, DG2... each as [EF[._]]NAME[.bin] in any case
 files are ignored. Where "watchpost chip read --dump" left evidence.json beside
 them, what the session showed (access control, files refused, proofs of the
 chip) is judged with them again; Active Authentication from its signature,
-other proofs as they were recorded. STORE is a store of "watchpost trust import"; without one
+other proofs as they were recorded. LINES is the zone as it was read from the
+page (lines divided by line ends or "|", or one --mrz each), which is compared
+with the chip's. --no-chip says that a chip was looked for and none answered:
+then the page alone is judged, and chip.expected tells whether documents of
+this issuer, kind and date have one. STORE is a store of "watchpost trust import"; without one
 ds.chain is not-performed. TIME (2025-03-01 or 2025-03-01T12:00:00Z, default
 now) is the day that dates and revocation lists are judged for. F is a post's
 policy, or a file with only its document section:
@@ -48,23 +56,22 @@ check is there, also those that files alone cannot answer. data holds personal
 data. The exit status is 0 whatever the verdict, 3 when there is nothing to
 judge.`,
 		Example: `  watchpost trust import --store anchors DE_ML.ml --anchor german-csca.cer
-  watchpost document inspect --dir passport --trust anchors --at 2025-03-01`,
+  watchpost document inspect --dir passport --trust anchors --at 2025-03-01
+  watchpost document inspect --no-chip --mrz "P<D<<MUSTERMANN<<ERIKA<<<<<<<<<<<<<<<<<<<<<<|C01X00T478D<<6408125F2702283<<<<<<<<<<<<<<<4"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if dir == "" {
-				return fault.New("usage", "give --dir DIR")
+			if noChip == (dir != "") || noChip && len(zone) == 0 {
+				return fault.New("usage", "give --dir DIR, or --no-chip with --mrz LINES")
 			}
-			files, err := evidence.ReadFiles(dir)
-			if err != nil {
-				return err
+			in := inspect.Input{NoChip: noChip}
+			var err error
+			if !noChip {
+				if in, err = readEvidence(dir); err != nil {
+					return err
+				}
 			}
-			in := inspect.Input{Files: files}
-			session, kept, err := evidence.ReadSession(dir)
-			if err != nil {
-				return err
-			}
-			if kept {
-				in = session.Input(files)
+			if len(zone) > 0 {
+				in.Lines = mrz.Clean(strings.NewReplacer(`\n`, "\n", "|", "\n").Replace(strings.Join(zone, "\n")))
 			}
 			in.At = time.Now()
 			if at != "" {
@@ -90,10 +97,25 @@ judge.`,
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "folder with the files of a chip")
+	c.Flags().StringArrayVar(&zone, "mrz", nil, "lines of the zone as read from the page")
+	c.Flags().BoolVar(&noChip, "no-chip", false, "a chip was looked for and none answered")
 	c.Flags().StringVar(&store, "trust", "", "trust store")
 	c.Flags().StringVar(&at, "at", "", "time of judgement, RFC 3339 or a date")
 	c.Flags().StringVar(&policyFile, "policy", "", "policy file (YAML)")
 	return c
+}
+
+// readEvidence reads a folder of files, with the session where it was kept.
+func readEvidence(dir string) (inspect.Input, error) {
+	files, err := evidence.ReadFiles(dir)
+	if err != nil {
+		return inspect.Input{}, err
+	}
+	session, kept, err := evidence.ReadSession(dir)
+	if err != nil || !kept {
+		return inspect.Input{Files: files}, err
+	}
+	return session.Input(files), nil
 }
 
 // parseTime reads RFC 3339, or a date as its first instant in UTC.
