@@ -5,7 +5,10 @@ import "math"
 // Tolerances of the geometric verification, in pixels and radians: wide while
 // an alignment is looked for, close once the skin's distortion is followed.
 const (
-	hypotheses  = 10
+	hypotheses  = 12
+	keptWays    = 3    // looked at closely
+	sameShift   = 16.0 // two ways nearer than that are one
+	sameTurn    = 0.15
 	wideReach   = 18.0
 	wideTurn    = 0.5
 	closeReach  = 12.0
@@ -55,10 +58,10 @@ func wrap(a float32) float32 {
 	return a
 }
 
-// align finds the best way of laying a on b, into m.best, starting from the
-// strongest relaxed pairs.
+// align finds ways of laying a on b, starting from the strongest relaxed
+// pairs, and keeps the few that explain the most minutiae in m.ways, refined.
 func (m *Matcher) align(a, b *Template) {
-	m.best.matches, m.best.weight = m.best.matches[:0], -1
+	m.found = 0
 	p := m.pairs
 	for h := range min(hypotheses, len(p)) {
 		// The strongest not yet used; the list is sorted by how well pairs held.
@@ -77,19 +80,51 @@ func (m *Matcher) align(a, b *Template) {
 			t.refit(a, b)
 			m.collect(t, a, b, wideReach, wideTurn, false)
 		}
-		if t.weight > m.best.weight {
-			m.best, m.try = m.try, m.best
-		}
+		m.keep(a)
 	}
-	t := &m.best
-	if len(t.matches) < 3 {
+	for i := range m.found {
+		t := &m.ways[i]
+		if len(t.matches) < 3 {
+			continue
+		}
+		for range 2 {
+			t.refit(a, b)
+			m.collect(t, a, b, wideReach, wideTurn, true)
+		}
+		m.collect(t, a, b, closeReach, closeTurn, true)
+	}
+}
+
+// keep takes m.try among the ways if it is better than the worst, or than one
+// that lays a nearly the same.
+func (m *Matcher) keep(a *Template) {
+	t := &m.try
+	x, y := t.place(float32(a.Width)/2, float32(a.Height)/2)
+	for i := range m.found {
+		w := &m.ways[i]
+		u, v := w.place(float32(a.Width)/2, float32(a.Height)/2)
+		if (u-x)*(u-x)+(v-y)*(v-y) > sameShift*sameShift || math.Abs(float64(wrap(w.angle-t.angle))) > sameTurn {
+			continue
+		}
+		if t.weight > w.weight {
+			m.ways[i], m.try = m.try, m.ways[i]
+		}
 		return
 	}
-	for range 2 {
-		t.refit(a, b)
-		m.collect(t, a, b, wideReach, wideTurn, true)
+	if m.found < len(m.ways) {
+		m.ways[m.found], m.try = m.try, m.ways[m.found]
+		m.found++
+		return
 	}
-	m.collect(t, a, b, closeReach, closeTurn, true)
+	worst := 0
+	for i := range m.ways {
+		if m.ways[i].weight < m.ways[worst].weight {
+			worst = i
+		}
+	}
+	if t.weight > m.ways[worst].weight {
+		m.ways[worst], m.try = m.try, m.ways[worst]
+	}
 }
 
 // refit moves t to the least squares fit of its matches.

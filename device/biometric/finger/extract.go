@@ -95,6 +95,7 @@ func (e *Extractor) Extract(m *Image) (*Template, error) {
 	}
 	t := &Template{Width: e.w, Height: e.h, Minutiae: found}
 	t.map16(e)
+	t.copyRelief(e)
 	t.Quality = e.quality(found)
 	t.prepare()
 	return t, nil

@@ -12,7 +12,10 @@ type Pair struct{ A, B int }
 // Match is Score, with the pairs of minutiae that it stands on.
 func (m *Matcher) Match(a, b *Template) (score float64, pairs []Pair) {
 	score = m.Score(a, b)
-	for _, k := range m.best.matches {
+	if m.best < 0 {
+		return score, nil
+	}
+	for _, k := range m.ways[m.best].matches {
 		pairs = append(pairs, Pair{int(k.a), int(k.b)})
 	}
 	return score, pairs

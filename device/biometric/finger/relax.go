@@ -62,7 +62,9 @@ type Matcher struct {
 	rho    []float32
 	next   [maxPairs]float32
 	points []placed
-	best   alignment
+	ways   [keptWays]alignment
+	found  int
+	best   int // of ways
 	try    alignment
 }
 

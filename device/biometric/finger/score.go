@@ -12,15 +12,17 @@ const (
 	featArea           // overlap
 	featPeriod         // disagreement of the ridge periods
 	featSimilar        // mean similarity of the matched cylinders
+	featStill          // correlation of the ridges
+	featBest           // with small shifts
+	featGood           // share of patches that agree
 	features
 )
 
 // Features are what a score is made of.
 type vector [features]float64
 
-// measure fills the features of a comparison from m.best and the global score.
-func (m *Matcher) measure(a, b *Template, global float32) (v vector) {
-	t := &m.best
+// measure fills the features of one way of laying a on b, and the global score.
+func (m *Matcher) measure(t *alignment, a, b *Template, global float32) (v vector) {
 	v[featGlobal] = float64(global)
 	v[featMatches] = math.Log1p(float64(max(0, t.weight)))
 	inA, inB := m.overlapped(t, a, b)
@@ -44,6 +46,7 @@ func (m *Matcher) measure(a, b *Template, global float32) (v vector) {
 		}
 	}
 	v[featSimilar] = s / (float64(len(t.matches)) + 3)
+	v[featStill], v[featBest], v[featGood] = t.correlate(a, b)
 	return v
 }
 
@@ -146,14 +149,27 @@ func (m *Matcher) compare(a, b *Template) vector {
 	m.pairUp(a, b)
 	global := m.relax(a, b)
 	m.align(a, b)
-	return m.measure(a, b, global)
+	var best vector
+	m.best = -1
+	top := 0.0
+	for i := range m.found {
+		v := m.measure(&m.ways[i], a, b, global)
+		// Chosen by what needs no fitting: minutiae and ridges that agree.
+		if s := v[featMatches] + 4*v[featGood]; m.best < 0 || s > top {
+			best, top, m.best = v, s, i
+		}
+	}
+	if m.best < 0 {
+		return vector{featGlobal: float64(global), featMiss: 1, featPeriod: 0.2}
+	}
+	return best
 }
 
 // weights turn features into a log-likelihood ratio: a constant, then one a
 // feature. Logistic regression with both kinds of pairs weighing the same, so
 // that the sum is the logarithm of the ratio itself; fitted on the pairs of
 // three sets, README.md.
-var weights = [features + 1]float64{-12.76, 6.843, 5.813, 14.843, -2.685, 0.0515, -1.4248, -3.5086, -1.3376}
+var weights = [features + 1]float64{-11.04, 7.986, 4.380, 1.599, 0.343, -3.223, -0.890, 5.307, -1.355, 2.913, -1.155, 14.936}
 
 // llr is the log-likelihood ratio of features.
 func (v *vector) llr() float64 {

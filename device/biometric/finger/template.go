@@ -11,6 +11,7 @@ type Template struct {
 
 	cylinders []cylinder
 	ridges    ridgeMap
+	relief    relief
 }
 
 // LogValue keeps templates out of logs.
