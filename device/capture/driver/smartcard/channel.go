@@ -26,6 +26,8 @@ const (
 	settle = 600 * time.Millisecond
 	// again is how soon a card is tried anew that was not there after all.
 	again = 50 * time.Millisecond
+	// busy is how long a card may still be put down by the channel before.
+	busy = time.Second
 )
 
 // stayHint is what helps where a card has left.
@@ -114,14 +116,26 @@ func (d *Driver) Channel(stream grpc.BidiStreamingServer[driverv1.ChannelRequest
 
 // take connects to a card that comes before the deadline. A card that has just
 // left looks present until pcscd polls again: then the next one is waited for.
+// One that the channel before is putting down is waited for as well, shorter.
 func (d *Driver) take(ctx context.Context, session *scard.Context, open *driverv1.ChannelOpen, deadline time.Time) (string, *scard.Card, error) {
+	begun := time.Now()
 	for {
 		name, err := d.await(ctx, open.GetDeviceId(), deadline)
 		if err != nil {
 			return "", nil, err
 		}
 		card, err := connect(session, name, open)
-		if code := driver.CodeOf(err); code != driver.CardNone && code != driver.CardRemoved || !time.Now().Before(deadline) {
+		limit := deadline
+		switch driver.CodeOf(err) {
+		case driver.CardNone, driver.CardRemoved:
+		case driver.DeviceBusy:
+			if free := begun.Add(busy); free.Before(limit) {
+				limit = free
+			}
+		default:
+			return name, card, err
+		}
+		if !time.Now().Before(limit) {
 			return name, card, err
 		}
 		timer := time.NewTimer(again)
