@@ -122,6 +122,17 @@ func (p *person) fails(st client.Step, code string) {
 	}
 }
 
+// again tries a step as an officer does, for as long as it fails with a code
+// that is known to pass, at most stepLimit.
+func again(code string, step func() client.Step) client.Step {
+	begun := time.Now()
+	st := step()
+	for st.Code == code && time.Since(begun) < stepLimit {
+		st = step()
+	}
+	return st
+}
+
 // done holds that a step succeeded.
 func (p *person) done(st client.Step) {
 	p.t.Helper()
