@@ -1,0 +1,83 @@
+package main
+
+import (
+	"crypto/tls"
+
+	"github.com/spf13/cobra"
+
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/sdk/central"
+)
+
+// running is the one line that serve prints when calls are answered.
+type running struct {
+	URL     string `json:"url"`
+	Lists   int    `json:"lists"`
+	Records int    `json:"records"`
+}
+
+func serveCommand(o *shared) *cobra.Command {
+	var listen, lists, brokerURL, brokerKey, certFile, keyFile string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer posts until told to end (SIGINT, SIGTERM)",
+		Long: `Starts the broker, the database and the worker, and answers posts. One line of JSON
+on standard output says when and where: {"url", "lists", "records"}.
+
+--lists is a folder laid out as for provisioning: lists/LIST/ is a sealed generation,
+keys/LIST/RECIPIENT its key wrapped for this central (watchpost-central keys).
+Without --cert the broker speaks plain TCP: contents are sealed all the same, but a
+listener sees who speaks when. With --broker posts are let in by that cluster's rules.`,
+		Example: `  watchpost-central serve --state D --passphrase-file pass --lists /srv/lists
+  watchpost-central serve --state D --passphrase-file pass --dsn postgres://central@db/central --broker nats://hub:4222 --broker-key hub.nk`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			passphrase, err := o.passphrase(cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			defer clear(passphrase)
+			if err := vault.Harden(); err != nil {
+				return err
+			}
+			c := central.Config{
+				State: o.state, Unlocker: passphrase, Lists: lists, DSN: o.dsn, Listen: listen, Broker: brokerURL, Creds: brokerKey,
+				Log: o.log(cmd.ErrOrStderr()),
+			}
+			if o.debug {
+				c.Stderr = cmd.ErrOrStderr()
+			}
+			if certFile != "" {
+				pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+				if err != nil {
+					return fault.New("central.tls", "read the certificate: %w", err).WithHint("--cert and --key are PEM files that belong together")
+				}
+				c.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}
+			}
+			s, err := central.Run(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			out := running{URL: s.URL}
+			if s.Lists != nil {
+				for _, l := range s.Lists.Loaded {
+					out.Lists, out.Records = out.Lists+1, out.Records+l.Records
+				}
+			}
+			if err := row(cmd, out); err != nil {
+				return err
+			}
+			<-cmd.Context().Done()
+			return s.Close()
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&listen, "listen", "127.0.0.1:4222", "address of the embedded broker")
+	f.StringVar(&lists, "lists", "", "folder of lists to search (default: none)")
+	f.StringVar(&brokerURL, "broker", "", "NATS cluster to use instead of the embedded broker")
+	f.StringVar(&brokerKey, "broker-key", "", "file with central's nkey seed at that cluster")
+	f.StringVar(&certFile, "cert", "", "certificate of the embedded broker (PEM)")
+	f.StringVar(&keyFile, "key", "", "its private key (PEM)")
+	return cmd
+}

@@ -1,0 +1,176 @@
+package central
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/sdk/central/broker"
+	"github.com/watchpost/watchpost/sdk/central/postgres"
+	"github.com/watchpost/watchpost/sdk/central/registry"
+	"github.com/watchpost/watchpost/sdk/central/shard"
+	"github.com/watchpost/watchpost/sdk/central/store"
+)
+
+// searchesAtOnce of one worker: each scans all faces on all processors.
+const searchesAtOnce = 4
+
+// closeLimit is how long the broker may take to end.
+const closeLimit = 5 * time.Second
+
+// Config is what a central is run with.
+type Config struct {
+	State    string         // folder, made if missing
+	Unlocker vault.Unlocker // of State/vault.json
+	Lists    string         // folder of lists for the worker, "" has none
+	DSN      string         // of PostgreSQL, "" runs a private one in State
+	Listen   string         // of the embedded broker
+	TLS      *tls.Config    // of the embedded broker, nil is without
+	Broker   string         // URL of a cluster instead of the embedded broker
+	Creds    string         // file with central's nkey seed at that cluster
+	Log      *slog.Logger
+	Stderr   io.Writer // what PostgreSQL says
+}
+
+// PostgresDir is where the private PostgreSQL of a state folder lies.
+func PostgresDir(state string) string { return filepath.Join(state, "pg") }
+
+// Central is a running central: broker, database, worker and service in one
+// process. It is safe for concurrent use.
+type Central struct {
+	URL     string // of the broker
+	Store   *store.Store
+	Lists   *shard.Lists // nil where it holds none
+	closers []func() error
+}
+
+// Run starts all parts and returns when calls are answered. After an error
+// nothing is left running.
+func Run(ctx context.Context, c Config) (_ *Central, err error) {
+	r := new(Central)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	if err := os.MkdirAll(c.State, 0o711); err != nil { // PostgreSQL's account passes through
+		return nil, fault.Wrap("central.state", err)
+	}
+	v, err := vault.Open(ctx, filepath.Join(c.State, VaultFile), c.Unlocker)
+	if err != nil {
+		return nil, err
+	}
+	r.closing(func() error { v.Lock(); return nil })
+	identity, err := Identity(c.State, v)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.openStore(ctx, c); err != nil {
+		return nil, err
+	}
+	auth := &registry.Registry{Devices: r.Store, Log: c.Log}
+	nc, err := r.connect(c, auth)
+	if err != nil {
+		return nil, err
+	}
+	shards := 0
+	if c.Lists != "" {
+		if r.Lists, err = shard.Load(ctx, c.Lists, c.State, v, time.Now); err != nil {
+			return nil, err
+		}
+		r.closing(r.Lists.Close)
+		sub, err := shard.Serve(nc, 0, searchesAtOnce, r.Lists, c.Log)
+		if err != nil {
+			return nil, err
+		}
+		r.closing(sub.Unsubscribe)
+		shards = 1
+	}
+	s, err := Serve(Options{Broker: nc, Identity: identity, KeyOf: auth.Key, Records: r.Store, Shards: shards, Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	r.closing(s.Close)
+	return r, nil
+}
+
+func (r *Central) openStore(ctx context.Context, c Config) error {
+	dsn := c.DSN
+	if dsn == "" {
+		pg, err := postgres.Start(ctx, postgres.Options{Dir: PostgresDir(c.State), Log: c.Log, Stderr: c.Stderr})
+		if err != nil {
+			return err
+		}
+		r.closing(pg.Stop)
+		dsn = pg.DSN()
+	}
+	var err error
+	if r.Store, err = store.Open(ctx, dsn); err != nil {
+		return err
+	}
+	r.closing(func() error { r.Store.Close(); return nil })
+	return nil
+}
+
+// connect starts the embedded broker, or goes to the cluster, where posts are
+// let in by the cluster's own rules.
+func (r *Central) connect(c Config, auth *registry.Registry) (*nats.Conn, error) {
+	if c.Broker != "" {
+		login, err := nats.NkeyOptionFromSeed(c.Creds)
+		if err != nil {
+			return nil, fault.New("central.broker_key", "read central's key: %w", err).WithHint("--broker needs --broker-key, a file with an nkey seed")
+		}
+		nc, err := nats.Connect(c.Broker, login, nats.Name("central"), nats.MaxReconnects(-1))
+		if err != nil {
+			return nil, fault.Wrap("central.broker", err)
+		}
+		r.URL = c.Broker
+		r.closing(func() error { nc.Close(); return nil })
+		return nc, nil
+	}
+	key, err := nkeys.CreateUser() // for this run only
+	if err != nil {
+		return nil, fault.Wrap("central.broker", err)
+	}
+	if auth.Central, err = key.PublicKey(); err != nil {
+		return nil, fault.Wrap("central.broker", err)
+	}
+	b, err := broker.Start(broker.Options{Listen: c.Listen, TLS: c.TLS, Auth: auth, Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	r.URL = b.URL()
+	r.closing(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		return b.Close(ctx)
+	})
+	nc, err := b.Connect(key)
+	if err != nil {
+		return nil, err
+	}
+	r.closing(func() error { nc.Close(); return nil })
+	return nc, nil
+}
+
+func (r *Central) closing(f func() error) { r.closers = append(r.closers, f) }
+
+// Close ends all parts in reverse order.
+func (r *Central) Close() error {
+	var errs []error
+	for i := len(r.closers) - 1; i >= 0; i-- {
+		errs = append(errs, r.closers[i]())
+	}
+	r.closers = nil
+	return errors.Join(errs...)
+}
