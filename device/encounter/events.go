@@ -65,8 +65,8 @@ type ComparisonData struct {
 // DeviceData is the data of EventDevice.
 type DeviceData struct {
 	ID    string `json:"id"`
-	Kind  string `json:"kind"`  // camera, reader, finger, page
-	State string `json:"state"` // ready, lost
+	Kind  string `json:"kind"`  // camera, reader, finger, page; link (to central)
+	State string `json:"state"` // ready, lost; of a link up, down
 	Code  string `json:"code,omitempty"`
 }
 
