@@ -126,8 +126,11 @@ func (p *person) fails(st client.Step, code string) {
 // that is known to pass, at most stepLimit.
 func again(code string, step func() client.Step) client.Step {
 	begun := time.Now()
+	tick := time.NewTicker(tryEvery)
+	defer tick.Stop()
 	st := step()
 	for st.Code == code && time.Since(begun) < stepLimit {
+		<-tick.C
 		st = step()
 	}
 	return st

@@ -169,8 +169,7 @@ func TestCaptureKilled(t *testing.T) {
 	within(t, 5*time.Second, func() { p.fails(p.ended("document"), "capture.lost") })
 	within(t, 5*time.Second, func() { p.fails(p.face(), "capture.lost") })
 	s.supervise(t)
-	// The daemon dials again within a second.
-	p.done(again("capture.lost", func() client.Step { return p.read(key) }))
+	p.done(p.read(key))
 	p.done(p.face())
 	if e := p.answered(); e.Answer != "clear" || !e.Advice.Clear {
 		t.Errorf("after the restart the answer is %s (%v, %+v)", e.Answer, e.Missing, e.Candidates)

@@ -21,8 +21,9 @@ import (
 
 // Limits: what is not answered within them hangs.
 const (
-	stepLimit  = 20 * time.Second // a step: the longest deadline within is 10 s
-	stageLimit = 2 * time.Minute  // bench, list and both processes, on a loaded machine
+	stepLimit  = 20 * time.Second       // a step: the longest deadline within is 10 s
+	stageLimit = 2 * time.Minute        // bench, list and both processes, on a loaded machine
+	tryEvery   = 200 * time.Millisecond // no officer is faster, and the API limits calls
 )
 
 // Sizes of the list: enough to be a list, small enough to be made at once.
@@ -243,6 +244,32 @@ func (s *stage) capture(t *testing.T, config string, env ...string) {
 	if err := s.post.StartCapture(t.Context(), config, env...); err != nil {
 		t.Fatal(err)
 	}
+	s.reached(t)
+}
+
+// reached waits until the daemon has found the process of the devices again,
+// which it looks for at least once a second.
+func (s *stage) reached(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), stepLimit)
+	defer cancel()
+	tick := time.NewTicker(tryEvery)
+	defer tick.Stop()
+	for {
+		sys, err := s.client.System(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// While it is not there, it stands for its devices itself.
+		if len(sys.Devices) != 1 || sys.Devices[0].ID != "capture" {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal("the daemon does not find the process of the devices again")
+		}
+	}
 }
 
 // supervise starts the process of the devices as it has to be.
@@ -251,6 +278,7 @@ func (s *stage) supervise(t *testing.T) {
 	if err := s.post.StartCapture(context.WithoutCancel(t.Context()), s.world.Capture, "PCSCLITE_CSOCK_NAME="+s.bench.PCSCDSocket()); err != nil {
 		t.Fatal(err)
 	}
+	s.reached(t)
 }
 
 // recorder keeps all that the programs say. It is safe for concurrent use.
