@@ -5,9 +5,12 @@
 // dnn_mmod_face_detection examples, public domain); a deviation would not
 // deserialise.
 
+#include <algorithm>
 #include <cstring>
 #include <istream>
+#include <memory>
 #include <new>
+#include <stdexcept>
 #include <streambuf>
 #include <vector>
 
@@ -16,6 +19,7 @@
 #include <dlib/image_processing/frontal_face_detector.h>
 
 #include "engine.h"
+#include "net.h"
 
 namespace {
 
@@ -67,6 +71,81 @@ template <typename T> void load(T &into, wp_blob from) {
 	dlib::deserialize(into, in);
 }
 
+// gather_layers collects the weights of the recognition net. dlib visits the
+// layers from the last to the first, so that an affine layer comes just before
+// the convolution that feeds it, into which it is folded.
+struct gather_layers {
+	wp::net_weights *into;
+	std::vector<wp::conv> *convs;
+	dlib::affine_ **pending;
+
+	template <long N, long R, long C, int SY, int SX, int PY, int PX>
+	void operator()(size_t, dlib::con_<N, R, C, SY, SX, PY, PX> &layer) {
+		static_assert(R == C && SY == SX && PY == PX, "square filters only");
+		const dlib::tensor &params = layer.get_layer_params();
+		const size_t filter = static_cast<size_t>(R) * C, biases = params.size() % (N * filter);
+		if (!*pending || params.size() < N * filter || (biases != 0 && biases != N)) throw std::runtime_error("net: unexpected convolution");
+		wp::conv c;
+		c.in = static_cast<int>((params.size() - biases) / (N * filter));
+		c.out = N, c.size = R, c.stride = SY, c.pad = PY;
+		const float *p = params.host();
+		c.w.assign(p, p + params.size() - biases);
+		c.b.assign(N, 0.f);
+		if (biases) std::copy(p + params.size() - biases, p + params.size(), c.b.begin());
+		// The affine layer does not show its numbers: its answers to 0 and 1
+		// tell them.
+		dlib::resizable_tensor probe(1, N, 1, 1), at0, at1;
+		at0.copy_size(probe), at1.copy_size(probe);
+		probe = 0;
+		(*pending)->forward_inplace(probe, at0);
+		probe = 1;
+		(*pending)->forward_inplace(probe, at1);
+		for (long o = 0; o < N; o++) {
+			const float beta = at0.host()[o], gamma = at1.host()[o] - beta;
+			float *w = &c.w[o * c.in * filter];
+			for (size_t i = 0; i < c.in * filter; i++) w[i] *= gamma;
+			c.b[o] = c.b[o] * gamma + beta;
+		}
+		*pending = nullptr;
+		convs->push_back(std::move(c));
+	}
+	void operator()(size_t, dlib::affine_ &layer) { *pending = &layer; }
+	template <unsigned long N, dlib::fc_bias_mode B>
+	void operator()(size_t, dlib::fc_<N, B> &layer) {
+		const dlib::tensor &params = layer.get_layer_params();
+		into->outputs = N;
+		into->full.assign(params.host(), params.host() + params.size());
+	}
+	template <typename T> void operator()(size_t, T &) {}
+};
+
+std::shared_ptr<const wp::net_weights> weights_of(recognition_net &net) {
+	auto out = std::make_shared<wp::net_weights>();
+	std::vector<wp::conv> convs;
+	dlib::affine_ *pending = nullptr;
+	dlib::visit_computational_layers(net, gather_layers{out.get(), &convs, &pending});
+	std::reverse(convs.begin(), convs.end());
+	if (convs.size() % 2 != 1 || out->outputs != wp_dims) throw std::runtime_error("net: unexpected layers");
+	out->stem = std::move(convs[0]);
+	for (size_t i = 1; i < convs.size(); i += 2) out->blocks.push_back({std::move(convs[i]), std::move(convs[i + 1])});
+	return out;
+}
+
+// put_views writes a chip and its mirror image as the net wants them: less the
+// mean colour of the training pictures, over 256.
+void put_views(const pixels &chip, wp::activations &to) {
+	to.shape(3, 2, chip_size, chip_size);
+	for (long y = 0; y < chip.nr(); y++)
+		for (long x = 0; x < chip.nc(); x++) {
+			const dlib::rgb_pixel &p = chip(y, x);
+			const float v[3] = {(p.red - 122.782f) / 256, (p.green - 117.001f) / 256, (p.blue - 104.298f) / 256};
+			for (int c = 0; c < 3; c++) {
+				to.plane(c, 0)[y * chip_size + x] = v[c];
+				to.plane(c, 1)[y * chip_size + chip_size - 1 - x] = v[c];
+			}
+		}
+}
+
 pixels copy_in(wp_raster r) {
 	pixels out(r.height, r.width);
 	for (int y = 0; y < r.height; y++)
@@ -106,7 +185,9 @@ template <typename F> int guarded(char *text, F f) {
 struct wp_engine {
 	dlib::frontal_face_detector hog = dlib::get_frontal_face_detector();
 	dlib::shape_predictor landmarks;
-	recognition_net recognition;
+	std::shared_ptr<const wp::net_weights> recognition; // shared by clones
+	wp::forward forward;
+	wp::activations views;
 	detector_net cnn;
 };
 
@@ -187,7 +268,9 @@ int wp_open(wp_blob landmarks, wp_blob recognition, wp_blob detector, wp_engine 
 	int rc = guarded(text, [&] {
 		e = new wp_engine;
 		load(e->landmarks, landmarks);
-		load(e->recognition, recognition);
+		recognition_net net;
+		load(net, recognition);
+		e->recognition = weights_of(net);
 		load(e->cnn, detector);
 	});
 	if (rc != wp_ok) {
@@ -237,12 +320,13 @@ int wp_align(wp_engine *e, wp_raster r, wp_face *face, char *text) {
 int wp_embed(wp_engine *e, wp_raster r, const wp_face *face, float plain[wp_dims], float mirrored[wp_dims], char *text) {
 	return guarded(text, [&] {
 		pixels img = copy_in(r);
-		std::vector<pixels> views(2);
-		dlib::extract_image_chip(img, chip_of(*face), views[0]);
-		views[1] = dlib::fliplr(views[0]);
-		auto answers = e->recognition(views);
-		std::memcpy(plain, &answers[0](0), wp_dims * sizeof(float));
-		std::memcpy(mirrored, &answers[1](0), wp_dims * sizeof(float));
+		pixels chip;
+		dlib::extract_image_chip(img, chip_of(*face), chip);
+		put_views(chip, e->views);
+		float answers[2 * wp_dims];
+		e->forward.run(*e->recognition, e->views, answers);
+		std::memcpy(plain, answers, wp_dims * sizeof(float));
+		std::memcpy(mirrored, answers + wp_dims, wp_dims * sizeof(float));
 	});
 }
 
