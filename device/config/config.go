@@ -41,9 +41,10 @@ type Config struct {
 	State     string           `yaml:"state"`     // folder of all that is kept; "" is DefaultState()
 	Owners    []Owner          `yaml:"owners"`    // whose signatures a provisioning folder needs, two of them
 	Capture   Capture          `yaml:"capture"`
-	HTTP      Listener         `yaml:"http"`    // the page and /v1
+	HTTP      Page             `yaml:"http"`    // the page and /v1
 	Metrics   Listener         `yaml:"metrics"` // Prometheus
 	Log       Log              `yaml:"log"`
+	Central   *Central         `yaml:"central,omitempty"` // nil: the post stands alone
 }
 
 // Owner is a person whose signature counts, with the public half of a key that
@@ -71,6 +72,22 @@ type Listener struct {
 	Listen string `yaml:"listen"` // host:port; "" switches it off
 }
 
+// Page is the address of the page and of /v1 over HTTPS.
+type Page struct {
+	Listen string `yaml:"listen"` // host:port; "" switches it off
+	// Name is the host name by which browsers reach the page: passkeys are
+	// made for it and the certificate names it. "" is localhost.
+	Name string `yaml:"name,omitempty"`
+}
+
+// Host returns the page's host name with the default filled in.
+func (p Page) Host() string {
+	if p.Name == "" {
+		return "localhost"
+	}
+	return p.Name
+}
+
 // Log says how much is logged; never personal data, at any level.
 type Log struct {
 	Level string `yaml:"level"` // debug, info, warn, error
@@ -82,7 +99,7 @@ func Default(w policy.Workplace) *Config {
 		Version:   Version,
 		Post:      "post",
 		Workplace: w,
-		HTTP:      Listener{Listen: "127.0.0.1:8443"}, // design section 11
+		HTTP:      Page{Listen: "127.0.0.1:8443"},     // design section 11
 		Metrics:   Listener{Listen: "127.0.0.1:9464"}, // design section 11
 		Log:       Log{Level: "info"},
 	}
@@ -169,6 +186,9 @@ func (c *Config) validate() error {
 	if c.Post == "" || strings.ContainsAny(c.Post, "/ \n") {
 		return fault.New("config.post", "post needs a name without spaces and slashes")
 	}
+	if err := c.Central.validate(); err != nil {
+		return err
+	}
 	seen := make(map[string]bool)
 	for _, o := range c.Owners {
 		if _, err := o.Key(); err != nil {
@@ -182,13 +202,16 @@ func (c *Config) validate() error {
 	if len(c.Owners) == 1 {
 		return fault.New("config.owners", "one owner can never give two signatures")
 	}
-	for name, l := range map[string]Listener{"http": c.HTTP, "metrics": c.Metrics} {
-		if l.Listen == "" {
+	for name, listen := range map[string]string{"http": c.HTTP.Listen, "metrics": c.Metrics.Listen} {
+		if listen == "" {
 			continue
 		}
-		if _, _, err := net.SplitHostPort(l.Listen); err != nil {
-			return fault.New("config.listen", "%s.listen %q is not host:port", name, l.Listen)
+		if _, _, err := net.SplitHostPort(listen); err != nil {
+			return fault.New("config.listen", "%s.listen %q is not host:port", name, listen)
 		}
+	}
+	if net.ParseIP(c.HTTP.Name) != nil || strings.ContainsAny(c.HTTP.Name, "/: ") {
+		return fault.New("config.http_name", "http.name %q is not a host name; passkeys cannot be made for an address", c.HTTP.Name)
 	}
 	switch c.Log.Level {
 	case "debug", "info", "warn", "error":

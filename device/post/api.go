@@ -10,6 +10,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/officer/passkey"
 	"github.com/watchpost/watchpost/device/post/certificate"
 	"github.com/watchpost/watchpost/device/web"
 	kioskui "github.com/watchpost/watchpost/kiosk-ui"
@@ -25,7 +26,11 @@ func (p *Post) serveAPI() error {
 	if err != nil {
 		return err
 	}
-	api := web.New(web.Options{Post: p.post, Backend: p, Log: p.log, Now: p.now, Limits: web.DefaultLimits(), Page: page})
+	keys, err := passkey.New(p.site(), p.store, p.Accounts, p.now)
+	if err != nil {
+		return err
+	}
+	api := web.New(web.Options{Post: p.post, Backend: p, Log: p.log, Now: p.now, Limits: web.DefaultLimits(), Passkeys: keys, Page: page})
 	p.closing(api.Close)
 	admin, err := listenUnix(p.config.AdminSocket())
 	if err != nil {
@@ -39,7 +44,7 @@ func (p *Post) serveAPI() error {
 	if err != nil {
 		return fault.Wrap("config.listen", err)
 	}
-	local, err := certificate.Open(filepath.Join(p.config.StateDir(), tlsFolder), p.now, host)
+	local, err := certificate.Open(filepath.Join(p.config.StateDir(), tlsFolder), p.now, host, p.config.HTTP.Host())
 	if err != nil {
 		return err
 	}
@@ -50,6 +55,16 @@ func (p *Post) serveAPI() error {
 	p.log.Info("page", "address", l.Addr().String(), slog.String("certificate", local.Fingerprint()))
 	p.serve(tls.NewListener(l, &tls.Config{GetCertificate: local.Get, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}}), api)
 	return nil
+}
+
+// site is the page's place as browsers know it.
+func (p *Post) site() passkey.Site {
+	host := p.config.HTTP.Host()
+	_, port, err := net.SplitHostPort(p.config.HTTP.Listen)
+	if err != nil || port == "443" {
+		return passkey.Site{Host: host, Origin: "https://" + host}
+	}
+	return passkey.Site{Host: host, Origin: "https://" + net.JoinHostPort(host, port)}
 }
 
 // Preview implements web.Backend: frames of the camera for faces.

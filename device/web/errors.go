@@ -41,7 +41,8 @@ func (e *apiError) headers(set func(name, value string)) {
 }
 
 // statuses gives a code, or the part before its dot, its HTTP status. What is
-// not named is a request that cannot be carried out: 422.
+// not named cannot be carried out as things stand here: 409. What does not fit
+// the description at all is huma's to refuse: 422.
 var statuses = map[string]int{
 	"session.missing":             http.StatusUnauthorized,
 	"session.expired":             http.StatusUnauthorized,
@@ -60,10 +61,6 @@ var statuses = map[string]int{
 	"encounter.no_such_step":      http.StatusNotFound,
 	"encounter.no_such_candidate": http.StatusNotFound,
 	"encounter.no_picture":        http.StatusNotFound,
-	"encounter.state":             http.StatusConflict,
-	"encounter.busy":              http.StatusConflict,
-	"encounter.candidates_open":   http.StatusConflict,
-	"encounter.second_needed":     http.StatusConflict,
 	"passkey.not_found":           http.StatusNotFound,
 	"passkey.refused":             http.StatusUnauthorized,
 	"preview.too_many":            http.StatusTooManyRequests,
@@ -90,7 +87,7 @@ func coded(err error) *apiError {
 		status, ok = statuses[part]
 	}
 	if !ok {
-		status = http.StatusUnprocessableEntity
+		status = http.StatusConflict
 	}
 	return &apiError{status: status, Code: code, Cause: err.Error(), TextKey: code.TextKey(), Hint: fault.HintOf(err), Retryable: fault.IsRetryable(err)}
 }

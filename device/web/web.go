@@ -23,6 +23,7 @@ import (
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/device/officer/passkey"
 )
 
 // Version of the API.
@@ -46,7 +47,9 @@ type Options struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	Limits  Limits
-	Page    http.Handler // serves what is not below /v1; nil serves nothing there
+	// Passkeys lets officers sign in with one.
+	Passkeys *passkey.Keys
+	Page     http.Handler // serves what is not below /v1; nil serves nothing there
 }
 
 // Server is the API over one post. It is safe for concurrent use.
@@ -56,6 +59,7 @@ type Server struct {
 	sessions *sessions
 	log      *slog.Logger
 	now      func() time.Time
+	passkeys *passkey.Keys
 	page     http.Handler
 	mux      *http.ServeMux
 	api      huma.API
@@ -72,7 +76,7 @@ type Server struct {
 // New returns the API of a post.
 func New(o Options) *Server {
 	s := &Server{
-		post: o.Post, backend: o.Backend, sessions: newSessions(o.Now), log: o.Log, now: o.Now, page: o.Page, mux: http.NewServeMux(),
+		post: o.Post, backend: o.Backend, sessions: newSessions(o.Now), log: o.Log, now: o.Now, passkeys: o.Passkeys, page: o.Page, mux: http.NewServeMux(),
 		origin:   http.NewCrossOriginProtection(),
 		remotes:  newLimiter(o.Now, o.Limits.Remote, o.Limits.RemoteBurst),
 		accounts: newLimiter(o.Now, o.Limits.Account, o.Limits.AccountBurst),
@@ -93,6 +97,7 @@ func New(o Options) *Server {
 	s.api = humago.New(s.mux, config)
 	s.api.UseMiddleware(s.authenticate)
 	s.sessionOperations()
+	s.passkeyOperations()
 	s.encounterOperations()
 	s.pictureOperations()
 	s.systemOperations()

@@ -45,9 +45,10 @@ var (
 	bucketLines      = []byte("audit.lines")
 	bucketHashes     = []byte("audit.hashes")
 	bucketCursors    = []byte("cursors")
+	bucketPasskeys   = []byte("passkeys")
 	keyFormat        = []byte("format")
 
-	buckets = [][]byte{bucketMeta, bucketEncounters, bucketOutbox, bucketLines, bucketHashes, bucketCursors}
+	buckets = [][]byte{bucketMeta, bucketEncounters, bucketOutbox, bucketLines, bucketHashes, bucketCursors, bucketPasskeys}
 )
 
 // Sealer seals and opens bytes under a key that the store never sees. identity

@@ -51,13 +51,15 @@ type Local struct {
 }
 
 // Open reads the certificate below dir, and makes one where there is none or
-// where it has run out. host is the address listened on; the names of this
-// machine itself are always in it. The key is kept when the certificate is
+// where it has run out. names are the address listened on and the page's host;
+// the names of this machine itself are always in it. The key is kept when the certificate is
 // renewed.
-func Open(dir string, now func() time.Time, host string) (*Local, error) {
+func Open(dir string, now func() time.Time, names ...string) (*Local, error) {
 	l := &Local{dir: dir, now: now, hosts: []string{"localhost", "127.0.0.1", "::1"}}
-	if ip := net.ParseIP(host); host != "" && !slices.Contains(l.hosts, host) && (ip == nil || !ip.IsUnspecified()) {
-		l.hosts = append(l.hosts, host)
+	for _, name := range names {
+		if ip := net.ParseIP(name); name != "" && !slices.Contains(l.hosts, name) && (ip == nil || !ip.IsUnspecified()) {
+			l.hosts = append(l.hosts, name)
+		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fault.Wrap("certificate.state", err)
