@@ -59,9 +59,9 @@ func wrap(a float32) float32 {
 }
 
 // align finds ways of laying a on b, starting from the strongest relaxed
-// pairs, and keeps the few that explain the most minutiae in m.ways, refined.
-func (m *Matcher) align(a, b *Template) {
-	m.found = 0
+// pairs, and keeps the few that explain the most minutiae in o.ways, refined.
+func (m *Matcher) align(o *opinion) {
+	a, b := o.a, o.b
 	p := m.pairs
 	for h := range min(hypotheses, len(p)) {
 		// The strongest not yet used; the list is sorted by how well pairs held.
@@ -80,10 +80,10 @@ func (m *Matcher) align(a, b *Template) {
 			t.refit(a, b)
 			m.collect(t, a, b, wideReach, wideTurn, false)
 		}
-		m.keep(a)
+		m.keep(o)
 	}
-	for i := range m.found {
-		t := &m.ways[i]
+	for i := range o.found {
+		t := &o.ways[i]
 		if len(t.matches) < 3 {
 			continue
 		}
@@ -97,33 +97,33 @@ func (m *Matcher) align(a, b *Template) {
 
 // keep takes m.try among the ways if it is better than the worst, or than one
 // that lays a nearly the same.
-func (m *Matcher) keep(a *Template) {
-	t := &m.try
+func (m *Matcher) keep(o *opinion) {
+	a, t := o.a, &m.try
 	x, y := t.place(float32(a.Width)/2, float32(a.Height)/2)
-	for i := range m.found {
-		w := &m.ways[i]
+	for i := range o.found {
+		w := &o.ways[i]
 		u, v := w.place(float32(a.Width)/2, float32(a.Height)/2)
 		if (u-x)*(u-x)+(v-y)*(v-y) > sameShift*sameShift || math.Abs(float64(wrap(w.angle-t.angle))) > sameTurn {
 			continue
 		}
 		if t.weight > w.weight {
-			m.ways[i], m.try = m.try, m.ways[i]
+			o.ways[i], m.try = m.try, o.ways[i]
 		}
 		return
 	}
-	if m.found < len(m.ways) {
-		m.ways[m.found], m.try = m.try, m.ways[m.found]
-		m.found++
+	if o.found < len(o.ways) {
+		o.ways[o.found], m.try = m.try, o.ways[o.found]
+		o.found++
 		return
 	}
 	worst := 0
-	for i := range m.ways {
-		if m.ways[i].weight < m.ways[worst].weight {
+	for i := range o.ways {
+		if o.ways[i].weight < o.ways[worst].weight {
 			worst = i
 		}
 	}
-	if t.weight > m.ways[worst].weight {
-		m.ways[worst], m.try = m.try, m.ways[worst]
+	if t.weight > o.ways[worst].weight {
+		o.ways[worst], m.try = m.try, o.ways[worst]
 	}
 }
 

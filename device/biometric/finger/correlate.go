@@ -1,7 +1,5 @@
 package finger
 
-import "math"
-
 // relief is the filtered image at half resolution, limited to its sign and a
 // little of its height, zero in the background.
 type relief struct {
@@ -31,16 +29,21 @@ func (t *Template) copyRelief(e *Extractor) {
 // shifts across the ridges at which a patch is tried, in pixels.
 var shifts = [5]float32{0, -2, 2, -4, 4}
 
-// correlate lays the relief of a on that of b, patch by patch along the
-// alignment and its distortion, and returns the mean correlation as aligned,
-// the mean of the best of small shifts across the ridges, and the share of
-// patches that then agree well.
-func (t *alignment) correlate(a, b *Template) (still, best, good float64) {
-	turn := t.angle
-	_ = turn
-	n := 0
-	const side = mapStep / reliefStep
-	stepX, stepY := t.cos, t.sin
+// agreement is how the ridges of two aligned prints agree, patch by patch.
+type agreement struct {
+	still float64 // mean correlation as aligned
+	best  float64 // mean of the best within small shifts across the ridges
+	good  float64 // share of patches that then agree well
+}
+
+// goodPatch is the correlation from which a patch agrees well.
+const goodPatch = 0.6
+
+// correlate lays the relief of a on that of b along the alignment and its
+// distortion. Skin that stretched between two minutiae moves ridges by less
+// than the shifts; ridges of two fingers agree only by chance.
+func (t *alignment) correlate(a, b *Template) (g agreement) {
+	n := 0.0
 	for y := range a.ridges.h {
 		for x := range a.ridges.w {
 			if a.ridges.state[y*a.ridges.w+x] == 0 {
@@ -52,68 +55,86 @@ func (t *alignment) correlate(a, b *Template) (still, best, good float64) {
 				continue
 			}
 			dx, dy := t.drift(a, cx, cy, -1)
-			bx, by = bx+dx, by+dy
-			k := b.ridges.index(bx, by)
+			k := b.ridges.index(bx+dx, by+dy)
 			if k < 0 {
 				continue
 			}
 			// Across the ridges of b.
-			ang := float64(b.ridges.angle[k]) * (math.Pi / 256)
-			s64, c64 := math.Sincos(ang)
-			nx, ny := float32(-s64), float32(c64)
-			top, zero := float32(-1), float32(0)
-			for si, sh := range shifts {
-				ox, oy := (bx+sh*nx)/reliefStep, (by+sh*ny)/reliefStep
-				var ab, aa, bb int
-				for v := range side {
-					ay := y*side + v
-					if ay >= a.relief.h {
-						break
-					}
-					fv := float32(v) - (side-1)/2.0
-					px := ox - stepX*((side-1)/2.0) - stepY*fv
-					py := oy - stepY*((side-1)/2.0) + stepX*fv
-					row := a.relief.pix[ay*a.relief.w:][:a.relief.w]
-					for u := range side {
-						ax := x*side + u
-						if ax >= len(row) {
-							break
-						}
-						ix, iy := int(px+0.5), int(py+0.5)
-						px += stepX
-						py += stepY
-						if ix < 0 || iy < 0 || ix >= b.relief.w || iy >= b.relief.h {
-							continue
-						}
-						p, q := int(row[ax]), int(b.relief.pix[iy*b.relief.w+ix])
-						ab += p * q
-						aa += p * p
-						bb += q * q
-					}
-				}
-				if aa == 0 || bb == 0 {
-					continue
-				}
-				c := float32(ab) / sqrt32(float32(aa)*float32(bb))
-				if si == 0 {
-					zero = c
-				}
-				top = max(top, c)
-			}
-			if top < -0.5 {
+			c, s := cosines[b.ridges.angle[k]/2], cosines[(int(b.ridges.angle[k]/2)+192)&255]
+			still, best, ok := t.patch(&a.relief, &b.relief, x, y, bx+dx, by+dy, -s, c)
+			if !ok {
 				continue
 			}
 			n++
-			still += float64(zero)
-			best += float64(top)
-			if top > 0.6 {
-				good++
+			g.still += float64(still)
+			g.best += float64(best)
+			if best > goodPatch {
+				g.good++
 			}
 		}
 	}
-	if n == 0 {
-		return 0, 0, 0
+	if n > 0 {
+		g.still, g.best, g.good = g.still/n, g.best/n, g.good/n
 	}
-	f := float64(n)
-	return still / f, best / f, good / f
+	return g
+}
+
+// patch correlates one patch of a, at map element (x, y), with b around
+// (bx, by), at shifts along (nx, ny). Every second sample is taken, in
+// quincunx.
+func (t *alignment) patch(a, b *relief, x, y int, bx, by, nx, ny float32) (still, best float32, ok bool) {
+	const side = mapStep / reliefStep
+	if (y+1)*side > a.h || (x+1)*side > a.w {
+		return 0, 0, false
+	}
+	var own [side * side / 2]int32
+	aa, n := int32(0), 0
+	for v := range side {
+		row := a.pix[(y*side+v)*a.w+x*side:][:side]
+		for u := v & 1; u < side; u += 2 {
+			p := int32(row[u])
+			own[n] = p
+			aa += p * p
+			n++
+		}
+	}
+	if aa == 0 {
+		return 0, 0, false
+	}
+	const one = 1 << 16
+	cos, sin := int(t.cos*one), int(t.sin*one)
+	best = -1
+	for i, shift := range shifts {
+		// The first sample of the patch, in b.
+		px := int((bx+shift*nx)/reliefStep*one) - (cos*(side-1)-sin*(side-1))/2 + one/2
+		py := int((by+shift*ny)/reliefStep*one) - (sin*(side-1)+cos*(side-1))/2 + one/2
+		ab, bb := int32(0), int32(0)
+		n := 0
+		for v := range side {
+			qx, qy := px-sin*v, py+cos*v
+			if v&1 != 0 {
+				qx, qy = qx+cos, qy+sin
+			}
+			for range side / 2 {
+				ix, iy := qx>>16, qy>>16
+				if uint(ix) < uint(b.w) && uint(iy) < uint(b.h) {
+					q := int32(b.pix[iy*b.w+ix])
+					ab += own[n] * q
+					bb += q * q
+				}
+				n++
+				qx += 2 * cos
+				qy += 2 * sin
+			}
+		}
+		if bb == 0 {
+			continue
+		}
+		c := float32(ab) / sqrt32(float32(aa)*float32(bb))
+		if i == 0 {
+			still = c
+		}
+		best, ok = max(best, c), true
+	}
+	return still, best, ok
 }

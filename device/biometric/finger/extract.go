@@ -2,6 +2,7 @@ package finger
 
 import (
 	"math"
+	"slices"
 
 	"github.com/watchpost/watchpost/device/fault"
 )
@@ -85,11 +86,12 @@ func (e *Extractor) Extract(m *Image) (*Template, error) {
 	e.periods()
 	e.choose()
 	e.enhance(0)
+	second := slices.Clone(e.minutiae(true))
 	e.tensor(e.enh)
 	e.reorient()
 	e.choose()
 	e.enhance(1)
-	found := e.minutiae()
+	found := e.minutiae(false)
 	if len(found) < MinMinutiae {
 		return nil, fault.New(ErrEnrol.Code, "%d minutiae", len(found))
 	}
@@ -98,6 +100,8 @@ func (e *Extractor) Extract(m *Image) (*Template, error) {
 	t.copyRelief(e)
 	t.Quality = e.quality(found)
 	t.prepare()
+	t.other = &Template{Width: t.Width, Height: t.Height, Minutiae: second, ridges: t.ridges, relief: t.relief}
+	t.other.prepare()
 	return t, nil
 }
 

@@ -19,8 +19,9 @@ const (
 	maxMinutiae    = 90
 )
 
-// minutiae finds the minutiae of the filtered image, best first.
-func (e *Extractor) minutiae() []Minutia {
+// minutiae finds the minutiae of the filtered image, best first: those of the
+// ridges, or those of the valleys. A ridge's ending is a valley's bifurcation.
+func (e *Extractor) minutiae(valleys bool) []Minutia {
 	s := &e.skel
 	s.stride = e.stride
 	s.on = grow(s.on, len(e.enh))
@@ -29,7 +30,8 @@ func (e *Extractor) minutiae() []Minutia {
 		row := e.at(0, y)
 		for x := range e.w {
 			// A filtered value of exactly zero is background.
-			if e.enh[row+x] < 0 && e.mask[(y/block)*e.bw+x/block] {
+			v := e.enh[row+x]
+			if (v < 0 && !valleys || v > 0 && valleys) && e.mask[(y/block)*e.bw+x/block] {
 				s.on[row+x] = 1
 			}
 		}
@@ -38,12 +40,13 @@ func (e *Extractor) minutiae() []Minutia {
 	for range 2 {
 		e.clean()
 	}
-	out := e.detect(edgeDistance)
+	out := e.sift(e.detect(edgeDistance))
 	if len(out) < MinMinutiae+4 {
 		// A small or poor print: what is near the edge is better than nothing.
-		if more := e.detect(edgeDistance / 2); len(more) > len(out) {
-			out = more
-		}
+		out = e.sift(e.detect(edgeDistance / 2))
+	}
+	if len(out) < MinMinutiae {
+		out = e.detect(edgeDistance / 4)
 	}
 	slices.SortStableFunc(out, func(a, b Minutia) int { return int(b.Quality) - int(a.Quality) })
 	if len(out) > maxMinutiae {
@@ -234,7 +237,7 @@ func (e *Extractor) detect(margin int) []Minutia {
 		}
 		out = append(out, Minutia{X: float32(x), Y: float32(y), Angle: a, Kind: kind, Quality: e.local(x, y)})
 	}
-	return e.sift(out)
+	return out
 }
 
 // valley is the direction into the valley of a bifurcation: between the two

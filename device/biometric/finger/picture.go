@@ -12,10 +12,14 @@ type Pair struct{ A, B int }
 // Match is Score, with the pairs of minutiae that it stands on.
 func (m *Matcher) Match(a, b *Template) (score float64, pairs []Pair) {
 	score = m.Score(a, b)
-	if m.best < 0 {
+	if m.best == nil {
 		return score, nil
 	}
-	for _, k := range m.ways[m.best].matches {
+	t := m.best
+	if m.bestSet != 0 {
+		t = &m.try // the first set's minutiae on the second's alignment
+	}
+	for _, k := range t.matches {
 		pairs = append(pairs, Pair{int(k.a), int(k.b)})
 	}
 	return score, pairs

@@ -62,10 +62,11 @@ type Matcher struct {
 	rho    []float32
 	next   [maxPairs]float32
 	points []placed
-	ways   [keptWays]alignment
-	found  int
-	best   int // of ways
 	try    alignment
+
+	opinions [2]opinion
+	best     *alignment // chosen, nil for none
+	bestSet  int        // of the opinions
 }
 
 // NewMatcher returns a matcher.

@@ -38,15 +38,9 @@ func (m *Matcher) measure(t *alignment, a, b *Template, global float32) (v vecto
 		v[featMiss] = miss / float64(n)
 	}
 	v[featField], v[featArea], v[featPeriod] = t.compareRidges(&a.ridges, &b.ridges)
-	s := 0.0
-	for _, k := range t.matches {
-		ca, cb := a.of(k.a), b.of(k.b)
-		if ca != nil && cb != nil {
-			s += float64(similarity(ca, cb))
-		}
-	}
-	v[featSimilar] = s / (float64(len(t.matches)) + 3)
-	v[featStill], v[featBest], v[featGood] = t.correlate(a, b)
+	v[featSimilar] = t.similar(a, b)
+	g := t.correlate(a, b)
+	v[featStill], v[featBest], v[featGood] = g.still, g.best, g.good
 	return v
 }
 
@@ -144,32 +138,105 @@ func (t *alignment) compareRidges(a, b *ridgeMap) (agree, area, period float64) 
 	return float64(sum / weight), float64(n) / 100, float64(diff/weight) / (8 * octaveStep)
 }
 
+// opinion is what one set of minutiae says about two prints.
+type opinion struct {
+	a, b   *Template
+	global float32
+	ways   [keptWays]alignment
+	found  int
+}
+
+// consult fills o for one set of minutiae.
+func (m *Matcher) consult(o *opinion, a, b *Template) {
+	o.a, o.b, o.found = a, b, 0
+	m.pairUp(a, b)
+	o.global = m.relax(a, b)
+	m.align(o)
+}
+
 // compare measures two templates.
 func (m *Matcher) compare(a, b *Template) vector {
-	m.pairUp(a, b)
-	global := m.relax(a, b)
-	m.align(a, b)
-	var best vector
-	m.best = -1
-	top := 0.0
-	for i := range m.found {
-		v := m.measure(&m.ways[i], a, b, global)
-		// Chosen by what needs no fitting: minutiae and ridges that agree.
-		if s := v[featMatches] + 4*v[featGood]; m.best < 0 || s > top {
-			best, top, m.best = v, s, i
+	sets := 1
+	m.consult(&m.opinions[0], a, b)
+	if a.other != nil && b.other != nil {
+		m.consult(&m.opinions[1], a.other, b.other)
+		sets = 2
+	}
+	strongest := float32(0)
+	for s := range sets {
+		o := &m.opinions[s]
+		for i := range o.found {
+			strongest = max(strongest, o.ways[i].weight)
 		}
 	}
-	if m.best < 0 {
-		return vector{featGlobal: float64(global), featMiss: 1, featPeriod: 0.2}
+	var best vector
+	m.best, m.bestSet = nil, 0
+	top := 0.0
+	for s := range sets {
+		o := &m.opinions[s]
+		for i := range o.found {
+			t := &o.ways[i]
+			if t.weight < weakWay*strongest {
+				continue
+			}
+			v := m.measure(t, o.a, o.b, o.global)
+			// Chosen by what needs no fitting: minutiae and ridges that agree.
+			if s2 := v[featMatches] + 4*v[featGood]; m.best == nil || s2 > top {
+				best, top, m.best, m.bestSet = v, s2, t, s
+			}
+		}
+	}
+	if m.best == nil {
+		return vector{featGlobal: float64(m.opinions[0].global), featMiss: 1, featPeriod: 0.2}
+	}
+	if sets == 2 {
+		m.second(&best)
 	}
 	return best
+}
+
+// weakWay is the share of the strongest way's weight below which another is
+// not looked at.
+const weakWay = 0.5
+
+// second lets the other set of minutiae speak on the chosen alignment: what
+// both can tell is averaged.
+func (m *Matcher) second(v *vector) {
+	o := &m.opinions[1-m.bestSet]
+	t := &m.try
+	t.cos, t.sin, t.x, t.y, t.angle = m.best.cos, m.best.sin, m.best.x, m.best.y, m.best.angle
+	m.collect(t, o.a, o.b, wideReach, wideTurn, false)
+	if len(t.matches) >= 3 {
+		m.collect(t, o.a, o.b, wideReach, wideTurn, true)
+	}
+	m.collect(t, o.a, o.b, closeReach, closeTurn, true)
+	v[featGlobal] = (v[featGlobal] + float64(o.global)) / 2
+	v[featMatches] = (v[featMatches] + math.Log1p(float64(t.weight))) / 2
+	share := 0.0
+	if inA, inB := m.overlapped(t, o.a, o.b); inA > 0 && inB > 0 {
+		share = float64(t.weight) / math.Sqrt(float64(inA*inB))
+	}
+	v[featShare] = (v[featShare] + share) / 2
+	v[featSimilar] = (v[featSimilar] + t.similar(o.a, o.b)) / 2
+}
+
+// similar is the mean similarity of the matched cylinders, drawn to zero when
+// there are few.
+func (t *alignment) similar(a, b *Template) float64 {
+	s := 0.0
+	for _, k := range t.matches {
+		if ca, cb := a.of(k.a), b.of(k.b); ca != nil && cb != nil {
+			s += float64(similarity(ca, cb))
+		}
+	}
+	return s / (float64(len(t.matches)) + 3)
 }
 
 // weights turn features into a log-likelihood ratio: a constant, then one a
 // feature. Logistic regression with both kinds of pairs weighing the same, so
 // that the sum is the logarithm of the ratio itself; fitted on the pairs of
 // three sets, README.md.
-var weights = [features + 1]float64{-11.04, 7.986, 4.380, 1.599, 0.343, -3.223, -0.890, 5.307, -1.355, 2.913, -1.155, 14.936}
+var weights = [features + 1]float64{-9.742, 6.002, 4.431, 1.132, -1.911, -4.100, -0.826, 7.292, -0.650, 2.929, -3.092, 17.209}
 
 // llr is the log-likelihood ratio of features.
 func (v *vector) llr() float64 {

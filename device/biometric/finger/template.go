@@ -12,6 +12,11 @@ type Template struct {
 	cylinders []cylinder
 	ridges    ridgeMap
 	relief    relief
+
+	// other is a second opinion on the same print: minutiae of the valleys
+	// after the first filtering only. Its defects are not those of the first.
+	// nil in a template that was read from a record.
+	other *Template
 }
 
 // LogValue keeps templates out of logs.
