@@ -6,10 +6,27 @@ const Dims = 128
 // Dot returns the inner product of two templates. The order of the additions
 // is part of the contract, so that every kernel gives the same bits: eight
 // running sums, sum i taking elements i, i+8, i+16 and so on, joined as
-// ((s0+s4)+(s2+s6)) + ((s1+s5)+(s3+s7)). The conversions around the products
-// forbid fused multiply-add (Go specification, "Floating-point operators"),
-// which arm64 would use and a vector kernel would not.
-func Dot(a, b *[Dims]float32) float32 {
+// ((s0+s4)+(s2+s6)) + ((s1+s5)+(s3+s7)).
+func Dot(a, b *[Dims]float32) float32 { return dot(a, b) }
+
+// DotRows writes the inner product of probe with each row into dst and
+// returns how many it wrote. rows holds whole templates one after the other;
+// dst has room for each.
+func DotRows(dst, rows []float32, probe *[Dims]float32) int {
+	n := len(rows) / Dims
+	dotRows(dst[:n], rows[:n*Dims], probe)
+	return n
+}
+
+// Sum reads every value once and returns their sum, in an order that differs
+// between kernels: its time is what reading that memory costs, the bound that
+// no exact scan goes below.
+func Sum(values []float32) float32 { return sum(values) }
+
+// plainDot is Dot in plain Go. The conversions around the products forbid
+// fused multiply-add (Go specification, "Floating-point operators"), which
+// arm64 would use and the vector kernels do not.
+func plainDot(a, b *[Dims]float32) float32 {
 	var s0, s1, s2, s3, s4, s5, s6, s7 float32
 	for i := 0; i < Dims; i += 8 {
 		x, y := (*[8]float32)(a[i:]), (*[8]float32)(b[i:])
@@ -25,14 +42,23 @@ func Dot(a, b *[Dims]float32) float32 {
 	return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
 }
 
-// DotRows writes the inner product of probe with each row into dst and
-// returns how many it wrote. rows holds whole templates one after the other;
-// dst has room for each.
-func DotRows(dst, rows []float32, probe *[Dims]float32) int {
-	n := len(rows) / Dims
-	dst = dst[:n]
+func plainDotRows(dst, rows []float32, probe *[Dims]float32) {
 	for i := range dst {
-		dst[i] = Dot((*[Dims]float32)(rows[i*Dims:]), probe)
+		dst[i] = plainDot((*[Dims]float32)(rows[i*Dims:]), probe)
 	}
-	return n
+}
+
+func plainSum(values []float32) float32 {
+	var s [8]float32
+	for len(values) >= len(s) {
+		v := (*[8]float32)(values)
+		for i := range s {
+			s[i] += v[i]
+		}
+		values = values[len(s):]
+	}
+	for i, v := range values {
+		s[i] += v
+	}
+	return s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7]
 }

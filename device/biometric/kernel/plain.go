@@ -1,0 +1,16 @@
+//go:build !(goexperiment.simd && amd64)
+
+package kernel
+
+// Name returns the kernel in use: plain, avx2 or avx512.
+func Name() string { return "plain" }
+
+func dot(a, b *[Dims]float32) float32 { return plainDot(a, b) }
+
+func dotRows(dst, rows []float32, probe *[Dims]float32) { plainDotRows(dst, rows, probe) }
+
+func sum(values []float32) float32 { return plainSum(values) }
+
+func prune(masks []uint16, codes []int8, probe *[CodeDims]int16, least int32) {
+	plainPrune(masks, codes, probe, least)
+}
