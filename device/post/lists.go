@@ -6,12 +6,13 @@ import (
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/screening"
 	"github.com/watchpost/watchpost/device/screening/local"
+	"github.com/watchpost/watchpost/device/uplink"
 	"github.com/watchpost/watchpost/device/web"
 )
 
 // screener puts the local source, and central beside it where there is a link,
 // under the policy's rules.
-func screener(rules *policy.Policy, now func() time.Time, link Link, lists ...*local.List) (*screening.Screener, error) {
+func screener(rules *policy.Policy, now func() time.Time, link *uplink.Link, lists ...*local.List) (*screening.Screener, error) {
 	source, err := local.New(local.Limits{
 		FPIR:           rules.Biometric.IdentificationFPIR,
 		MaxCandidates:  rules.Biometric.MaxCandidates,

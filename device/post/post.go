@@ -28,6 +28,7 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/device/provision/install"
+	"github.com/watchpost/watchpost/device/uplink"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/web"
 )
@@ -40,7 +41,6 @@ type Options struct {
 	Config    *config.Config
 	Unlocker  vault.Unlocker // opens the vault
 	Provision string         // folder to take in first, "" takes nothing in
-	Link      Link           // to central; nil: the post stands alone
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -59,16 +59,16 @@ type Post struct {
 	metrics  *metrics
 	post     *encounter.Post
 	events   *encounter.Events
-	link     Link
-	decided  chan struct{} // an outcome waits in the outbox
-	failures chan error    // of servers
+	link     *uplink.Link   // nil: the post stands alone
+	sender   *uplink.Sender // of outcomes over link
+	failures chan error     // of servers
 }
 
 // Start brings a post up and returns when it takes commands. After an error
 // nothing is left running. The caller ends it with Close.
 func Start(ctx context.Context, o Options) (p *Post, err error) {
 	p = &Post{config: o.Config, log: o.Log, now: o.Now, started: o.Now(), metrics: newMetrics(),
-		events: encounter.NewEvents(), link: o.Link, decided: make(chan struct{}, 1), failures: make(chan error, serversAtMost)}
+		events: encounter.NewEvents(), failures: make(chan error, serversAtMost)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -97,11 +97,15 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	if p.applied.policy.Workplace != o.Config.Workplace {
 		return p, fault.New("post.workplace", "the signed policy is for a %s, the configuration says %s", p.applied.policy.Workplace, o.Config.Workplace)
 	}
-	asker, err := screener(p.applied.policy, o.Now, o.Link, p.applied.lists.Lists...)
+	if err := p.openLink(state, keys); err != nil {
+		return p, err
+	}
+	asker, err := screener(p.applied.policy, o.Now, p.link, p.applied.lists.Lists...)
 	if err != nil {
 		return p, err
 	}
 	p.closing(func() error { asker.Wait(); return nil })
+	patient := p.patient(asker)
 	if p.devices, err = capture.Dial(ctx, o.Config.CaptureSocket()); err != nil {
 		var coded *fault.Error
 		if errors.As(err, &coded) && coded.Hint == "" {
@@ -112,7 +116,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	p.closing(p.devices.Close)
 	pool := capture.NewPool(capture.Options{Role: capture.Decode, Models: o.Config.Capture.Models, Logger: o.Log, Stderr: os.Stderr}, warm)
 	p.closing(pool.Close)
-	if err := p.run(pool, asker); err != nil {
+	if err := p.run(pool, patient); err != nil {
 		return p, err
 	}
 	p.ready = o.Now().Sub(p.started)
@@ -163,7 +167,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
 	p.background(p.sweep)
 	p.background(p.watchDevices)
 	if p.link != nil {
-		p.background(p.deliver)
+		p.background(p.sender.Run)
 	}
 	if err := p.serveAPI(); err != nil {
 		return err
