@@ -1,0 +1,262 @@
+// Package link_test holds a post's link and central against each other: real
+// broker, real PostgreSQL, and a wire that can be cut and stalled.
+package link_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nkeys"
+
+	"github.com/watchpost/watchpost/device/encounter"
+	"github.com/watchpost/watchpost/device/encounter/store"
+	"github.com/watchpost/watchpost/device/screening"
+	"github.com/watchpost/watchpost/device/uplink"
+	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/watchlist/record"
+	liststore "github.com/watchpost/watchpost/device/watchlist/store"
+	"github.com/watchpost/watchpost/hwtest/wire"
+	"github.com/watchpost/watchpost/sdk/central"
+	"github.com/watchpost/watchpost/sdk/central/centraltest"
+	"github.com/watchpost/watchpost/sdk/central/postgres"
+	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
+)
+
+const (
+	post   = "desk-1"
+	secret = "a passphrase of the test"
+	listed = "X1234567" // document number that central's list holds
+)
+
+// world is one central, one wire and one post.
+type world struct {
+	dir     string
+	config  central.Config
+	central *central.Central
+	keys    *linkv1.Central
+	wire    *wire.Proxy
+	key     nkeys.KeyPair // of the post
+	outbox  *store.Store
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// newWorld starts central with a list of one document, and registers the post.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	if _, err := postgres.Find(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("SKIPPED: PostgreSQL is not installed; apt-get install postgresql")
+	}
+	w := &world{dir: centraltest.Dir(t)}
+	if err := os.Chmod(w.dir, 0o711); err != nil { // PostgreSQL's account passes through
+		t.Fatal(err)
+	}
+	state := filepath.Join(w.dir, "c")
+	if err := os.MkdirAll(state, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Create(t.Context(), filepath.Join(state, central.VaultFile), vault.Passphrase(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.keys, err = central.Identity(state, v); err != nil {
+		t.Fatal(err)
+	}
+	recipient, err := v.Recipient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Lock()
+	w.config = central.Config{State: state, Unlocker: vault.Passphrase(secret), Lists: filepath.Join(w.dir, "lists"), Listen: "127.0.0.1:0", Log: quiet}
+	writeList(t, w.config.Lists, recipient)
+	w.start(t)
+	t.Cleanup(func() {
+		if w.central != nil {
+			if err := w.central.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if w.wire, err = wire.Listen(w.address()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.wire.Close() })
+	if w.key, err = nkeys.CreateUser(); err != nil {
+		t.Fatal(err)
+	}
+	w.register(t, post, w.key)
+	ring := vault.NewRing()
+	t.Cleanup(ring.Close)
+	key, err := ring.Random()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.outbox, err = store.Open(filepath.Join(w.dir, "post"), sealer{key}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.outbox.Close() })
+	return w
+}
+
+type sealer struct{ key *vault.Key }
+
+func (s sealer) Seal(identity, plain []byte) ([]byte, error) { return s.key.Seal(nil, plain, identity) }
+func (s sealer) Open(identity, sealed []byte) ([]byte, error) {
+	return s.key.Open(nil, sealed, identity)
+}
+
+// start runs central on the address that it had before, if any.
+func (w *world) start(t *testing.T) {
+	t.Helper()
+	var err error
+	if w.central, err = central.Run(t.Context(), w.config); err != nil {
+		t.Fatal(err)
+	}
+	w.config.Listen = w.address()
+}
+
+func (w *world) address() string { return strings.TrimPrefix(w.central.URL, "nats://") }
+
+func (w *world) register(t *testing.T, id string, key nkeys.KeyPair) {
+	t.Helper()
+	public, err := key.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.central.Store.AddDevice(t.Context(), id, public); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// link opens the post's link over the wire and waits until it is up.
+func (w *world) link(t *testing.T, change ...func(*uplink.Options)) *uplink.Link {
+	t.Helper()
+	seed, err := w.key.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := nkeys.FromSeed(seed) // the link wipes its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := uplink.Options{
+		Post: post, URL: "nats://" + w.wire.Addr(), Key: key, Log: quiet,
+		SignKey: w.keys.SignWith.Public().(ed25519.PublicKey), SealKey: w.keys.OpenWith.PublicKey().Bytes(),
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	l, err := uplink.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// writeList makes a folder as a list's owner publishes it.
+func writeList(t *testing.T, folder string, to vault.Recipient) {
+	t.Helper()
+	ring := vault.NewRing()
+	defer ring.Close()
+	key, err := ring.Random()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{"lists", "keys/wanted"} {
+		if err := os.MkdirAll(filepath.Join(folder, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	b, err := liststore.Create(filepath.Join(folder, "lists", "wanted"), ring, key, liststore.Spec{
+		List: "wanted", Generation: 1, Owner: "Authority", LegalBasis: "Act", Purpose: "test",
+		Handling: record.Handling{Action: record.Refer, Confirm: true, Contact: "desk"}, Created: now.Add(-time.Hour), Expires: now.Add(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = b.Add(&record.Record{
+		Schema: record.SchemaVersion, ID: "W-1", Edition: 1,
+		Documents: []record.Document{{Type: "P", Issuer: "UTO", Number: listed, Status: record.DocumentStolen}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wrapped, err := vault.WrapTo(to, key, vault.ScopeList, "wanted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "keys/wanted", to.ID()), wrapped, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// question asks for a document by number.
+func question(number string) screening.Question {
+	return screening.Question{Encounter: "e-1", Officer: "officer", Purpose: "test", Documents: []screening.DocumentProbe{{Type: "P", Issuer: "UTO", Number: number}}}
+}
+
+// put records an outcome in the post's outbox.
+func (w *world) put(t *testing.T, id string) {
+	t.Helper()
+	m, err := json.Marshal(encounter.Message{
+		Version: 1, ID: id, Post: post, Purpose: "test", Answer: "candidates", Checks: map[string]string{"ds.chain": "fail"},
+		Decision:  encounter.Decision{Outcome: encounter.Referred, Officer: "officer", Time: time.Now()},
+		Candidate: []encounter.MessageFinding{{List: "wanted", Record: "W-1", Finding: "same_person"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.outbox.Commit(store.Change{Encounter: id, State: []byte("{}"), Outbox: m}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// waiting is how many outcomes are in the outbox.
+func (w *world) waiting(t *testing.T) int {
+	t.Helper()
+	all, err := w.outbox.Outbox(10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}
+
+// run delivers outcomes until the test ends or stop is called.
+func (w *world) run(t *testing.T, l *uplink.Link) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := uplink.NewSender(l, w.outbox, time.Now, quiet)
+	done := make(chan struct{})
+	go func() { defer close(done); s.Run(ctx) }()
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return stop
+}
+
+// until waits for what to become true.
+func until(t *testing.T, within time.Duration, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(within)
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatalf("not %s within %s", what, within)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
