@@ -1,9 +1,11 @@
 package passport
 
 import (
+	"math/big"
 	"strconv"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/hwtest/gen/curve"
 	"github.com/watchpost/watchpost/hwtest/gen/pki"
 	"github.com/watchpost/watchpost/hwtest/passport/lds"
 )
@@ -32,6 +34,14 @@ func (p Profile) addAuthenticity(doc *Document, groups map[int][]byte) error {
 		doc.Files["CardAccess"] = lds.CardAccess(infos...)
 	}
 	for i, k := range a.ChipKeys {
+		if k.finite() {
+			finiteInfos, err := p.finiteKey(&k, i, doc)
+			if err != nil {
+				return err
+			}
+			infos = append(infos, finiteInfos...)
+			continue
+		}
 		scheme := pki.Scheme{Key: k.Curve, Explicit: k.Explicit}
 		public, err := p.chipKey(scheme, "chip authentication", strconv.Itoa(i))
 		if err != nil {
@@ -50,6 +60,9 @@ func (p Profile) addAuthenticity(doc *Document, groups map[int][]byte) error {
 			k.D = other.D
 		}
 		doc.Secret.ChipKeys = append(doc.Secret.ChipKeys, k)
+	}
+	if err := p.addMappingKey(doc); err != nil {
+		return err
 	}
 	if a.Active != nil {
 		public, err := p.chipKey(*a.Active, "active authentication")
@@ -73,6 +86,71 @@ func (p Profile) addAuthenticity(doc *Document, groups map[int][]byte) error {
 	return nil
 }
 
+// finiteKey makes a key of chip authentication in a group of numbers.
+func (p Profile) finiteKey(k *ChipKey, i int, doc *Document) ([][]byte, error) {
+	dom, err := k.domain()
+	if err != nil {
+		return nil, fault.New(codeProfile, "authenticity.chip_keys[%d]: no group %q", i, k.Curve)
+	}
+	g := dom.(finite).g
+	draw := func(purpose string) (*big.Int, error) {
+		return g.Scalar(pki.Stream("hwtest/passport", p.Issuer.Seed, p.Person().Issuer, p.Person().DocumentNumber, k.Curve, purpose, strconv.Itoa(i)))
+	}
+	if k.D, err = draw("chip authentication"); err != nil {
+		return nil, err
+	}
+	infos := k.infos(finitePublicKey(g, k.D))
+	if p.Authenticity.Clone {
+		if k.D, err = draw("clone's chip authentication"); err != nil {
+			return nil, err
+		}
+	}
+	doc.Secret.ChipKeys = append(doc.Secret.ChipKeys, *k)
+	return infos, nil
+}
+
+// addMappingKey makes the static key of PACE-CAM where it is offered, and
+// EF.CardSecurity, signed by the issuer's document signer (Doc 9303-11 (2021),
+// 9.2.11).
+func (p Profile) addMappingKey(doc *Document) error {
+	for _, offer := range p.Access.PACE {
+		if offer.Mapping != MappingChip {
+			continue
+		}
+		c, err := curve.ByPACE(offer.Parameter)
+		if err != nil {
+			return fault.Wrap(codeProfile, err)
+		}
+		public, err := p.chipKey(pki.Scheme{Key: c.Name}, "chip authentication mapping")
+		if err != nil {
+			return err
+		}
+		doc.Secret.MappingKey = public.D
+		if p.Authenticity.Clone {
+			other, err := p.chipKey(pki.Scheme{Key: c.Name}, "clone's chip authentication mapping")
+			if err != nil {
+				return err
+			}
+			doc.Secret.MappingKey = other.D
+		}
+		spec, err := p.IssuerSpec()
+		if err != nil {
+			return err
+		}
+		issuer, err := pki.New(spec)
+		if err != nil {
+			return fault.Wrap(codeProfile, err)
+		}
+		infos := [][]byte{mappingInfo(public.PublicKey())}
+		for _, o := range p.Access.PACE {
+			infos = append(infos, o.info())
+		}
+		doc.Files["CardSecurity"], err = issuer.CardSecurity(lds.CardAccess(infos...))
+		return fault.Wrap(codeProfile, err)
+	}
+	return nil
+}
+
 // chipKey makes a key that depends on the issuer's seed and the document.
 func (p Profile) chipKey(scheme pki.Scheme, purpose ...string) (*pki.Key, error) {
 	words := append([]string{"hwtest/passport", p.Issuer.Seed, p.Person().Issuer, p.Person().DocumentNumber, scheme.Key}, purpose...)
@@ -82,8 +160,9 @@ func (p Profile) chipKey(scheme pki.Scheme, purpose ...string) (*pki.Key, error)
 
 func checkAuthenticity(d *Document) error {
 	for i, offer := range d.Access.PACE {
-		if suites[offer.Suite] == suiteNone || offer.Parameter < 8 || offer.Parameter > 18 {
-			return fault.New(codeProfile, "access.pace[%d]: no suite %q with parameters %d", i, offer.Suite, offer.Parameter)
+		_, err := domainByPACE(offer.Parameter)
+		if suites[offer.Suite] == suiteNone || err != nil || offer.arc() == 0 {
+			return fault.New(codeProfile, "access.pace[%d]: no mapping %q with suite %q and parameters %d", i, string(offer.Mapping), offer.Suite, offer.Parameter)
 		}
 	}
 	for i, k := range d.Secret.ChipKeys {

@@ -4,21 +4,27 @@ import (
 	"bytes"
 	"fmt"
 	"math/big"
+	"strconv"
+	"strings"
 
 	"github.com/watchpost/watchpost/hwtest/gen/curve"
 	"github.com/watchpost/watchpost/hwtest/gen/der"
+	"github.com/watchpost/watchpost/hwtest/gen/dh"
 )
 
 // Object identifiers of chip authentication (Doc 9303-11 (2021), 9.2.5 and
 // 9.2.6).
 const (
+	oidPublicKeyDH   = "0.4.0.127.0.7.2.2.1.1"
 	oidPublicKeyECDH = "0.4.0.127.0.7.2.2.1.2"
-	oidChipAuth      = "0.4.0.127.0.7.2.2.3.2" // with the suite as last arc
+	oidChipAuth      = "0.4.0.127.0.7.2.2.3" // with agreement (1 DH, 2 ECDH) and suite as last arcs
+
+	oidDH = "1.2.840.10046.2.1" // DH keys of ANSI X9.42
 )
 
-// ChipKey is one key of chip authentication over an elliptic curve.
+// ChipKey is one key of chip authentication.
 type ChipKey struct {
-	Curve    string `yaml:"curve" json:"curve"`                             // a name of curve.ByName
+	Curve    string `yaml:"curve" json:"curve"`                             // a name of curve.ByName, or "dh-0" to "dh-2" for a group of PACE
 	Suite    string `yaml:"suite" json:"suite"`                             // 3des, aes128, aes192, aes256
 	KeyID    int    `yaml:"key_id,omitempty" json:"key_id,omitempty"`       // 0 is none
 	Explicit bool   `yaml:"explicit,omitempty" json:"explicit,omitempty"`   // domain parameters written out in DG14
@@ -27,7 +33,36 @@ type ChipKey struct {
 	D *big.Int `yaml:"-" json:"d,omitempty"`
 }
 
-func (k ChipKey) oid() string { return fmt.Sprintf("%s.%d", oidChipAuth, suites[k.Suite]) }
+func (k ChipKey) oid() string {
+	agreement := 2
+	if k.finite() {
+		agreement = 1
+	}
+	return fmt.Sprintf("%s.%d.%d", oidChipAuth, agreement, suites[k.Suite])
+}
+
+func (k ChipKey) finite() bool { return strings.HasPrefix(k.Curve, "dh-") }
+
+// domain returns the group of the key.
+func (k ChipKey) domain() (domain, error) {
+	if number, ok := strings.CutPrefix(k.Curve, "dh-"); ok {
+		id, err := strconv.Atoi(number)
+		if err != nil {
+			return nil, err
+		}
+		g, err := dh.ByPACE(id)
+		return finite{g}, err
+	}
+	c, err := curve.ByName(k.Curve)
+	return elliptic{c}, err
+}
+
+// finitePublicKey is the SubjectPublicKeyInfo of a key in a group of numbers
+// (RFC 3279 (2002), 2.3.3).
+func finitePublicKey(g *dh.Group, d *big.Int) []byte {
+	parameters := der.Seq(der.Int(g.P), der.Int(g.G), der.Int(g.Q))
+	return der.Seq(der.Seq(der.OID(oidDH), parameters), der.Bits(der.Int(g.Power(g.G, d))))
+}
 
 // infos are the ChipAuthenticationPublicKeyInfo and ChipAuthenticationInfo of
 // this key; publicKey is the encoded SubjectPublicKeyInfo.
@@ -36,7 +71,11 @@ func (k ChipKey) infos(publicKey []byte) [][]byte {
 	if k.KeyID != 0 {
 		id = [][]byte{der.SmallInt(int64(k.KeyID))}
 	}
-	key := der.Seq(append([][]byte{der.OID(oidPublicKeyECDH), publicKey}, id...)...)
+	oid := oidPublicKeyECDH
+	if k.finite() {
+		oid = oidPublicKeyDH
+	}
+	key := der.Seq(append([][]byte{der.OID(oid), publicKey}, id...)...)
 	if k.OmitInfo {
 		return [][]byte{key}
 	}
@@ -83,7 +122,7 @@ func (k *ChipKey) named(id []byte) bool {
 }
 
 // chipAuthAgree is GENERAL AUTHENTICATE of chip authentication.
-func (c *Chip) chipAuthAgree(cmd command) ([]byte, int) {
+func (c *Chip) chipAuthAgree(cmd command, d damage) ([]byte, int) {
 	k := c.state.chipKey
 	c.state.chipKey = nil
 	o, rest, ok := nextObject(cmd.data)
@@ -94,14 +133,14 @@ func (c *Chip) chipAuthAgree(cmd command) ([]byte, int) {
 	if !ok || inner.tag != 0x80 || len(rest) != 0 {
 		return nil, swData
 	}
-	if sw := c.renew(k, inner.value); sw != swOK {
+	if sw := c.renew(k, inner.value, d); sw != swOK {
 		return nil, sw
 	}
 	return der.TLV(0x7C), swOK
 }
 
 // chipAuthKAT is MSE:Set KAT, the form for 3DES (Doc 9303-11 (2021), 6.2.4.1).
-func (c *Chip) chipAuthKAT(cmd command) ([]byte, int) {
+func (c *Chip) chipAuthKAT(cmd command, d damage) ([]byte, int) {
 	if c.state.sm == nil {
 		return nil, swSecurity
 	}
@@ -122,7 +161,7 @@ func (c *Chip) chipAuthKAT(cmd command) ([]byte, int) {
 	}
 	for i := range c.doc.Secret.ChipKeys {
 		if k := &c.doc.Secret.ChipKeys[i]; k.Suite == "3des" && k.named(id) {
-			return nil, c.renew(k, point)
+			return nil, c.renew(k, point, d)
 		}
 	}
 	return nil, swReferenceAbsent
@@ -130,15 +169,19 @@ func (c *Chip) chipAuthKAT(cmd command) ([]byte, int) {
 
 // renew agrees on a new secret with the terminal's key: the answer still goes
 // out under the old session, all that follows comes under the new one.
-func (c *Chip) renew(k *ChipKey, point []byte) int {
-	domain, err := curve.ByName(k.Curve)
+func (c *Chip) renew(k *ChipKey, point []byte, d damage) int {
+	dom, err := k.domain()
 	if err != nil {
 		return swReferenceAbsent
 	}
-	theirs, ok := domain.Decode(point)
+	theirs, ok := dom.decode(point)
 	if !ok {
 		return swData
 	}
-	c.state.next = newMessaging(suites[k.Suite], domain.Shared(k.D, theirs), nil)
+	secret := dom.secret(dom.mul(k.D, theirs))
+	if d.has(KindStaleKeys) {
+		return swOK // says yes and goes on under the old keys
+	}
+	c.state.next = newMessaging(suites[k.Suite], secret, nil)
 	return swOK
 }

@@ -3,6 +3,7 @@ package passport
 import (
 	"encoding/hex"
 	"log/slog"
+	"math/big"
 	"slices"
 
 	"github.com/watchpost/watchpost/device/fault"
@@ -37,6 +38,7 @@ type Secret struct {
 	CAN        string    `json:"can,omitempty"`
 	ChipKeys   []ChipKey `json:"chip_keys,omitempty"`
 	ActiveKey  *pki.Key  `json:"active_key,omitempty"`
+	MappingKey *big.Int  `json:"mapping_key,omitempty"` // static key of PACE-CAM
 }
 
 // LogValue keeps holder and keys out of logs.

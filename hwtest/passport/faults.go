@@ -17,28 +17,32 @@ const (
 	KindNoise       Kind = "noise"        // the answer is 300 octets that mean nothing
 	KindDelay       Kind = "delay"        // the answer comes Millis later
 
-	KindWrongMAC     Kind = "wrong-mac"     // protected answer: checksum off by one bit
-	KindDropMAC      Kind = "drop-mac"      // protected answer: no checksum
-	KindDropStatus   Kind = "drop-status"   // protected answer: no status object
-	KindInnerStatus  Kind = "inner-status"  // protected answer: the status object says Status, the trailer does not
-	KindPlainStatus  Kind = "plain-status"  // a plain Status instead of a protected answer; the session ends
-	KindPlainAnswer  Kind = "plain-answer"  // the answer's data come unprotected although messaging is on
-	KindBadPadding   Kind = "bad-padding"   // protected answer: the padding of the plain text is damaged
-	KindSkipCounter  Kind = "skip-counter"  // protected answer: the send sequence counter is one too far
-	KindOffCurve     Kind = "off-curve"     // PACE: the chip's point of this step is not on the curve
-	KindInfinity     Kind = "infinity"      // PACE: the chip's point of this step is the point at infinity
-	KindEchoKey      Kind = "echo-key"      // PACE: the chip returns the terminal's own public key
-	KindWrongToken   Kind = "wrong-token"   // PACE: the chip's authentication token is off by one bit
-	KindLeadingZero  Kind = "leading-zero"  // PACE: the chip chooses its key so that the shared secret begins with a zero octet
-	KindWrongNonce   Kind = "wrong-nonce"   // PACE: the encrypted nonce is not the one that the chip goes on with
-	KindBadSignature Kind = "bad-signature" // active authentication: the signature is off by one bit
+	KindWrongMAC      Kind = "wrong-mac"       // protected answer: checksum off by one bit
+	KindDropMAC       Kind = "drop-mac"        // protected answer: no checksum
+	KindDropStatus    Kind = "drop-status"     // protected answer: no status object
+	KindInnerStatus   Kind = "inner-status"    // protected answer: the status object says Status, the trailer does not
+	KindPlainStatus   Kind = "plain-status"    // a plain Status instead of a protected answer; the session ends
+	KindPlainAnswer   Kind = "plain-answer"    // the answer's data come unprotected although messaging is on
+	KindBadPadding    Kind = "bad-padding"     // protected answer: the padding of the plain text is damaged
+	KindSkipCounter   Kind = "skip-counter"    // protected answer: the send sequence counter is one too far
+	KindOffCurve      Kind = "off-curve"       // PACE: the chip's point of this step is not on the curve
+	KindInfinity      Kind = "infinity"        // PACE: the chip's point of this step is the point at infinity
+	KindEchoKey       Kind = "echo-key"        // PACE: the chip returns the terminal's own public key
+	KindWrongToken    Kind = "wrong-token"     // PACE: the chip's authentication token is off by one bit
+	KindLeadingZero   Kind = "leading-zero"    // PACE: the chip chooses its key so that the shared secret begins with a zero octet
+	KindWrongNonce    Kind = "wrong-nonce"     // PACE: the encrypted nonce is not the one that the chip goes on with
+	KindNoChipData    Kind = "no-chip-data"    // PACE-CAM: the chip authentication data are left out
+	KindWrongChipData Kind = "wrong-chip-data" // PACE-CAM: the chip authentication data are of another key
+	KindStaleKeys     Kind = "stale-keys"      // chip authentication: the chip agrees and goes on under the old keys
+	KindShortNonce    Kind = "short-nonce"     // PACE with integrated mapping: a nonce shorter than a key
+	KindBadSignature  Kind = "bad-signature"   // active authentication: the signature is off by one bit
 )
 
 var kinds = map[Kind]bool{
 	KindTear: true, KindStatus: true, KindShortRead: true, KindEmptyRead: true, KindEndlessRead: true, KindSilence: true, KindNoise: true, KindDelay: true,
 	KindWrongMAC: true, KindDropMAC: true, KindDropStatus: true, KindInnerStatus: true, KindPlainStatus: true, KindPlainAnswer: true,
 	KindBadPadding: true, KindSkipCounter: true, KindOffCurve: true, KindInfinity: true, KindEchoKey: true, KindWrongToken: true,
-	KindLeadingZero: true, KindWrongNonce: true, KindBadSignature: true,
+	KindLeadingZero: true, KindWrongNonce: true, KindBadSignature: true, KindNoChipData: true, KindShortNonce: true, KindStaleKeys: true, KindWrongChipData: true,
 }
 
 // Fault is one misbehaviour and when it shows. At, Step and Times together

@@ -6,24 +6,51 @@ import (
 	"fmt"
 	"math/big"
 
-	"github.com/watchpost/watchpost/hwtest/gen/curve"
 	"github.com/watchpost/watchpost/hwtest/gen/der"
 )
 
-// PACE is one offer of password authenticated connection establishment with
-// generic mapping over an elliptic curve.
+// Mapping is how the nonce chooses the generator.
+type Mapping string
+
+// Mappings (Doc 9303-11 (2021), 4.4.3.3).
+const (
+	MappingGeneric    Mapping = "gm" // also ""
+	MappingIntegrated Mapping = "im"
+	MappingChip       Mapping = "cam" // generic, and the chip proves a static key of EF.CardSecurity
+)
+
+// PACE is one offer of password authenticated connection establishment.
 type PACE struct {
-	Suite     string `yaml:"suite" json:"suite"`         // 3des, aes128, aes192, aes256
-	Parameter int    `yaml:"parameter" json:"parameter"` // 8 to 18 (Doc 9303-11 (2021), table 8)
+	Mapping   Mapping `yaml:"mapping,omitempty" json:"mapping,omitempty"` // gm by default
+	Suite     string  `yaml:"suite" json:"suite"`                         // 3des, aes128, aes192, aes256
+	Parameter int     `yaml:"parameter" json:"parameter"`                 // 0 to 2, or 8 to 18 (Doc 9303-11 (2021), table 9)
 }
 
-// oidPACEGM is id-PACE-ECDH-GM (Doc 9303-11 (2021), 9.2.1); the last arc is the
-// suite.
-const oidPACEGM = "0.4.0.127.0.7.2.2.4.2"
+// oidPACE is id-PACE (Doc 9303-11 (2021), 9.2.1); mapping and agreement follow
+// as one arc, the suite as the last.
+const oidPACE = "0.4.0.127.0.7.2.2.4"
 
 var suites = map[string]suite{"3des": suite3DES, "aes128": suiteAES128, "aes192": suiteAES192, "aes256": suiteAES256}
 
-func (p PACE) oid() string { return fmt.Sprintf("%s.%d", oidPACEGM, suites[p.Suite]) }
+func (p PACE) oid() string { return fmt.Sprintf("%s.%d.%d", oidPACE, p.arc(), suites[p.Suite]) }
+
+// arc is 0 where there is no such protocol.
+func (p PACE) arc() int {
+	elliptic := p.Parameter >= firstCurve
+	switch {
+	case (p.Mapping == "" || p.Mapping == MappingGeneric) && !elliptic:
+		return 1
+	case p.Mapping == "" || p.Mapping == MappingGeneric:
+		return 2
+	case p.Mapping == MappingIntegrated && !elliptic:
+		return 3
+	case p.Mapping == MappingIntegrated:
+		return 4
+	case p.Mapping == MappingChip && elliptic && p.Suite != "3des":
+		return 6
+	}
+	return 0
+}
 
 // info is the PACEInfo of Doc 9303-11 (2021), 9.2.1.
 func (p PACE) info() []byte {
@@ -34,14 +61,15 @@ func (p PACE) info() []byte {
 type paceRun struct {
 	offer     PACE
 	suite     suite
-	curve     *curve.Curve
+	domain    domain
 	key       []byte // from the password
 	done      int    // steps answered
 	nonce     []byte
-	generator curve.Point // mapped
+	mapKey    *big.Int // the chip's private key of the generic mapping
+	generator element  // mapped
 	secret    []byte
-	mine      curve.Point // ephemeral public keys on the mapped generator
-	theirs    curve.Point
+	mine      element // ephemeral public keys on the mapped generator
+	theirs    element
 }
 
 // password references of MSE:Set AT (Doc 9303-11 (2021), 4.4.4.1).
@@ -80,11 +108,11 @@ func (c *Chip) paceSelect(cmd command) ([]byte, int) {
 		if key == nil {
 			return nil, swReferenceAbsent
 		}
-		domain, err := curve.ByPACE(offer.Parameter)
+		dom, err := domainByPACE(offer.Parameter)
 		if err != nil {
 			return nil, swReferenceAbsent
 		}
-		c.state.pace = &paceRun{offer: offer, suite: s, curve: domain, key: key}
+		c.state.pace = &paceRun{offer: offer, suite: s, domain: dom, key: key}
 		return nil, swOK
 	}
 	return nil, swData
@@ -147,54 +175,46 @@ func (c *Chip) paceStep(cmd command, d damage) ([]byte, int) {
 	if run.done < 4 {
 		c.state.pace = run
 	}
-	return der.TLV(0x7C, der.TLV(uint32(tag), value)), swOK
+	answer := der.TLV(uint32(tag), value)
+	if run.done == 4 && run.offer.Mapping == MappingChip && !d.has(KindNoChipData) {
+		answer = append(answer, der.TLV(0x8A, c.chipData(run, d))...)
+	}
+	return der.TLV(0x7C, answer), swOK
 }
 
 const nonceSize = 16 // octets: a multiple of either block size
 
 func (c *Chip) paceNonce(run *paceRun, d damage) []byte {
-	run.nonce = c.random(nonceSize)
+	size := nonceSize
+	if run.offer.Mapping == MappingIntegrated && run.suite.keySize() > size && !d.has(KindShortNonce) {
+		size = 2 * nonceSize // as long as a key at least (Doc 9303-11 (2021), 4.4.3.3.2)
+	}
+	run.nonce = c.random(size)
 	sent := run.nonce
 	if d.has(KindWrongNonce) {
-		sent = c.random(nonceSize)
+		sent = c.random(size)
 	}
 	return cbcEncrypt(run.suite.cipher(run.key), make([]byte, run.suite.blockSize()), sent)
 }
 
-// paceMap is the generic mapping (Doc 9303-11 (2021), 4.4.3.3.1): G' = s·G + H
-// with H from an anonymous key agreement.
-func (c *Chip) paceMap(run *paceRun, value []byte, d damage) ([]byte, int) {
-	theirs, ok := run.curve.Decode(value)
-	if !ok {
-		return nil, swData
-	}
-	k := c.scalar(run.curve, func(k *big.Int) bool {
-		return !d.has(KindLeadingZero) || run.curve.Shared(k, theirs)[0] == 0
-	})
-	shared := run.curve.Mul(k, theirs)
-	run.generator = run.curve.Add(run.curve.Mul(new(big.Int).SetBytes(run.nonce), run.curve.G), shared)
-	if run.generator.Infinite() {
-		return nil, swAuthFailed
-	}
-	return damagedPoint(run.curve, run.curve.Public(k), value, d), swOK
-}
-
 // paceAgree is the key agreement over the mapped generator.
 func (c *Chip) paceAgree(run *paceRun, value []byte, d damage) ([]byte, int) {
-	theirs, ok := run.curve.Decode(value)
+	theirs, ok := run.domain.decode(value)
 	if !ok {
 		return nil, swData
 	}
-	k := c.scalar(run.curve, func(k *big.Int) bool {
-		return !d.has(KindLeadingZero) || run.curve.Shared(k, theirs)[0] == 0
-	})
+	k, shared := c.agreeOn(run.domain, theirs, d)
 	run.theirs = theirs
-	run.mine = run.curve.Mul(k, run.generator)
-	run.secret = run.curve.Shared(k, theirs)
-	if run.mine.X.Cmp(theirs.X) == 0 {
+	run.mine = run.domain.mul(k, run.generator)
+	run.secret = run.domain.secret(shared)
+	if c.agreement != nil {
+		run.secret = c.agreement(run.offer.Parameter, k, value)
+	}
+	mine := run.domain.encode(run.mine)
+	if string(mine) == string(value) {
 		return nil, swAuthFailed // the two keys must differ (Doc 9303-11 (2021), 4.4.1)
 	}
-	return damagedPoint(run.curve, run.mine, value, d), swOK
+	return damagedKey(run.domain, run.mine, value, d), swOK
 }
 
 // paceConfirm checks the terminal's token, answers with the chip's, and starts
@@ -215,38 +235,10 @@ func (c *Chip) paceConfirm(run *paceRun, value []byte, d damage) ([]byte, int) {
 
 // token is the authentication token over a public key (Doc 9303-11 (2021),
 // 4.4.3.4 and 9.4.4).
-func (run *paceRun) token(macKey []byte, key curve.Point) []byte {
-	input := der.TLV(0x7F49, der.OID(run.offer.oid()), der.TLV(0x86, run.curve.Encode(key)))
+func (run *paceRun) token(macKey []byte, key element) []byte {
+	input := der.TLV(0x7F49, der.OID(run.offer.oid()), der.TLV(run.domain.keyTag(), run.domain.encode(key)))
 	if run.suite == suite3DES {
 		input = pad(input, run.suite.blockSize())
 	}
 	return run.suite.mac(macKey, input)
-}
-
-// scalar draws private keys until one will do.
-func (c *Chip) scalar(domain *curve.Curve, willDo func(*big.Int) bool) *big.Int {
-	for {
-		k, err := domain.Scalar(c.rand)
-		if err != nil {
-			panic("passport: no random octets: " + err.Error())
-		}
-		if willDo(k) {
-			return k
-		}
-	}
-}
-
-// damagedPoint encodes the chip's point, or what a fault puts in its place.
-func damagedPoint(domain *curve.Curve, p curve.Point, theirs []byte, d damage) []byte {
-	switch {
-	case d.has(KindEchoKey):
-		return theirs
-	case d.has(KindInfinity):
-		return domain.Encode(curve.Point{})
-	case d.has(KindOffCurve):
-		out := domain.Encode(p)
-		out[len(out)-1] ^= 1
-		return out
-	}
-	return domain.Encode(p)
 }

@@ -8,7 +8,6 @@ import (
 	"math/big"
 	"testing"
 
-	"github.com/watchpost/watchpost/hwtest/gen/curve"
 	"github.com/watchpost/watchpost/hwtest/gen/der"
 )
 
@@ -164,7 +163,7 @@ func (r *terminal) bac() {
 func (r *terminal) pace(offer PACE, reference byte, password []byte) {
 	r.t.Helper()
 	s := suites[offer.Suite]
-	domain, err := curve.ByPACE(offer.Parameter)
+	domain, err := domainByPACE(offer.Parameter)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -176,23 +175,23 @@ func (r *terminal) pace(offer PACE, reference byte, password []byte) {
 		return inner.value
 	}
 	nonce := cbcDecrypt(s.cipher(s.derive(password, kdfPassword)), make([]byte, s.blockSize()), step(0x10, nil))
-	agree := func(tag uint32, base curve.Point) (*big.Int, curve.Point, curve.Point) {
-		k, err := domain.Scalar(rand.Reader)
+	agree := func(tag uint32, base element) (*big.Int, element, element) {
+		k, err := domain.scalar(rand.Reader)
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		public := domain.Mul(k, base)
-		theirs, ok := domain.Decode(step(0x10, der.TLV(tag, domain.Encode(public))))
+		public := domain.mul(k, base)
+		theirs, ok := domain.decode(step(0x10, der.TLV(tag, domain.encode(public))))
 		if !ok {
-			r.t.Fatalf("the chip's point of %02X is refused", tag)
+			r.t.Fatalf("the chip's key of %02X is refused", tag)
 		}
 		return k, public, theirs
 	}
-	k, _, theirs := agree(0x81, domain.G)
-	mapped := domain.Add(domain.Mul(new(big.Int).SetBytes(nonce), domain.G), domain.Mul(k, theirs))
+	k, _, theirs := agree(0x81, domain.generator())
+	mapped := domain.add(domain.mul(new(big.Int).SetBytes(nonce), domain.generator()), domain.mul(k, theirs))
 	k, mine, theirs := agree(0x83, mapped)
-	secret := domain.Shared(k, theirs)
-	run := &paceRun{offer: offer, suite: s, curve: domain}
+	secret := domain.secret(domain.mul(k, theirs))
+	run := &paceRun{offer: offer, suite: s, domain: domain}
 	macKey := s.derive(secret, kdfMAC)
 	if got := step(0x00, der.TLV(0x85, run.token(macKey, theirs))); !bytes.Equal(got, run.token(macKey, mine)) {
 		r.t.Fatal("the chip's token is wrong")

@@ -17,6 +17,8 @@ const (
 	oidMessageDigest = "1.2.840.113549.1.9.4"
 	oidSigningTime   = "1.2.840.113549.1.9.5"
 
+	oidSecurityInfos = "0.4.0.127.0.7.3.2.1" // id-SecurityObject of EF.CardSecurity (Doc 9303-11 (2021), 9.2.11)
+
 	OIDSecurityObject = "2.23.136.1.1.1" // LDS security object
 	OIDMasterList     = "2.23.136.1.1.2" // CSCA master list
 )

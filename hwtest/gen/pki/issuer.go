@@ -30,21 +30,22 @@ type Spec struct {
 // Defects are what an issuer, or a forger in its place, got wrong. The zero
 // value is nothing.
 type Defects struct {
-	WrongDigest        []int     `yaml:"wrong_digest,omitempty" json:"wrong_digest,omitempty"`                 // groups whose digest in the SOD is wrong
-	Unlisted           []int     `yaml:"unlisted,omitempty" json:"unlisted,omitempty"`                         // groups on the chip that the SOD does not name
-	ForeignSigner      bool      `yaml:"foreign_signer,omitempty" json:"foreign_signer,omitempty"`             // the SOD is signed by a key that is not the certificate's
-	ForeignCSCA        bool      `yaml:"foreign_csca,omitempty" json:"foreign_csca,omitempty"`                 // the document signer is signed by another key under the CSCA's name
-	WrongMessageDigest bool      `yaml:"wrong_message_digest,omitempty" json:"wrong_message_digest,omitempty"` // the SOD's digest attribute is of something else
-	WrongContentType   bool      `yaml:"wrong_content_type,omitempty" json:"wrong_content_type,omitempty"`     // the SOD's content type attribute says plain data
-	NoCertificate      bool      `yaml:"no_certificate,omitempty" json:"no_certificate,omitempty"`             // the SOD does not carry the signer's certificate
-	NamedSerial        int64     `yaml:"named_serial,omitempty" json:"named_serial,omitempty"`                 // the SOD names its signer by this serial number
-	DSNotBefore        time.Time `yaml:"ds_not_before,omitempty" json:"ds_not_before,omitempty"`
-	DSNotAfter         time.Time `yaml:"ds_not_after,omitempty" json:"ds_not_after,omitempty"`
-	DSKeyUsage         []int     `yaml:"ds_key_usage,omitempty" json:"ds_key_usage,omitempty"` // bits in place of digitalSignature
-	DSCountry          string    `yaml:"ds_country,omitempty" json:"ds_country,omitempty"`     // the signer's subject is of this country
-	DSIsCA             bool      `yaml:"ds_is_ca,omitempty" json:"ds_is_ca,omitempty"`
-	CSCANotAfter       time.Time `yaml:"csca_not_after,omitempty" json:"csca_not_after,omitempty"`
-	CSCANotCA          bool      `yaml:"csca_not_ca,omitempty" json:"csca_not_ca,omitempty"` // the CSCA's certificate is that of a signer
+	WrongDigest         []int     `yaml:"wrong_digest,omitempty" json:"wrong_digest,omitempty"`                 // groups whose digest in the SOD is wrong
+	Unlisted            []int     `yaml:"unlisted,omitempty" json:"unlisted,omitempty"`                         // groups on the chip that the SOD does not name
+	ForeignSigner       bool      `yaml:"foreign_signer,omitempty" json:"foreign_signer,omitempty"`             // the SOD is signed by a key that is not the certificate's
+	ForeignCSCA         bool      `yaml:"foreign_csca,omitempty" json:"foreign_csca,omitempty"`                 // the document signer is signed by another key under the CSCA's name
+	WrongMessageDigest  bool      `yaml:"wrong_message_digest,omitempty" json:"wrong_message_digest,omitempty"` // the SOD's digest attribute is of something else
+	WrongContentType    bool      `yaml:"wrong_content_type,omitempty" json:"wrong_content_type,omitempty"`     // the SOD's content type attribute says plain data
+	NoCertificate       bool      `yaml:"no_certificate,omitempty" json:"no_certificate,omitempty"`             // the SOD does not carry the signer's certificate
+	NamedSerial         int64     `yaml:"named_serial,omitempty" json:"named_serial,omitempty"`                 // the SOD names its signer by this serial number
+	DSNotBefore         time.Time `yaml:"ds_not_before,omitempty" json:"ds_not_before,omitempty"`
+	DSNotAfter          time.Time `yaml:"ds_not_after,omitempty" json:"ds_not_after,omitempty"`
+	DSKeyUsage          []int     `yaml:"ds_key_usage,omitempty" json:"ds_key_usage,omitempty"` // bits in place of digitalSignature
+	DSCountry           string    `yaml:"ds_country,omitempty" json:"ds_country,omitempty"`     // the signer's subject is of this country
+	DSIsCA              bool      `yaml:"ds_is_ca,omitempty" json:"ds_is_ca,omitempty"`
+	ForeignCardSecurity bool      `yaml:"foreign_card_security,omitempty" json:"foreign_card_security,omitempty"` // EF.CardSecurity is signed by a key that is not the certificate's
+	CSCANotAfter        time.Time `yaml:"csca_not_after,omitempty" json:"csca_not_after,omitempty"`
+	CSCANotCA           bool      `yaml:"csca_not_ca,omitempty" json:"csca_not_ca,omitempty"` // the CSCA's certificate is that of a signer
 }
 
 // Dates of sound certificates: the CSCA signs for five years and is checked
@@ -204,6 +205,20 @@ func (i *Issuer) SOD(groups map[int][]byte) ([]byte, error) {
 	}
 	// A nonce must not be used for two contents: it depends on the content.
 	return SOD(object, s, i.Spec.stream("sod", string(content)))
+}
+
+// CardSecurity writes EF.CardSecurity over a SET OF SecurityInfo, signed by
+// the document signer, with the defects of the spec.
+func (i *Issuer) CardSecurity(infos []byte) ([]byte, error) {
+	s := Signature{Signer: i.DS, Time: signedAt}
+	if i.Spec.Defects.ForeignCardSecurity {
+		key, err := NewKey(i.Spec.DS, i.Spec.stream("foreign card security key", i.Spec.DS.Key))
+		if err != nil {
+			return nil, err
+		}
+		s.ForeignKey = key
+	}
+	return SignedData(oidSecurityInfos, infos, s, i.Spec.stream("card security", string(infos)))
 }
 
 // CRL signs a revocation list of this day, good for 90 days (Doc 9303-12

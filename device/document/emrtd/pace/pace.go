@@ -146,6 +146,9 @@ func (p *protocol) nonce(ctx context.Context, kPi []byte) ([]byte, error) {
 	if len(z) < 16 || len(z) > maxNonce || len(z)%block != 0 {
 		return nil, fault.New(ErrNonce.Code, "%d octets", len(z))
 	}
+	if p.variant.Mapping == Integrated && len(z) < p.variant.Suite.KeyLen() {
+		return nil, fault.New(ErrNonce.Code, "%d octets for the integrated mapping", len(z)) // it becomes a key (Doc 9303-11, 4.4.3.3.2)
+	}
 	return p.variant.Suite.DecryptCBC(kPi, nil, z)
 }
 
