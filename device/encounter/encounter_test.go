@@ -391,6 +391,14 @@ func TestFailedStepIsTriedAgainOrSkipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	e = b.until(e.ID, func(e Encounter) bool { return e.Step(StepFace).Code == "face.several" })
+	b.mu.Lock()
+	b.shot.Faces = 1
+	b.shot.Templates = []template.Face{person(0), person(1.2), person(0.01)}
+	b.mu.Unlock()
+	if err := b.post.CaptureFace(e.ID); err != nil {
+		t.Fatal(err)
+	}
+	e = b.until(e.ID, func(e Encounter) bool { return e.Step(StepFace).Code == "face.changed" })
 	if err := b.post.Skip(e.ID, StepFace, "o1", ""); !errors.Is(err, ErrReason) {
 		t.Errorf("skipped without a reason: %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/fault"
 )
@@ -49,11 +50,35 @@ func (p *Post) CaptureFace(id string) error {
 			return nil, fault.New("face.quality", "quality %d, at least %d is needed", shot.Quality, p.Policy.Biometric.MinFaceQuality).
 				WithHint("more light, face to the camera, hold still, then try again")
 		}
+		if err := p.onePerson(shot.Templates); err != nil {
+			return nil, err
+		}
 		return func() {
 			a.probe = &shot
 			a.view.Face = &FaceFacts{Frames: len(shot.Templates), Quality: shot.Quality, Faces: shot.Faces, Model: shot.Templates[0].Model}
 		}, nil
 	})
+}
+
+// onePerson refuses a burst whose frames do not all show the same person: their
+// mean would be nobody, or worse, somebody listed. Frames that are alike by the
+// threshold of 1:1 are taken for one person's; frames of one burst lie far
+// above it.
+func (p *Post) onePerson(frames []template.Face) error {
+	threshold := p.Faces.ScoreAt(p.Policy.Biometric.VerificationFMR)
+	for i := range frames {
+		for k := range i {
+			score, err := template.Cosine(&frames[i], &frames[k])
+			if err != nil {
+				return err
+			}
+			if score < threshold {
+				return fault.New("face.changed", "two frames of the burst are not of one person").
+					WithHint("only the person of this encounter may stand before the camera; then try again")
+			}
+		}
+	}
+	return nil
 }
 
 // Skip ends a step without its result. The reason is kept and, as far as

@@ -8,6 +8,7 @@ package post
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -139,6 +140,13 @@ func (p *Post) openStore(state string, keys *vault.Vault) error {
 		return err
 	}
 	p.closing(func() error { key.Destroy(); return nil })
+	// A post that has taken a provisioning folder in has a post.db: starting a
+	// fresh one in its place would lose encounters without a word.
+	_, provisioned := os.Stat(filepath.Join(state, install.ProvisionFolder))
+	if _, err := os.Stat(filepath.Join(state, "post.db")); errors.Is(err, fs.ErrNotExist) && provisioned == nil {
+		return fault.New("store.missing", "post.db is not there, although this post has worked before").
+			WithHint("put post.db back from the backup; to begin anew, move the whole state folder away")
+	}
 	if p.store, err = store.Open(state, sealer{key}); err != nil {
 		return err
 	}
