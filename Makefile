@@ -10,7 +10,7 @@ T0          := $(shell date +%s.%N)
 # Packages with C in them are few leaves; every other package is built and
 # raced without.
 CGO_PKGS     = $(shell go list -f '{{if .CgoFiles}}{{.ImportPath}}{{end}}' ./device/... ./hwtest/... ./sdk/...)
-PURE_TARGETS = watchpost watchpostd hwtest
+PURE_TARGETS = watchpost watchpostd watchpost-central hwtest
 GO_FILES     = $(shell git ls-files '*.go')
 
 .PHONY: help deps build test demo run lint fuzz soak interop compare clean generate bench tidy-check pure-build
@@ -22,14 +22,14 @@ deps: ## install what is missing (Debian packages, models, Go modules); twice do
 	@hwtest/deps/deps.sh
 
 # Without -trimpath: go test then finds the C++ compiled already (minutes).
-build: deps pure-build ## build watchpost, watchpostd, watchpost-capture, hwtest into bin/
+build: deps pure-build ## build watchpost, watchpostd, watchpost-central, watchpost-capture, hwtest into bin/
 	@echo "build: watchpost-capture (the one with C: about two minutes when cold)"
 	@CGO_ENABLED=1 go build -o $(BIN)/watchpost-capture ./device/cmd/watchpost-capture
 
 pure-build:
 	@mkdir -p $(BIN)
-	@echo "build: watchpost, watchpostd, hwtest"
-	@CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./device/cmd/watchpost ./device/cmd/watchpostd ./hwtest/cmd/hwtest
+	@echo "build: watchpost, watchpostd, watchpost-central, hwtest"
+	@CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./device/cmd/watchpost ./device/cmd/watchpostd ./sdk/central/cmd/watchpost-central ./hwtest/cmd/hwtest
 
 test: build lint ## everything CI runs: lint, unit tests (raced where pure), the demonstration
 	@hwtest/deps/test.sh
@@ -52,7 +52,7 @@ fuzz: ## every fuzz target for FUZZTIME each (make fuzz FUZZTIME=1m)
 	@hwtest/deps/fuzz.sh $(FUZZTIME)
 
 soak: build ## the long runs that make test leaves out
-	@WATCHPOST_SOAK=1 go test -timeout 120m -count=1 -run 'Soak|LFW|FVC' ./device/... ./hwtest/...
+	@WATCHPOST_SOAK=1 go test -timeout 120m -count=1 -run 'Soak|LFW|FVC' ./device/... ./sdk/... ./hwtest/...
 
 bench: build ## go benchmarks of the engines
 	@go test -run '^$$' -bench . -benchmem ./device/biometric/... ./device/watchlist/...
