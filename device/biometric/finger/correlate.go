@@ -29,11 +29,25 @@ func (t *Template) copyRelief(e *Extractor) {
 // shifts across the ridges at which a patch is tried, in pixels.
 var shifts = [5]float32{0, -2, 2, -4, 4}
 
-// agreement is how the ridges of two aligned prints agree, patch by patch.
+// agreement is how the ridges of two aligned prints agree, summed over patches.
 type agreement struct {
-	still float64 // mean correlation as aligned
-	best  float64 // mean of the best within small shifts across the ridges
-	good  float64 // share of patches that then agree well
+	patches float64
+	still   float64 // correlation as aligned
+	best    float64 // the best within small shifts across the ridges
+	good    float64 // patches that then agree well
+}
+
+func (g *agreement) add(o agreement) {
+	g.patches += o.patches
+	g.still += o.still
+	g.best += o.best
+	g.good += o.good
+}
+
+// means are the sums over the number of patches.
+func (g *agreement) means() (still, best, good float64) {
+	n := max(1, g.patches)
+	return g.still / n, g.best / n, g.good / n
 }
 
 // goodPatch is the correlation from which a patch agrees well.
@@ -41,11 +55,11 @@ const goodPatch = 0.6
 
 // correlate lays the relief of a on that of b along the alignment and its
 // distortion. Skin that stretched between two minutiae moves ridges by less
-// than the shifts; ridges of two fingers agree only by chance.
-func (t *alignment) correlate(a, b *Template) (g agreement) {
-	n := 0.0
+// than the shifts; ridges of two fingers agree only by chance. Half of the
+// patches are taken, as on a chequered board: those of colour 0 or 1.
+func (t *alignment) correlate(a, b *Template, colour int) (g agreement) {
 	for y := range a.ridges.h {
-		for x := range a.ridges.w {
+		for x := (y + colour) & 1; x < a.ridges.w; x += 2 {
 			if a.ridges.state[y*a.ridges.w+x] == 0 {
 				continue
 			}
@@ -65,16 +79,13 @@ func (t *alignment) correlate(a, b *Template) (g agreement) {
 			if !ok {
 				continue
 			}
-			n++
+			g.patches++
 			g.still += float64(still)
 			g.best += float64(best)
 			if best > goodPatch {
 				g.good++
 			}
 		}
-	}
-	if n > 0 {
-		g.still, g.best, g.good = g.still/n, g.best/n, g.good/n
 	}
 	return g
 }

@@ -98,7 +98,7 @@ func (f *field) gauss(dst, src []float32, sigma float64) {
 var scales = []struct {
 	sigma  float64
 	weight float32
-}{{1, 1}, {2.2, 0.35}, {4.5, 0.1}}
+}{{1.3, 1}, {2.8, 0.5}, {5.5, 0.2}}
 
 // orient sets the field from the tensor, within the foreground.
 func (e *Extractor) orient() {

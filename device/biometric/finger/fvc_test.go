@@ -1,7 +1,9 @@
 package finger
 
 import (
+	"errors"
 	"fmt"
+	"image"
 	"math"
 	"os"
 	"path/filepath"
@@ -10,328 +12,296 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/image/tiff"
-	"image"
 )
 
-type set struct {
-	name   string
-	dpi    float64
-	files  []string
-	prints []*Template
-	vec    map[[2]int]vector
+// impressions are the prints of one FVC set (B part: fingers 101 to 110, eight
+// impressions each), or of a part of it.
+type impressions struct {
+	name        string
+	dpi         float64
+	fingers     int
+	each        int
+	poor        bool // degraded on the way in
+	prints      []*Template
+	comparisons map[[2]int]vector
+	failed      int
 }
 
-func loadGrey(t testing.TB, path string) Image {
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
+// fvcSets returns the three sets, cut to the first fingers and impressions.
+func fvcSets(fingers, each int, poor bool) []*impressions {
+	out := []*impressions{{name: "fvc2002_db1_b", dpi: 500}, {name: "fvc2002_db2_b", dpi: 569}, {name: "fvc2000_db2_b", dpi: 500}}
+	for _, s := range out {
+		s.fingers, s.each, s.poor = fingers, each, poor
 	}
-	defer f.Close()
-	img, err := tiff.Decode(f)
-	if err != nil {
-		t.Fatal(path, err)
-	}
-	g, ok := img.(*image.Gray)
-	if !ok {
-		t.Fatalf("%s: %T", path, img)
-	}
-	return Image{Pix: g.Pix, Width: g.Rect.Dx(), Height: g.Rect.Dy(), DPI: 500}
+	return out
 }
 
-func fvcSets(t testing.TB) []*set {
+func dataRoot(t testing.TB) string {
 	root := os.Getenv("WATCHPOST_DATA")
 	if root == "" {
 		t.Skip("WATCHPOST_DATA is not set: nothing measured on FVC prints")
 	}
-	all := []*set{{name: "fvc2002_db1_b", dpi: 500}, {name: "fvc2002_db2_b", dpi: 569}, {name: "fvc2000_db2_b", dpi: 500}}
-	for _, s := range all {
-		for f := 101; f <= 110; f++ {
-			for i := 1; i <= 8; i++ {
-				s.files = append(s.files, filepath.Join(root, "fingerprint", s.name, fmt.Sprintf("%d_%d.tif", f, i)))
-			}
-		}
-	}
-	return all
+	return filepath.Join(root, "fingerprint")
 }
 
-// parallel calls f for 0 to n-1 on all cores.
-func parallel(n int, f func(worker func() int)) {
-	var next atomic.Int64
+func readGrey(path string, dpi float64) (Image, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Image{}, err
+	}
+	defer f.Close()
+	img, err := tiff.Decode(f)
+	if err != nil {
+		return Image{}, err
+	}
+	g, ok := img.(*image.Gray)
+	if !ok {
+		return Image{}, errors.New("no grey image")
+	}
+	return Image{Pix: g.Pix, Width: g.Rect.Dx(), Height: g.Rect.Dy(), DPI: dpi}, nil
+}
+
+// parallel runs f on all cores; next gives each the numbers 0 to n-1, then -1.
+func parallel(n int, f func(next func() int)) {
+	var at atomic.Int64
 	var wg sync.WaitGroup
 	for range runtime.NumCPU() {
 		wg.Go(func() {
 			f(func() int {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return -1
+				if i := int(at.Add(1)) - 1; i < n {
+					return i
 				}
-				return i
+				return -1
 			})
 		})
 	}
 	wg.Wait()
 }
 
-func (s *set) extract(t testing.TB, poor bool) {
-	s.prints = make([]*Template, len(s.files))
-	var spent atomic.Int64
-	parallel(len(s.files), func(next func() int) {
+// measure extracts and compares everything of s.
+func (s *impressions) measure(t testing.TB, root string) {
+	s.prints = make([]*Template, s.fingers*s.each)
+	parallel(len(s.prints), func(next func() int) {
 		e := NewExtractor()
 		for i := next(); i >= 0; i = next() {
-			img := loadGrey(t, s.files[i])
-			img.DPI = s.dpi
-			if poor {
-				img = degrade(img, uint64(i))
-			}
-			start := time.Now()
-			p, err := e.Extract(&img)
-			spent.Add(int64(time.Since(start)))
+			path := filepath.Join(root, s.name, fmt.Sprintf("%d_%d.tif", 101+i/s.each, 1+i%s.each))
+			img, err := readGrey(path, s.dpi)
 			if err != nil {
-				t.Logf("%s: %v", filepath.Base(s.files[i]), err)
+				t.Errorf("%s: %v", path, err)
 				continue
 			}
-			s.prints[i] = p
+			if s.poor {
+				img = degrade(img, uint64(i))
+			}
+			if s.prints[i], err = e.Extract(&img); err != nil && !s.poor {
+				t.Errorf("%s: %v", path, err)
+			}
 		}
 	})
-	n, q, fte := 0, 0, 0
-	least := 999
-	for _, p := range s.prints {
-		if p == nil {
-			fte++
-			continue
-		}
-		n += len(p.Minutiae)
-		least = min(least, len(p.Minutiae))
-		q += p.Quality
-	}
-	t.Logf("%s: %d not enrolled, %.1f minutiae (least %d), quality %.1f, %.1f ms wall an image", s.name, fte, float64(n)/80, least, float64(q)/80, float64(spent.Load())/80e6)
-}
-
-func (s *set) compare(t testing.TB) {
 	var pairs [][2]int
 	for a := range s.prints {
+		if s.prints[a] == nil {
+			s.failed++
+			continue
+		}
 		for b := a + 1; b < len(s.prints); b++ {
-			if a/8 == b/8 || os.Getenv("FAST") == "" || (a+3*b)%4 == 0 {
+			if s.prints[b] != nil {
 				pairs = append(pairs, [2]int{a, b})
 			}
 		}
 	}
 	out := make([]vector, len(pairs))
-	var spent atomic.Int64
 	parallel(len(pairs), func(next func() int) {
 		m := NewMatcher()
 		for i := next(); i >= 0; i = next() {
-			a, b := s.prints[pairs[i][0]], s.prints[pairs[i][1]]
-			if a == nil || b == nil {
-				continue
-			}
-			start := time.Now()
-			out[i] = m.compare(a, b)
-			spent.Add(int64(time.Since(start)))
+			out[i] = m.compare(s.prints[pairs[i][0]], s.prints[pairs[i][1]])
 		}
 	})
-	s.vec = make(map[[2]int]vector)
+	s.comparisons = make(map[[2]int]vector, len(pairs))
 	for i, p := range pairs {
-		if s.prints[p[0]] != nil && s.prints[p[1]] != nil {
-			s.vec[p] = out[i]
-		}
+		s.comparisons[p] = out[i]
 	}
-	t.Logf("%s: %.3f ms wall a comparison", s.name, float64(spent.Load())/1e6/float64(len(pairs)))
 }
 
-func rates(gen, imp []float64) (eer, at2, at3, at4 float64) {
-	slices.Sort(gen)
-	slices.Sort(imp)
-	fnmr := func(t float64) float64 { i, _ := slices.BinarySearch(gen, t); return float64(i) / float64(len(gen)) }
-	fmr := func(t float64) float64 {
-		i, _ := slices.BinarySearch(imp, t)
-		return float64(len(imp)-i) / float64(len(imp))
-	}
-	all := append(append([]float64(nil), gen...), imp...)
-	slices.Sort(all)
-	best := 2.0
-	for _, t := range all {
-		if d := math.Abs(fnmr(t) - fmr(t)); d < best {
-			best, eer = d, (fnmr(t)+fmr(t))/2
+// scores are those of genuine and impostor pairs; a print that was not
+// enrolled scores below all others.
+func (s *impressions) scores(f func(vector) float64) (genuine, impostor []float64) {
+	for a := range s.prints {
+		for b := a + 1; b < len(s.prints); b++ {
+			x := math.Inf(-1)
+			if v, ok := s.comparisons[[2]int{a, b}]; ok {
+				x = f(v)
+			}
+			if a/s.each == b/s.each {
+				genuine = append(genuine, x)
+			} else {
+				impostor = append(impostor, x)
+			}
 		}
 	}
-	at := func(x float64) float64 {
+	return genuine, impostor
+}
+
+// errorRates are those of a set of scores, as shares.
+type errorRates struct{ eer, fnmr2, fnmr3, fnmr4 float64 }
+
+func (r errorRates) String() string {
+	return fmt.Sprintf("EER %5.2f  FNMR@1e-2 %5.2f  @1e-3 %5.2f  @1e-4 %5.2f", 100*r.eer, 100*r.fnmr2, 100*r.fnmr3, 100*r.fnmr4)
+}
+
+func ratesOf(sets []*impressions, f func(vector) float64) (r errorRates, genuine, impostor []float64) {
+	for _, s := range sets {
+		g, i := s.scores(f)
+		genuine, impostor = append(genuine, g...), append(impostor, i...)
+	}
+	slices.Sort(genuine)
+	slices.Sort(impostor)
+	fnmr := func(t float64) float64 {
+		i, _ := slices.BinarySearch(genuine, t)
+		return float64(i) / float64(len(genuine))
+	}
+	fmr := func(t float64) float64 {
+		i, _ := slices.BinarySearch(impostor, t)
+		return float64(len(impostor)-i) / float64(len(impostor))
+	}
+	all := append(slices.Clone(genuine), impostor...)
+	slices.Sort(all)
+	all = append(all, math.Inf(1))
+	gap := 2.0
+	at := func(limit float64) float64 {
 		for _, t := range all {
-			if fmr(t) <= x {
+			if fmr(t) <= limit {
 				return fnmr(t)
 			}
 		}
 		return 1
 	}
-	return eer, at(1e-2), at(1e-3), at(1e-4)
-}
-
-func (s *set) split(f func(vector) float64) (gen, imp []float64) {
-	for a := range s.prints {
-		for b := a + 1; b < len(s.prints); b++ {
-			x := -1e9
-			if v, ok := s.vec[[2]int{a, b}]; ok {
-				x = f(v)
-			}
-			if a/8 == b/8 {
-				gen = append(gen, x)
-			} else if os.Getenv("FAST") == "" || (a+3*b)%4 == 0 {
-				imp = append(imp, x)
-			}
+	for _, t := range all {
+		if d := math.Abs(fnmr(t) - fmr(t)); d < gap {
+			gap, r.eer = d, (fnmr(t)+fmr(t))/2
 		}
 	}
-	return
+	r.fnmr2, r.fnmr3, r.fnmr4 = at(1e-2), at(1e-3), at(1e-4)
+	return r, genuine, impostor
 }
 
-func report(t testing.TB, what string, sets []*set, f func(vector) float64) {
-	var gen, imp []float64
-	line := what + ":"
-	row := func(g, i []float64) string {
-		e, a2, a3, a4 := rates(slices.Clone(g), slices.Clone(i))
-		return fmt.Sprintf(" %5.2f/%5.2f/%5.2f/%5.2f |", 100*e, 100*a2, 100*a3, 100*a4)
-	}
-	for k, s := range sets {
-		g, i := s.split(f)
-		line += row(g, i)
-		gen, imp = append(gen, g...), append(imp, i...)
-		if k == 1 {
-			line += " easy" + row(gen, imp)
-		}
-	}
-	line += " pooled" + row(gen, imp)
-	t.Log(line)
-}
+func shipped(v vector) float64 { return v.llr() }
 
-// fit is a logistic regression with equal weight of genuine and impostor.
-func fit(sets []*set, idx []int) []float64 {
-	var xs [][]float64
-	var ys []float64
-	ng, ni := 0.0, 0.0
+// TestFVC measures a small part of the three sets, so that a change that
+// breaks the engine is seen at once; TestFVCRotation measures all.
+func TestFVC(t *testing.T) {
+	root := dataRoot(t)
+	sets := fvcSets(4, 4, false)
 	for _, s := range sets {
-		for p, v := range s.vec {
-			x := []float64{1}
-			for _, k := range idx {
-				x = append(x, v[k])
-			}
-			xs = append(xs, x)
-			if p[0]/8 == p[1]/8 {
-				ys = append(ys, 1)
-				ng++
-			} else {
-				ys = append(ys, 0)
-				ni++
-			}
+		s.measure(t, root)
+	}
+	r, genuine, impostor := ratesOf(sets, shipped)
+	t.Logf("%d genuine, %d impostor: %v", len(genuine), len(impostor), r)
+	if r.eer > 0.03 || r.fnmr2 > 0.04 {
+		t.Error("the engine has become worse: run TestFVCRotation with WATCHPOST_SOAK=1")
+	}
+}
+
+// TestFVCRotation measures the three sets whole: with the shipped weights,
+// with weights fitted on two and reported on the third, and the same prints
+// degraded. It prints the weights to ship.
+func TestFVCRotation(t *testing.T) {
+	root := dataRoot(t)
+	if os.Getenv("WATCHPOST_SOAK") == "" {
+		t.Skip("WATCHPOST_SOAK is not set: only TestFVC's part of the prints is measured")
+	}
+	sets, poor := fvcSets(10, 8, false), fvcSets(10, 8, true)
+	for i := range sets {
+		sets[i].measure(t, root)
+		poor[i].measure(t, root)
+	}
+	for i, s := range sets {
+		r, _, _ := ratesOf(sets[i:i+1], shipped)
+		t.Logf("%-26s %v, not enrolled %d", s.name, r, s.failed)
+	}
+	easy, _, _ := ratesOf(sets[:2], shipped)
+	t.Logf("%-26s %v", "2002 DB1+DB2 pooled", easy)
+	pooled, _, impostor := ratesOf(sets, shipped)
+	t.Logf("%-26s %v", "three pooled", pooled)
+	hard, _, more := ratesOf(poor, shipped)
+	t.Logf("%-26s %v, not enrolled %d", "three degraded, pooled", hard, poor[0].failed+poor[1].failed+poor[2].failed)
+	turned := make([]func(vector) float64, 3)
+	for k, s := range sets {
+		w := fit(append(slices.Delete(slices.Clone(sets), k, k+1), slices.Delete(slices.Clone(poor), k, k+1)...))
+		turned[k] = func(v vector) float64 { return v.weigh(w) }
+		r, _, _ := ratesOf(sets[k:k+1], turned[k])
+		p, _, _ := ratesOf(poor[k:k+1], turned[k])
+		t.Logf("rotation %-17s %v; degraded %v", s.name, r, p)
+	}
+	t.Logf("weights of all: %.4f", fit(append(slices.Clone(sets), poor...)))
+	impostor = append(impostor, more...)
+	slices.Sort(impostor)
+	for _, q := range []float64{1e-1, 1e-2, 1e-3, 3e-4, 1e-4} {
+		t.Logf("score at FMR %v, prints as they are and degraded: %.2f", q, impostor[len(impostor)-1-int(q*float64(len(impostor)))])
+	}
+	for _, s := range sets {
+		if s.failed > 0 {
+			t.Errorf("%s: %d not enrolled", s.name, s.failed)
 		}
 	}
-	d := len(idx) + 1
-	w := make([]float64, d)
+	if easy.eer > 0.013 || easy.fnmr3 > 0.025 {
+		t.Errorf("2002 DB1+DB2: %v", easy)
+	}
+}
+
+// fit is a logistic regression in which the genuine and the impostor pairs
+// weigh the same, by Newton's method with a little ridge.
+func fit(sets []*impressions) (w [features + 1]float64) {
+	const n = features + 1
+	var xs [][n]float64
+	var mates []bool
+	count := map[bool]float64{}
+	for _, s := range sets {
+		for p, v := range s.comparisons {
+			x := [n]float64{1}
+			copy(x[1:], v[:])
+			mate := p[0]/s.each == p[1]/s.each
+			xs, mates = append(xs, x), append(mates, mate)
+			count[mate]++
+		}
+	}
 	for range 40 {
-		g := make([]float64, d)
-		h := make([][]float64, d)
-		for i := range h {
-			h[i] = make([]float64, d+1)
-			h[i][i] = 1e-2
-			g[i] = -1e-2 * w[i]
+		var h [n][n + 1]float64
+		for a := range n {
+			h[a][a], h[a][n] = 1e-2, -1e-2*w[a]
 		}
 		for i, x := range xs {
 			z := 0.0
-			for k := range x {
+			for k := range n {
 				z += w[k] * x[k]
 			}
-			p := 1 / (1 + math.Exp(-z))
-			wt := 0.5 / ni
-			if ys[i] == 1 {
-				wt = 0.5 / ng
+			p, y := 1/(1+math.Exp(-z)), 0.0
+			if mates[i] {
+				y = 1
 			}
-			wt *= 2000
-			for a := range x {
-				g[a] += wt * (ys[i] - p) * x[a]
-				for b := range x {
-					h[a][b] += wt * p * (1 - p) * x[a] * x[b]
+			weight := 1000 / count[mates[i]]
+			for a := range n {
+				h[a][n] += weight * (y - p) * x[a]
+				for b := range n {
+					h[a][b] += weight * p * (1 - p) * x[a] * x[b]
 				}
 			}
 		}
-		for a := range h {
-			h[a][d] = g[a]
-		}
-		for a := range d {
-			for b := range d {
-				if b == a {
-					continue
-				}
-				r := h[b][a] / h[a][a]
-				for c := a; c <= d; c++ {
-					h[b][c] -= r * h[a][c]
+		for a := range n { // Gauss-Jordan; the matrix is positive definite
+			for b := range n {
+				if b != a {
+					r := h[b][a] / h[a][a]
+					for c := a; c <= n; c++ {
+						h[b][c] -= r * h[a][c]
+					}
 				}
 			}
 		}
-		for a := range d {
-			w[a] += h[a][d] / h[a][a]
+		for a := range n {
+			w[a] += h[a][n] / h[a][a]
 		}
 	}
 	return w
-}
-
-func apply(w []float64, idx []int) func(vector) float64 {
-	return func(v vector) float64 {
-		z := w[0]
-		for i, k := range idx {
-			z += w[i+1] * v[k]
-		}
-		return z
-	}
-}
-
-func TestFVCRotation(t *testing.T) {
-	sets := fvcSets(t)
-	poor := fvcSets(t)
-	for i, s := range sets {
-		if os.Getenv("FAST") != "poor" {
-			s.extract(t, false)
-			s.compare(t)
-		}
-		poor[i].extract(t, true)
-		poor[i].compare(t)
-	}
-	for k, name := range []string{"global", "matches", "share", "miss", "field", "area", "period", "similar", "still", "best", "good"} {
-		if os.Getenv("FEATURES") == "" {
-			break
-		}
-		f := func(v vector) float64 { return v[k] }
-		report(t, name, sets, f)
-		report(t, name+" poor", poor, f)
-	}
-	all := make([]int, features)
-	for i := range all {
-		all[i] = i
-	}
-	both := append(slices.Clone(sets), poor...)
-	for k := range sets {
-		if os.Getenv("FAST") != "" {
-			break
-		}
-		var other []*set
-		for i := range sets {
-			if i != k {
-				other = append(other, sets[i], poor[i])
-			}
-		}
-		f := apply(fit(other, all), all)
-		report(t, "rotation "+sets[k].name, []*set{sets[k], poor[k]}, f)
-	}
-	if os.Getenv("FAST") == "poor" {
-		w := fit(poor, all)
-		report(t, "poor fit poor", poor, apply(w, all))
-		return
-	}
-	clean := fit(sets, all)
-	report(t, "clean fit", sets, apply(clean, all))
-	report(t, "clean fit poor", poor, apply(clean, all))
-	w := fit(both, all)
-	report(t, "both fit", sets, apply(w, all))
-	report(t, "both fit poor", poor, apply(w, all))
-	t.Log(w)
 }

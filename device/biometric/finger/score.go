@@ -21,8 +21,8 @@ const (
 // Features are what a score is made of.
 type vector [features]float64
 
-// measure fills the features of one way of laying a on b, and the global score.
-func (m *Matcher) measure(t *alignment, a, b *Template, global float32) (v vector) {
+// measure fills the features of one way of laying a on b.
+func (m *Matcher) measure(t *alignment, a, b *Template, global float32, g *agreement) (v vector) {
 	v[featGlobal] = float64(global)
 	v[featMatches] = math.Log1p(float64(max(0, t.weight)))
 	inA, inB := m.overlapped(t, a, b)
@@ -39,8 +39,7 @@ func (m *Matcher) measure(t *alignment, a, b *Template, global float32) (v vecto
 	}
 	v[featField], v[featArea], v[featPeriod] = t.compareRidges(&a.ridges, &b.ridges)
 	v[featSimilar] = t.similar(a, b)
-	g := t.correlate(a, b)
-	v[featStill], v[featBest], v[featGood] = g.still, g.best, g.good
+	v[featStill], v[featBest], v[featGood] = g.means()
 	return v
 }
 
@@ -162,42 +161,59 @@ func (m *Matcher) compare(a, b *Template) vector {
 		m.consult(&m.opinions[1], a.other, b.other)
 		sets = 2
 	}
-	strongest := float32(0)
-	for s := range sets {
-		o := &m.opinions[s]
-		for i := range o.found {
-			strongest = max(strongest, o.ways[i].weight)
-		}
-	}
-	var best vector
-	m.best, m.bestSet = nil, 0
-	top := 0.0
-	for s := range sets {
-		o := &m.opinions[s]
-		for i := range o.found {
-			t := &o.ways[i]
-			if t.weight < weakWay*strongest {
-				continue
-			}
-			v := m.measure(t, o.a, o.b, o.global)
-			// Chosen by what needs no fitting: minutiae and ridges that agree.
-			if s2 := v[featMatches] + 4*v[featGood]; m.best == nil || s2 > top {
-				best, top, m.best, m.bestSet = v, s2, t, s
-			}
-		}
-	}
-	if m.best == nil {
+	set, way, seen := m.choose(sets)
+	if way == nil {
+		m.best = nil
 		return vector{featGlobal: float64(m.opinions[0].global), featMiss: 1, featPeriod: 0.2}
 	}
+	m.best, m.bestSet = way, set
+	o := &m.opinions[set]
+	seen.add(way.correlate(o.a, o.b, 1))
+	v := m.measure(way, o.a, o.b, o.global, &seen)
 	if sets == 2 {
-		m.second(&best)
+		m.second(&v)
 	}
-	return best
+	return v
 }
 
 // weakWay is the share of the strongest way's weight below which another is
-// not looked at.
-const weakWay = 0.5
+// not looked at; closeLooks is at how many the search looks at most.
+const (
+	weakWay    = 0.5
+	closeLooks = 3
+)
+
+// choose looks at the strongest ways and returns the one on which minutiae and
+// ridges agree best, and half of its ridges' agreement. The choice needs no
+// fitting.
+func (m *Matcher) choose(sets int) (set int, way *alignment, seen agreement) {
+	var looked [2][keptWays]bool
+	top, strongest := 0.0, float32(-1)
+	for range closeLooks {
+		var next *alignment
+		at, of := 0, 0
+		for s := range sets {
+			o := &m.opinions[s]
+			for i := range o.found {
+				if t := &o.ways[i]; !looked[s][i] && (next == nil || t.weight > next.weight) {
+					next, at, of = t, i, s
+				}
+			}
+		}
+		if next == nil || next.weight < weakWay*strongest {
+			break
+		}
+		looked[of][at] = true
+		strongest = max(strongest, next.weight)
+		o := &m.opinions[of]
+		g := next.correlate(o.a, o.b, 0)
+		_, _, good := g.means()
+		if v := math.Log1p(float64(max(0, next.weight))) + 4*good; way == nil || v > top {
+			set, way, seen, top = of, next, g, v
+		}
+	}
+	return set, way, seen
+}
 
 // second lets the other set of minutiae speak on the chosen alignment: what
 // both can tell is averaged.
@@ -239,10 +255,12 @@ func (t *alignment) similar(a, b *Template) float64 {
 var weights = [features + 1]float64{-9.742, 6.002, 4.431, 1.132, -1.911, -4.100, -0.826, 7.292, -0.650, 2.929, -3.092, 17.209}
 
 // llr is the log-likelihood ratio of features.
-func (v *vector) llr() float64 {
-	s := weights[0]
+func (v *vector) llr() float64 { return v.weigh(weights) }
+
+func (v *vector) weigh(w [features + 1]float64) float64 {
+	s := w[0]
 	for i, x := range v {
-		s += weights[i+1] * x
+		s += w[i+1] * x
 	}
 	return s
 }
