@@ -70,7 +70,7 @@ func (s *Server) engine(which decodev1.FaceEngine) (Engine, error) {
 	e, ok := s.engines[which]
 	if !ok {
 		return Engine{}, fault.New("face.engine", "%s is not in this build", which).
-			WithHint("go-face is built for comparison only: go build -tags goface ./device/cmd/watchpost-capture")
+			WithHint("go-face is built for comparison only: go build -tags goface -o bin/watchpost-capture-goface ./device/cmd/watchpost-capture")
 	}
 	return e, nil
 }

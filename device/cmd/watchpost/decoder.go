@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -32,6 +33,27 @@ type decoder struct {
 
 func newDecoder(errOut io.Writer) *decoder {
 	return &decoder{options: capture.Options{Role: capture.Decode}, errOut: errOut}
+}
+
+// compareSuffix ends the name of a capture program that was built with go-face
+// in it, beside the one that ships without.
+const compareSuffix = "-goface"
+
+// use chooses the face engine, and for go-face the program built to compare
+// where there is one.
+func (d *decoder) use(engine decodev1.FaceEngine) {
+	d.engine = engine
+	if engine != decodev1.FaceEngine_FACE_ENGINE_GO_FACE {
+		return
+	}
+	own, err := os.Executable()
+	if err != nil {
+		return // the usual program will say that it has no such engine
+	}
+	path := filepath.Join(filepath.Dir(own), capture.Program+compareSuffix)
+	if _, err := os.Stat(path); err == nil {
+		d.options.Binary = path
+	}
 }
 
 // get returns the process, started if there is none.

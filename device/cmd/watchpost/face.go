@@ -84,7 +84,7 @@ status is then 3.`,
 			return err
 		}
 		d := newDecoder(cmd.ErrOrStderr())
-		d.engine = which
+		d.use(which)
 		defer d.Close()
 		out := newRows(cmd)
 		err = d.faces(cmd.Context(), files, func(i int, f capture.Face, err error) error {

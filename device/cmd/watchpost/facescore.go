@@ -61,7 +61,7 @@ the pairs are left out of it.`,
 			return err
 		}
 		s := faceScorer{decoder: newDecoder(cmd.ErrOrStderr()), errOut: cmd.ErrOrStderr(), faces: make(map[string]faceOrError)}
-		s.decoder.engine = which
+		s.decoder.use(which)
 		defer s.decoder.Close()
 		return s.run(cmd, list, cohort)
 	}

@@ -45,6 +45,9 @@ func Convert(b []byte, to header.Format) ([]byte, error) {
 		params = []int{gocv.IMWriteJpegQuality, jpegQuality}
 	case header.JP2:
 		params = []int{jp2CompressionX1000, 1000}
+		temporary.Lock()
+		defer temporary.Unlock()
+		defer dropTemporary()
 	}
 	var out *gocv.NativeByteBuffer
 	if len(params) > 0 {
