@@ -112,9 +112,9 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 }
 
 func writeError(ctx huma.Context, e *apiError) {
-	ctx.SetStatus(e.status)
 	ctx.SetHeader("Content-Type", "application/json")
 	e.headers(ctx.SetHeader)
+	ctx.SetStatus(e.status) // sends the headers
 	writeJSON(ctx.BodyWriter(), e)
 }
 

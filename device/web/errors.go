@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -57,6 +58,7 @@ var statuses = map[string]int{
 	"request.method":              http.StatusMethodNotAllowed,
 	"request.cross_origin":        http.StatusForbidden,
 	"request.invalid":             http.StatusBadRequest,
+	"request.too_large":           http.StatusRequestEntityTooLarge,
 	"encounter.not_found":         http.StatusNotFound,
 	"encounter.no_such_step":      http.StatusNotFound,
 	"encounter.no_such_candidate": http.StatusNotFound,
@@ -108,6 +110,9 @@ var oneForm sync.Once
 func useOneErrorForm() {
 	oneForm.Do(func() {
 		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+			if slices.ContainsFunc(errs, func(err error) bool { return errors.As(err, new(*http.MaxBytesError)) }) {
+				status = http.StatusRequestEntityTooLarge // huma takes it for a failure of its own
+			}
 			code := fault.Code("request.invalid")
 			switch status {
 			case http.StatusNotFound:

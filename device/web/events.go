@@ -103,7 +103,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		for _, e := range batch {
-			if conn.SetWriteDeadline(time.Now().Add(writeLimit)) != nil || conn.WriteJSON(see.part(e)) != nil {
+			if conn.SetWriteDeadline(time.Now().Add(s.writeLimit)) != nil || conn.WriteJSON(see.part(e)) != nil {
 				return
 			}
 			after = e.Seq
@@ -113,7 +113,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 
 // next waits for events, at most until the session has to be looked at.
 func (s *Server) next(ctx context.Context, after uint64) ([]encounter.Event, error) {
-	wait, cancel := context.WithTimeout(ctx, sessionCheck)
+	wait, cancel := context.WithTimeout(ctx, s.checkEvery)
 	defer cancel()
 	batch, err := s.post.Events.Next(wait, after)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {

@@ -91,7 +91,7 @@ func (s *Server) frames(ctx context.Context, width int, newest chan capture.Fram
 	}
 	for {
 		for f, err := range s.backend.Preview(ctx, capture.PreviewOptions{MaxFramesPerSecond: previewFPS, MaxWidth: width}) {
-			if err != nil {
+			if err != nil || ctx.Err() != nil {
 				break
 			}
 			put(f)
@@ -110,7 +110,7 @@ func (s *Server) frames(ctx context.Context, width int, newest chan capture.Fram
 // sendFrames writes what is newest each time the connection has taken a frame.
 func (s *Server) sendFrames(ctx context.Context, conn *websocket.Conn, p presented, newest <-chan capture.Frame) {
 	pace := rate.NewLimiter(previewFPS, 2) // two: a camera's frames do not come evenly
-	check := time.NewTicker(sessionCheck)
+	check := time.NewTicker(s.checkEvery)
 	defer check.Stop()
 	var message []byte
 	for {
@@ -127,7 +127,7 @@ func (s *Server) sendFrames(ctx context.Context, conn *websocket.Conn, p present
 			}
 		case f := <-newest:
 			message = encodeFrame(message[:0], f)
-			if conn.SetWriteDeadline(time.Now().Add(writeLimit)) != nil || conn.WriteMessage(websocket.BinaryMessage, message) != nil {
+			if conn.SetWriteDeadline(time.Now().Add(s.writeLimit)) != nil || conn.WriteMessage(websocket.BinaryMessage, message) != nil {
 				return
 			}
 		}

@@ -51,9 +51,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, s.nowhere(handler, pattern, r))
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody+1) // huma answers what is above maxBody
+	if r.ContentLength > maxBody {
+		w.Header().Set("Connection", "close") // what was not read must not be taken for the next request
+		answer(w, coded(errTooLarge))
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	s.mux.ServeHTTP(w, r)
 }
+
+// errTooLarge refuses a body; one without a length is refused as it is read.
+var errTooLarge = fault.New("request.too_large", "more than %d bytes", maxBody)
 
 // nowhere says why no operation takes a request. The mux knows whether the
 // path has other methods; only its answer tells.

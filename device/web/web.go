@@ -69,8 +69,10 @@ type Server struct {
 	hashing                  chan struct{} // a place for each password being checked
 	previews                 chan struct{} // a place for each preview being sent
 
-	streams context.Context // ends with Close
-	close   context.CancelFunc
+	streams    context.Context // ends with Close
+	close      context.CancelFunc
+	writeLimit time.Duration // how long one message of a stream may take to leave
+	checkEvery time.Duration // how often a stream looks whether its session still stands
 }
 
 // New returns the API of a post.
@@ -83,6 +85,8 @@ func New(o Options) *Server {
 		tries:    newLimiter(o.Now, o.Limits.SignIn, o.Limits.SignInBurst),
 		hashing:  make(chan struct{}, hashingAtOnce),
 		previews: make(chan struct{}, previewsAtOnce),
+
+		writeLimit: writeLimit, checkEvery: sessionCheck,
 	}
 	s.streams, s.close = context.WithCancel(context.Background())
 	useOneErrorForm()
@@ -125,7 +129,7 @@ const maxBody = 64 << 10
 
 // register adds an operation with the limits that all have.
 func register[I, O any](s *Server, op huma.Operation, do func(context.Context, *I) (*O, error)) {
-	op.MaxBodyBytes = maxBody
+	op.MaxBodyBytes = 2 * maxBody // ServeHTTP's limit comes first, and closes the connection
 	huma.Register(s.api, op, do)
 }
 
