@@ -1,14 +1,18 @@
-// Package gallery searches face templates exactly: every template is compared
-// with the probe, so that a search never misses a record that a comparison
-// would have found, and an auditor can be told why a candidate was not there.
+// Package gallery searches face templates exactly: a search never misses a
+// record that comparing every template would have found, and an auditor can
+// be told why a candidate was not there.
 //
 // Templates are 128 float32 values of unit length, so that the inner product
-// is the cosine. Searches run on a snapshot and never wait for inserts or
+// is the cosine. Large galleries are filtered by 48 byte codes a template,
+// whose bound is proved in filter.go, and what the filter lets through is
+// compared in float32. Searches run on a view and never wait for inserts or
 // deletes, which become visible to the next search.
 package gallery
 
 import (
 	"math"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,9 +20,10 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 )
 
-// blockRows is how many templates a block holds: 512 KiB, small enough to
-// copy at a delete (some 50 µs) and large enough that a search hands out few.
-const blockRows = 1024
+// fitFrom is the smallest number of templates that Fill makes a filter for:
+// below, comparing all takes less than a millisecond, and axes from few
+// templates filter badly.
+const fitFrom = 8192
 
 // Template is one face template of unit length.
 type Template = [kernel.Dims]float32
@@ -26,35 +31,25 @@ type Template = [kernel.Dims]float32
 // Person labels the templates of one subject.
 type Person uint64
 
-// block is templates of several persons. What is below its length never
-// changes once a snapshot holds it; only the last block of the newest
-// snapshot is appended to, beyond that length.
-type block struct {
-	rows    []float32
-	persons []Person
-}
-
-// snapshot is what one search sees.
-type snapshot struct {
-	blocks    []block
-	templates int
-}
-
 // Gallery is a set of labelled templates. It is safe for concurrent use;
 // writers wait for each other, searches wait for nobody. The zero value is an
 // empty gallery.
 type Gallery struct {
-	view atomic.Pointer[snapshot]
+	view atomic.Pointer[view]
 
-	mu    sync.Mutex // held by writers; protects where
-	where map[Person]int
+	mu      sync.Mutex // held by writers; protects what follows
+	last    map[Person]slot
+	numbers []*chunk // by number, nil where the number is free
+	free    []uint32
+	basis   *basis
+	fitFrom int // 0: the constant
 }
 
-func (g *Gallery) load() *snapshot {
-	if s := g.view.Load(); s != nil {
-		return s
+func (g *Gallery) load() *view {
+	if v := g.view.Load(); v != nil {
+		return v
 	}
-	return &snapshot{}
+	return &view{}
 }
 
 // Templates returns how many templates the gallery holds.
@@ -64,11 +59,12 @@ func (g *Gallery) Templates() int { return g.load().templates }
 func (g *Gallery) Persons() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.where)
+	return len(g.last)
 }
 
-// Insert adds templates of one person, beside those held of him already. It
-// refuses all of them where one is not of unit length (gallery.template).
+// Insert adds templates of one person, beside those held of him already, in
+// time that does not depend on the gallery's size. It refuses all of them
+// where one is not of unit length (gallery.template).
 func (g *Gallery) Insert(p Person, templates ...Template) error {
 	for i := range templates {
 		if !unit(&templates[i]) {
@@ -80,18 +76,19 @@ func (g *Gallery) Insert(p Person, templates ...Template) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	next := g.load().clone()
+	w := g.write()
 	for i := range templates {
-		next.append(p, templates[i][:])
+		w.append(p, &templates[i])
 	}
-	g.count(p, len(templates))
-	g.view.Store(next)
+	w.publish()
 	return nil
 }
 
 // Fill adds many templates in one step: rows holds them one after the other,
-// person i has row i. It is for loading; nothing is added where one is not of
-// unit length or the lengths differ (gallery.template).
+// person i has row i. It is for loading: it makes the filter's axes when the
+// gallery first reaches some thousand templates, and anew whenever it has
+// grown fourfold. Nothing is added where one is not of unit length or the
+// lengths differ (gallery.template).
 func (g *Gallery) Fill(persons []Person, rows []float32) error {
 	if len(rows) != len(persons)*kernel.Dims {
 		return fault.New("gallery.template", "%d values for %d persons", len(rows), len(persons))
@@ -103,104 +100,80 @@ func (g *Gallery) Fill(persons []Person, rows []float32) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	next := g.load().clone()
+	w := g.write()
 	for i, p := range persons {
-		next.append(p, rows[i*kernel.Dims:(i+1)*kernel.Dims])
-		g.count(p, 1)
+		w.append(p, (*Template)(rows[i*kernel.Dims:]))
 	}
-	g.view.Store(next)
+	from := g.fitFrom
+	if from == 0 {
+		from = fitFrom
+	}
+	if g.basis != nil {
+		from = 4 * g.basis.fitted
+	}
+	if w.next.templates >= from {
+		w.refit()
+	}
+	w.publish()
 	return nil
 }
 
-func (g *Gallery) count(p Person, n int) {
-	if g.where == nil {
-		g.where = map[Person]int{}
-	}
-	g.where[p] += n
-}
-
-// Delete removes every template of a person and tells how many there were. A
-// search that has begun may still find them; memory is given back when the
-// last such search has ended.
+// Delete removes every template of a person and tells how many there were, in
+// time that does not depend on the gallery's size but for a list of chunks, 8
+// bytes a thousand templates, copied once in some five hundred deletions. A
+// search that has begun may still find them; memory is given back when half a
+// chunk is dead and the last search of it has ended.
 func (g *Gallery) Delete(p Person) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := g.where[p]
-	if n == 0 {
+	at, ok := g.last[p]
+	if !ok {
 		return 0
 	}
-	delete(g.where, p)
-	old := g.load()
-	next := &snapshot{blocks: make([]block, 0, len(old.blocks)), templates: old.templates - n}
-	var left []block // thin remainders, put back at the end
-	for _, b := range old.blocks {
-		if kept, changed := b.without(p); !changed {
-			next.blocks = append(next.blocks, b)
-		} else if len(kept.persons) >= blockRows/2 {
-			next.blocks = append(next.blocks, kept)
-		} else if len(kept.persons) > 0 {
-			left = append(left, kept)
+	delete(g.last, p)
+	w := g.write()
+	n := 0
+	var thin []*chunk
+	for at != noSlot {
+		c, i := g.find(at)
+		c.died[i].Store(w.next.epoch)
+		if c.dead++; c.dead >= chunkRows/2 && !slices.Contains(thin, c) {
+			thin = append(thin, c)
 		}
+		at = c.before[i]
+		n++
 	}
-	for _, b := range left {
-		for i, q := range b.persons {
-			next.appendRow(q, b.rows[i*kernel.Dims:(i+1)*kernel.Dims])
-		}
+	w.next.templates -= n
+	for _, c := range thin {
+		w.tidy(c)
 	}
-	g.view.Store(next)
+	w.publish()
 	return n
 }
 
-// without returns the block without p's rows, copied if there were any.
-func (b block) without(p Person) (block, bool) {
-	found := false
-	for _, q := range b.persons {
-		if q == p {
-			found = true
-			break
-		}
-	}
-	if !found {
-		return b, false
-	}
-	kept := newBlock()
-	for i, q := range b.persons {
-		if q != p {
-			kept.persons = append(kept.persons, q)
-			kept.rows = append(kept.rows, b.rows[i*kernel.Dims:(i+1)*kernel.Dims]...)
-		}
-	}
-	return kept, true
-}
-
-func newBlock() block {
-	return block{rows: make([]float32, 0, blockRows*kernel.Dims), persons: make([]Person, 0, blockRows)}
-}
-
-func (s *snapshot) clone() *snapshot {
-	return &snapshot{blocks: append(make([]block, 0, len(s.blocks)+1), s.blocks...), templates: s.templates}
-}
-
-func (s *snapshot) append(p Person, row []float32) {
-	s.appendRow(p, row)
-	s.templates++
-}
-
-// appendRow writes beyond the length that older snapshots know of, or into a
-// new block.
-func (s *snapshot) appendRow(p Person, row []float32) {
-	if n := len(s.blocks); n == 0 || len(s.blocks[n-1].persons) == blockRows {
-		s.blocks = append(s.blocks, newBlock())
-	}
-	last := &s.blocks[len(s.blocks)-1]
-	last.rows = append(last.rows, row...)
-	last.persons = append(last.persons, p)
+func (g *Gallery) find(s slot) (*chunk, int) {
+	return g.numbers[s/chunkRows], int(s % chunkRows)
 }
 
 // unitTolerance is how far the squared length of a template may be from 1:
-// float32 rounding of 128 values stays far below it.
+// float32 rounding of 128 values stays far below it. The filter's bound
+// counts on it.
 const unitTolerance = 2e-3
 
 func unit(t *Template) bool {
 	return math.Abs(float64(kernel.Dot(t, t))-1) <= unitTolerance // false for NaN
+}
+
+// inParallel calls do for 0 to n-1 on the cores there are.
+func inParallel(n int, do func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -49,13 +49,27 @@ func (m model) search(q Query) []Hit {
 }
 
 func TestRandomOperationsAgainstModel(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		centre := near(r, &Template{}, 1)
-		m, g := model{}, &Gallery{}
-		for step := range 3000 {
+		m, g := model{}, &Gallery{fitFrom: 300 + 200*int(seed)}
+		for step := range 1500 {
 			p := Person(r.IntN(900))
-			switch k := r.IntN(20); {
+			switch k := r.IntN(21); {
+			case k == 20:
+				persons, rows := make([]Person, r.IntN(60)), []float32{}
+				for i := range persons {
+					persons[i] = Person(r.IntN(900))
+					v := near(r, &centre, 0.05)
+					if r.IntN(10) == 0 {
+						v = near(r, &Template{}, 1) // like no other
+					}
+					rows = append(rows, v[:]...)
+					m[persons[i]] = append(m[persons[i]], v)
+				}
+				if err := g.Fill(persons, rows); err != nil {
+					t.Fatal(err)
+				}
 			case k < 13:
 				ts := make([]Template, r.IntN(4))
 				for i := range ts {
@@ -80,6 +94,7 @@ func TestRandomOperationsAgainstModel(t *testing.T) {
 				if r.IntN(3) == 0 {
 					q.Probes = append(q.Probes, near(r, &centre, 0.05))
 				}
+				q.NoFilter, q.Workers = r.IntN(4) == 0, r.IntN(3)
 				got, err := g.Search(context.Background(), q)
 				if err != nil {
 					t.Fatal(err)
@@ -96,14 +111,17 @@ func TestRandomOperationsAgainstModel(t *testing.T) {
 				t.Fatalf("step %d: %d templates of %d persons, want %d of %d", step, g.Templates(), g.Persons(), templates, len(m))
 			}
 		}
+		if g.basis == nil {
+			t.Fatal("no filter was made")
+		}
 	}
 }
 
-// Deletes must not leave many thin blocks behind.
-func TestBlocksStayFull(t *testing.T) {
+// Deletes must not leave many thin chunks behind.
+func TestChunksStayFull(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	g := &Gallery{}
-	persons := make([]Person, 10*blockRows)
+	persons := make([]Person, 10*chunkRows)
 	rows := make([]float32, 0, len(persons)*kernel.Dims)
 	for i := range persons {
 		persons[i] = Person(i)
@@ -118,8 +136,8 @@ func TestBlocksStayFull(t *testing.T) {
 			g.Delete(Person(i))
 		}
 	}
-	if n := len(g.load().blocks); g.Templates() != blockRows || n > 3 {
-		t.Errorf("%d templates in %d blocks", g.Templates(), n)
+	if n := len(g.load().chunks); g.Templates() != chunkRows || n > 3 {
+		t.Errorf("%d templates in %d chunks", g.Templates(), n)
 	}
 }
 
@@ -207,27 +225,3 @@ func TestRefusals(t *testing.T) {
 }
 
 func second(_ []Hit, err error) error { return err }
-
-func BenchmarkSearch100k(b *testing.B) {
-	r := rand.New(rand.NewPCG(4, 4))
-	g := &Gallery{}
-	const n = 100_000
-	persons := make([]Person, n)
-	rows := make([]float32, 0, n*kernel.Dims)
-	centre := near(r, &Template{}, 1)
-	for i := range persons {
-		persons[i] = Person(i)
-		v := near(r, &centre, 0.05)
-		rows = append(rows, v[:]...)
-	}
-	if err := g.Fill(persons, rows); err != nil {
-		b.Fatal(err)
-	}
-	probe := near(r, &centre, 0.05)
-	b.SetBytes(int64(4 * len(rows)))
-	for b.Loop() {
-		if _, err := g.Search(context.Background(), Query{Probes: []Template{probe}, Top: 50, Least: -2}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

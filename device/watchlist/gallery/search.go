@@ -1,32 +1,18 @@
 package gallery
 
 import (
-	"cmp"
 	"context"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 
-	"github.com/watchpost/watchpost/device/biometric/kernel"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
 // MaxTop bounds how many persons one search returns.
 const MaxTop = 1000
-
-// Hit is a person with the best cosine of his templates, -1 to 1 up to
-// rounding.
-type Hit struct {
-	Person Person
-	Score  float32
-}
-
-// better orders hits: higher score first, then lower label, so that answers
-// do not depend on how many cores searched.
-func better(a, b Hit) int {
-	return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Person, b.Person))
-}
 
 // Query asks for persons. Top is how many at most, 1 to MaxTop; Least is the
 // lowest cosine that counts. Several probes of one traveller are searched in
@@ -35,11 +21,18 @@ type Query struct {
 	Probes []Template
 	Top    int
 	Least  float32
+
+	// Workers is how many cores may search, 0 for GOMAXPROCS.
+	Workers int
+
+	// NoFilter compares every template. The answer is the same: it is there to
+	// measure the filter and to check it.
+	NoFilter bool
 }
 
-// Search compares every template and returns the best persons in order. It
-// uses up to GOMAXPROCS cores, and ends early with gallery.cancelled when ctx
-// does: an answer is whole or none.
+// Search returns the best persons in order: exactly those that comparing every
+// template gives. It ends early with gallery.cancelled when ctx does: an
+// answer is whole or none.
 func (g *Gallery) Search(ctx context.Context, q Query) ([]Hit, error) {
 	if q.Top < 1 || q.Top > MaxTop {
 		return nil, fault.New("gallery.query", "asked for the best %d, allowed 1 to %d", q.Top, MaxTop)
@@ -52,23 +45,25 @@ func (g *Gallery) Search(ctx context.Context, q Query) ([]Hit, error) {
 			return nil, fault.New("gallery.template", "probe %d is not of unit length", i)
 		}
 	}
-	view := g.load()
-	workers := min(runtime.GOMAXPROCS(0), len(view.blocks))
-	parts := make([]best, workers)
+	v := g.load()
+	workers := q.Workers
+	if workers < 1 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	parts := make([]scan, min(workers, len(v.chunks)))
+	floor := newFloor(q.Least)
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for w := range workers {
-		parts[w] = best{top: q.Top, least: q.Least}
+	for w := range parts {
+		s := &parts[w]
+		*s = scan{view: v, query: &q, floor: floor, best: best{top: q.Top}}
 		wg.Go(func() {
-			scores := make([]float32, blockRows)
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
-				if i >= len(view.blocks) {
+				if i >= len(v.chunks) {
 					return
 				}
-				for p := range q.Probes {
-					parts[w].scan(&view.blocks[i], scores, &q.Probes[p])
-				}
+				s.chunk(v.chunks[i], v.used(i))
 			}
 		})
 	}
@@ -76,9 +71,9 @@ func (g *Gallery) Search(ctx context.Context, q Query) ([]Hit, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fault.Wrap("gallery.cancelled", err)
 	}
-	all := best{top: q.Top, least: q.Least}
+	all := best{top: q.Top}
 	for _, part := range parts {
-		for _, h := range part.hits {
+		for _, h := range part.best.hits {
 			all.offer(h)
 		}
 	}
@@ -86,54 +81,24 @@ func (g *Gallery) Search(ctx context.Context, q Query) ([]Hit, error) {
 	return all.hits, nil
 }
 
-// best keeps the best persons seen, each once.
-type best struct {
-	top   int
-	least float32
-	hits  []Hit
-	worst int // index of the last in order once hits is full
+// floor is the score below which no template matters any more to a search: the
+// query's, then that of the last of the best persons that one of the workers
+// has found. It only rises. Safe for concurrent use.
+type floor struct{ bits atomic.Uint32 }
+
+func newFloor(least float32) *floor {
+	f := &floor{}
+	f.bits.Store(math.Float32bits(least))
+	return f
 }
 
-func (b *best) scan(from *block, scores []float32, probe *Template) {
-	n := kernel.DotRows(scores, from.rows, probe)
-	for i, s := range scores[:n] {
-		// Most rows end here: below the bound, or below the worst that is kept.
-		if s < b.least || len(b.hits) == b.top && s < b.hits[b.worst].Score {
-			continue
-		}
-		b.offer(Hit{from.persons[i], s})
-	}
-}
+func (f *floor) get() float32 { return math.Float32frombits(f.bits.Load()) }
 
-func (b *best) offer(h Hit) {
-	for i := range b.hits {
-		if b.hits[i].Person == h.Person {
-			if h.Score > b.hits[i].Score {
-				b.hits[i].Score = h.Score
-				b.findWorst()
-			}
+func (f *floor) raise(to float32) {
+	for {
+		old := f.bits.Load()
+		if math.Float32frombits(old) >= to || f.bits.CompareAndSwap(old, math.Float32bits(to)) {
 			return
-		}
-	}
-	if len(b.hits) < b.top {
-		b.hits = append(b.hits, h)
-		b.findWorst()
-		return
-	}
-	if better(h, b.hits[b.worst]) < 0 {
-		b.hits[b.worst] = h
-		b.findWorst()
-	}
-}
-
-func (b *best) findWorst() {
-	if len(b.hits) < b.top {
-		return
-	}
-	b.worst = 0
-	for i := range b.hits {
-		if better(b.hits[i], b.hits[b.worst]) > 0 {
-			b.worst = i
 		}
 	}
 }
