@@ -33,6 +33,8 @@ type Options struct {
 	LogLevel  string    // of the programs, "" is warn; debug for all they can say
 	Log       io.Writer // takes what the programs say as well; nil is nobody
 
+	Central *Central // that the post asks and reports to; nil: it stands alone. Set by Run
+
 	Listen        string    // address of the page, host:port; "" serves none
 	SecondOfficer bool      // the policy asks for a second officer
 	Keep          bool      // stay with the page open after the encounters, until ctx ends
@@ -89,13 +91,23 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, b.Close()) }()
 	o.Reader = b.ReaderName(0)
 
+	pictures := Portraits{Dir: o.Portraits}
+	remote, err := centralCases(pictures)
+	if err != nil {
+		return err
+	}
+	show.step("central: watchpost-central with a broker and a PostgreSQL of its own, and one document on a list that the post does not hold")
+	if o.Central, err = StartCentral(ctx, o, remote.number()); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.Central.Stop()) }()
+
 	show.step(fmt.Sprintf("a list: %s synthetic faces, %s lost documents, one real photograph; anchors of one country; signed by two bench keys",
 		thousands(o.Faces), thousands(o.Documents)))
 	w, err := NewWorld(ctx, dir, o)
 	if err != nil {
 		return err
 	}
-	pictures := Portraits{Dir: o.Portraits}
 	all, err := cases(pictures)
 	if err != nil {
 		return err
@@ -123,6 +135,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.SkipScript {
 		return s.stay(ctx, all, o)
 	}
+	if err := o.Central.connected(ctx, c); err != nil {
+		return err
+	}
 	failed := 0
 	for run := range max(1, o.Runs) {
 		if run == 1 {
@@ -137,10 +152,17 @@ func Run(ctx context.Context, o Options) (err error) {
 				}
 			}
 		}
+		if err := s.cutAndRestore(ctx, o.Central, remote); err != nil {
+			failed++
+			show.failure(remote.cut, err, p.log.tail()+o.Central.log.tail())
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+		}
 	}
 	show.figures(s, sys, begun)
 	if failed > 0 {
-		return fmt.Errorf("%d of %d encounters did not end as they must", failed, len(all)*max(1, o.Runs))
+		return fmt.Errorf("%d of %d encounters did not end as they must", failed, (len(all)+remote.count())*max(1, o.Runs))
 	}
 	if o.Keep {
 		return s.stay(ctx, all, o)

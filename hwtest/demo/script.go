@@ -22,6 +22,7 @@ type script struct {
 	scenes map[string]string
 	show   *screen
 
+	last               string          // encounter
 	inspection, answer []time.Duration // as the product measured them
 }
 
@@ -50,6 +51,7 @@ func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
 	if err != nil {
 		return err
 	}
+	s.last = e.ID
 	e, err = s.capture(ctx, k, e.ID)
 	if err != nil {
 		_, aerr := s.client.Decide(context.WithoutCancel(ctx), e0(e).ID, "abandoned", "the script failed")

@@ -23,6 +23,7 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/device/provision"
+	"github.com/watchpost/watchpost/device/uplink"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/watchlist/record"
 	"github.com/watchpost/watchpost/device/watchlist/store"
@@ -99,6 +100,11 @@ func newWorld(ctx context.Context, dir string, o Options, faces *capture.DecodeC
 	recipient, err := v.Recipient()
 	if err != nil {
 		return nil, err
+	}
+	if o.Central != nil {
+		if err := o.Central.register(ctx, w.State, v); err != nil {
+			return nil, err
+		}
 	}
 	files := filepath.Join(w.Provision, provision.FilesName)
 	if err := w.anchors(ctx, filepath.Join(files, "trust")); err != nil {
@@ -233,6 +239,9 @@ func (w *World) rules(files string, o Options) error {
 	p := policy.Default(policy.Desk)
 	p.Owner = "demonstration"
 	p.Officers.SearchesPerHour = 0 // twenty runs of seven encounters in a row
+	if o.Central != nil {
+		p.Search.Required = append(p.Search.Required, uplink.Name)
+	}
 	if o.SecondOfficer {
 		p.Officers.SecondOfficer = []policy.Act{policy.ActConfirmCandidate, policy.ActOverride}
 	}
@@ -275,6 +284,9 @@ func (w *World) sign(o Options) error {
 		w.URL = "https://localhost:" + port + "/"
 	}
 	cfg.Log.Level = w.logLevel
+	if o.Central != nil {
+		cfg.Central = o.Central.config()
+	}
 	cfg.Capture.Camera, cfg.Capture.Reader, cfg.Capture.Virtual = cameraID, o.Reader, true
 	for _, id := range []string{"bench-ministry", "bench-authority"} {
 		public, private, err := ed25519.GenerateKey(nil)

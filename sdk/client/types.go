@@ -142,5 +142,6 @@ type System struct {
 	Devices []struct {
 		ID, Kind, Name, State string
 	} `json:"devices"`
-	Outbox int `json:"outbox"`
+	Link   string `json:"link"`   // to central: none, up, down
+	Outbox int    `json:"outbox"` // outcomes waiting for central's receipt
 }

@@ -20,8 +20,10 @@ func demoCommand() *cobra.Command {
 		Short: "Screen six persons on real parts and check how each ends",
 		Long: `Starts a private reader bench with virtual passports, a camera that plays
 pictures, watchpost-capture and watchpostd, and lets an officer's script screen six
-persons through the admin socket. Everything lives in a temporary folder and ends
-with the command. Exit status 0 only if each encounter ended as it must.
+persons through the admin socket. Then central, which runs beside them, finds a
+document on a list that the post does not hold; the link is cut, and restored.
+Everything lives in temporary folders and ends with the command. Exit status 0 only
+if each encounter ended as it must.
 
 The portraits come from packages (make deps); the pictures on chips and before the
 camera are captures derived from them. The list's crowd is synthetic.
