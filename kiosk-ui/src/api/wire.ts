@@ -167,6 +167,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own passkeys */
+        get: operations["list-passkeys"];
+        put?: never;
+        /** Add a passkey to one's account */
+        post: operations["add-passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/passkeys/ceremony": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start to add a passkey to one's account */
+        post: operations["begin-passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a passkey of one's own */
+        delete: operations["remove-passkey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/policy-view": {
         parameters: {
             query?: never;
@@ -198,6 +250,40 @@ export interface paths {
         post: operations["sign-in"];
         /** Sign out; open encounters stay */
         delete: operations["sign-out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in with a passkey */
+        post: operations["sign-in-with-passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/passkey/ceremony": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start to sign in with a passkey */
+        post: operations["begin-passkey-sign-in"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -276,6 +362,28 @@ export interface components {
             /** @description as written, oldest first */
             lines: unknown[];
         };
+        AuthenticationExtensions: {
+            appid?: string;
+            appidExclude?: string;
+            credBlob?: string;
+            credProps?: boolean;
+            credentialProtectionPolicy?: string;
+            enforceCredentialProtectionPolicy?: boolean;
+            getCredBlob?: boolean;
+            hmacCreateSecret?: boolean;
+            hmacGetSecret?: components["schemas"]["HMACGetSecretInputs"];
+            largeBlob?: components["schemas"]["LargeBlobInputs"];
+            minPinLength?: boolean;
+            prf?: components["schemas"]["PRFInputs"];
+            remoteClientDataJSON?: string;
+            uvm?: boolean;
+        };
+        AuthenticatorSelection: {
+            authenticatorAttachment?: string;
+            requireResidentKey?: boolean;
+            residentKey?: string;
+            userVerification?: string;
+        };
         Candidate: {
             alarm: boolean;
             confirm: boolean;
@@ -342,6 +450,16 @@ export interface components {
             shards: number;
             source: string;
             stale: boolean;
+        };
+        CredentialDescriptor: {
+            id: string;
+            transports?: string[] | null;
+            type: string;
+        };
+        CredentialParameter: {
+            /** Format: int64 */
+            alg: number;
+            type: string;
         };
         Credentials: {
             id: string;
@@ -461,6 +579,10 @@ export interface components {
             present: boolean;
             sha256?: string;
         };
+        HMACGetSecretInputs: {
+            salt1: string;
+            salt2?: string;
+        };
         Head: {
             /** Format: int64 */
             lines: number;
@@ -471,6 +593,11 @@ export interface components {
             checks: components["schemas"]["Check"][] | null;
             data: components["schemas"]["Data"];
             document: components["schemas"]["Document"];
+        };
+        LargeBlobInputs: {
+            read?: boolean;
+            support?: string;
+            write?: string;
         };
         ListState: {
             /**
@@ -516,6 +643,57 @@ export interface components {
             reason?: string;
             /** @description where policy asks for a second officer */
             second?: components["schemas"]["Credentials"];
+        };
+        PRFInputs: {
+            eval?: components["schemas"]["PRFValues"];
+            evalByCredential?: {
+                [key: string]: components["schemas"]["PRFValues"];
+            };
+        };
+        PRFValues: {
+            first: string;
+            second?: string;
+        };
+        Passkey: {
+            /** Format: date-time */
+            added: string;
+            id: string;
+            name: string;
+            /** Format: date-time */
+            used?: string;
+        };
+        PasskeyBody: {
+            ceremony: string;
+            /** @description PublicKeyCredential.toJSON() */
+            credential: {
+                [key: string]: unknown;
+            };
+            /** @description by which the officer knows it */
+            name: string;
+        };
+        PasskeyCreation: {
+            /** @description to be sent back with the credential */
+            ceremony: string;
+            /** @description for PublicKeyCredential.parseCreationOptionsFromJSON */
+            options: components["schemas"]["PublicKeyCredentialCreationOptions"];
+        };
+        PasskeyRequest: {
+            /** @description to be sent back with the credential */
+            ceremony: string;
+            /** @description for PublicKeyCredential.parseRequestOptionsFromJSON */
+            options: components["schemas"]["PublicKeyCredentialRequestOptions"];
+        };
+        PasskeySignInBody: {
+            /** @description keep the session in a cookie, as with a password */
+            browser?: boolean;
+            ceremony: string;
+            /** @description PublicKeyCredential.toJSON() */
+            credential: {
+                [key: string]: unknown;
+            };
+        };
+        PasskeysOutputBody: {
+            passkeys: components["schemas"]["Passkey"][];
         };
         Picture: {
             /** Format: int64 */
@@ -629,6 +807,30 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        PublicKeyCredentialCreationOptions: {
+            attestation?: string;
+            attestationFormats?: string[] | null;
+            authenticatorSelection?: components["schemas"]["AuthenticatorSelection"];
+            challenge: string;
+            excludeCredentials?: components["schemas"]["CredentialDescriptor"][] | null;
+            extensions?: components["schemas"]["AuthenticationExtensions"];
+            hints?: string[] | null;
+            pubKeyCredParams?: components["schemas"]["CredentialParameter"][] | null;
+            rp: components["schemas"]["RelyingPartyEntity"];
+            /** Format: int64 */
+            timeout?: number;
+            user: components["schemas"]["UserEntity"];
+        };
+        PublicKeyCredentialRequestOptions: {
+            allowCredentials?: components["schemas"]["CredentialDescriptor"][] | null;
+            challenge: string;
+            extensions?: components["schemas"]["AuthenticationExtensions"];
+            hints?: string[] | null;
+            rpId?: string;
+            /** Format: int64 */
+            timeout?: number;
+            userVerification?: string;
+        };
         Reason: {
             clause?: string;
             code: string;
@@ -636,6 +838,10 @@ export interface components {
             result?: string;
             severity: string;
             source: string;
+        };
+        RelyingPartyEntity: {
+            id: string;
+            name: string;
         };
         Score: {
             explain: string;
@@ -759,6 +965,11 @@ export interface components {
             version: string;
             /** @enum {string} */
             workplace: "desk" | "gate" | "field";
+        };
+        UserEntity: {
+            displayName: string;
+            id: unknown;
+            name: string;
         };
         Zone: {
             check_digits: {
@@ -1111,6 +1322,127 @@ export interface operations {
             };
         };
     };
+    "list-passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeysOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "add-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "begin-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyCreation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "remove-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the credential */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     "get-policy-view": {
         parameters: {
             query?: never;
@@ -1219,6 +1551,69 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "sign-in-with-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeySignInBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "begin-passkey-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyRequest"];
+                };
             };
             /** @description Error */
             default: {

@@ -12,6 +12,9 @@ export interface LateHit {
   candidate: Candidate;
 }
 
+/** Act is what an officer can have under way; acts of different kinds may run side by side. */
+export type Act = 'open' | 'document' | 'face' | 'finding' | 'outcome';
+
 /** Desk is the work of one officer: the encounter on the page and what the post tells of it. */
 export class Desk {
   current = $state<Encounter>();
@@ -19,7 +22,8 @@ export class Desk {
   progress = $state<Progress>();
   late = $state<LateHit[]>([]);
   failure = $state<Failure>();
-  busy = $state(false);
+  failed = $state<Act>(); // what the failure was of; undefined for what the page did by itself
+  busy = $state<Readonly<Record<Act, boolean>>>({ open: false, document: false, face: false, finding: false, outcome: false });
   #seen = 0; // last event
   #session: Session;
 
@@ -73,36 +77,39 @@ export class Desk {
       }
     } catch (thrown) {
       const failure = failureOf(thrown);
-      if (!failure.signedOut && failure.status !== 0) this.failure = failure;
+      if (!failure.signedOut && failure.status !== 0) {
+        this.failure = failure;
+        this.failed = undefined;
+      }
     }
   }
 
   start(o: calls.Opening): Promise<boolean> {
-    return this.#do(() => calls.openEncounter(o));
+    return this.#do('open', () => calls.openEncounter(o));
   }
 
   async resume(e: Encounter): Promise<void> {
-    await this.#do(() => calls.encounter(e.id));
+    await this.#do('open', () => calls.encounter(e.id));
   }
 
   readDocument(key: { mrz: string } | { can: string }): Promise<boolean> {
-    return this.#on((id) => calls.readDocument(id, key));
+    return this.#on('document', (id) => calls.readDocument(id, key));
   }
 
   captureFace(): Promise<boolean> {
-    return this.#on(calls.captureFace);
+    return this.#on('face', calls.captureFace);
   }
 
   skip(step: 'document' | 'face', reason: string): Promise<boolean> {
-    return this.#on((id) => calls.skip(id, step, reason));
+    return this.#on(step, (id) => calls.skip(id, step, reason));
   }
 
   adjudicate(c: Candidate, finding: Finding, reason: string, second?: Credentials): Promise<boolean> {
-    return this.#on((id) => calls.adjudicate(id, c, finding, reason, second));
+    return this.#on('finding', (id) => calls.adjudicate(id, c, finding, reason, second));
   }
 
   decide(outcome: Outcome, reason: string, second?: Credentials): Promise<boolean> {
-    return this.#on((id) => calls.decide(id, outcome, reason, second));
+    return this.#on('outcome', (id) => calls.decide(id, outcome, reason, second));
   }
 
   /** leave goes back to the start; the encounter stays as it is. */
@@ -117,27 +124,28 @@ export class Desk {
     this.late = this.late.filter((h) => h !== hit);
   }
 
-  #on(act: (id: string) => Promise<Encounter>): Promise<boolean> {
+  #on(name: Act, act: (id: string) => Promise<Encounter>): Promise<boolean> {
     const id = this.current?.id;
-    return id === undefined ? Promise.resolve(false) : this.#do(() => act(id));
+    return id === undefined ? Promise.resolve(false) : this.#do(name, () => act(id));
   }
 
-  async #do(act: () => Promise<Encounter>): Promise<boolean> {
-    if (this.busy) return false;
-    this.busy = true;
+  async #do(name: Act, act: () => Promise<Encounter>): Promise<boolean> {
+    if (this.busy[name]) return false;
+    this.busy = { ...this.busy, [name]: true };
     this.failure = undefined;
     const seen = this.#seen;
     try {
       const fresh = await act();
-      this.current = fresh;
+      if (name === 'open' || this.current?.id === fresh.id) this.current = fresh;
       // Events may have been quicker than the answer to the call.
       if (this.#seen !== seen) await this.refresh();
       return true;
     } catch (thrown) {
       this.failure = failureOf(thrown);
+      this.failed = name;
       return false;
     } finally {
-      this.busy = false;
+      this.busy = { ...this.busy, [name]: false };
     }
   }
 }

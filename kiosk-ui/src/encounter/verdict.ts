@@ -159,8 +159,10 @@ function listsCard(e: Encounter): Card {
         : { ...base, tone: 'look', title: text('card.lists.unverified'), says: missing };
     case 'not-verified':
       return { ...base, tone: 'look', title: text('card.lists.unverified'), says: missing === '' ? text('card.lists.unverified.says') : missing };
-    case 'unknown':
-      return { ...base, tone: 'wait', title: text('card.lists.wait'), says: text('card.lists.wait.says') };
+    case 'unknown': // before the answer it is awaited; after it, nothing is known
+      return ['collecting', 'screening'].includes(e.state)
+        ? { ...base, tone: 'wait', title: text('card.lists.wait'), says: text('card.lists.wait.says') }
+        : { ...base, tone: 'look', title: text('card.lists.unverified'), says: text('card.lists.unverified.says') };
     default:
       return never(answer);
   }

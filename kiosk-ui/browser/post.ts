@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+// A post of the bench (hwtest up --post): real daemon, real capture processes,
+// a virtual passport behind pcscd and a camera of pictures.
+
+/** PostAccess is how a test reaches the post. */
+export interface PostAccess {
+  url: string;
+  officer: string;
+  password: string;
+  supervisor: string;
+  supervisor_password: string;
+  admin_socket: string;
+  state: string; // folder
+  bench: string; // address that puts persons at the post: GET bench/a
+}
+
+/** Standing is who stands at the post. */
+export interface Standing {
+  person: string;
+  title: string;
+  mrz?: string;
+}
+
+const root = new URL('../..', import.meta.url).pathname;
+const bin = process.env['WATCHPOST_BIN'] ?? join(root, 'bin');
+const startLimit = 180_000; // ms, of a machine under load
+
+export async function startPost(): Promise<{ access: PostAccess; stop: () => Promise<void> }> {
+  const child = spawn(join(bin, 'hwtest'), ['up', '--post', '--second-officer', '--bin', bin, '--faces', '2000', '--documents', '2000'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (d: Buffer) => (said = (said + d.toString()).slice(-4000)));
+  const ended = new Promise<never>((_, reject) => {
+    child.once('error', (e) => reject(new Error(`hwtest up --post: ${e.message}; make build puts it into bin/`)));
+    child.once('exit', (code) => reject(new Error(`hwtest up --post ended with ${code}:\n${said}`)));
+  });
+  ended.catch(() => undefined); // told to whoever waits for a line
+  const lines: string[] = [];
+  let wake: () => void = () => undefined;
+  createInterface({ input: child.stdout }).on('line', (l) => {
+    lines.push(l);
+    wake();
+  });
+  const next = async <T>(limit: number): Promise<T> => {
+    const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`the post says nothing:\n${said}`)), limit).unref());
+    while (lines.length === 0) await Promise.race([new Promise<void>((resolve) => (wake = resolve)), ended, late]);
+    return JSON.parse(lines.shift() ?? '') as T;
+  };
+  const access = await next<Omit<PostAccess, 'bench'>>(startLimit);
+  await next<Standing>(30_000);
+
+  // Test files run in workers of their own: they ask for persons over HTTP.
+  const server = createServer((request, response) => {
+    child.stdin.write(`${(request.url ?? '/').slice(1)}\n`);
+    const answer = request.url === '/x' ? Promise.resolve({}) : next<Standing>(30_000);
+    answer.then((a) => response.end(JSON.stringify(a))).catch((e: unknown) => response.writeHead(500).end(String(e)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const bench = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const stop = async (): Promise<void> => {
+    server.close();
+    child.removeAllListeners('exit');
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.stdin.write('q\n');
+    const timer = setTimeout(() => child.kill('SIGTERM'), 20_000);
+    await gone;
+    clearTimeout(timer);
+  };
+  return { access: { ...access, bench }, stop };
+}
+
+/** put places a person before the camera and their passport on the reader. */
+export async function put(post: PostAccess, letter: 'a' | 'b' | 'c' | 'd' | 'e' | 'f'): Promise<Standing> {
+  const response = await fetch(`${post.bench}/${letter}`);
+  if (!response.ok) throw new Error(await response.text());
+  return (await response.json()) as Standing;
+}
+
+/** takeAway takes the passport off the reader. */
+export async function takeAway(post: PostAccess): Promise<void> {
+  await fetch(`${post.bench}/x`);
+}
