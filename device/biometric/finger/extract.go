@@ -92,6 +92,9 @@ func (e *Extractor) Extract(m *Image) (*Template, error) {
 	e.choose()
 	e.enhance(1)
 	found := e.minutiae(false)
+	if len(found) < MinMinutiae && len(second) > len(found) {
+		found = second // a poor print of which the valleys tell more
+	}
 	if len(found) < MinMinutiae {
 		return nil, fault.New(ErrEnrol.Code, "%d minutiae", len(found))
 	}

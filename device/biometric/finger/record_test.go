@@ -43,7 +43,7 @@ func TestRecordForm(t *testing.T) {
 
 func TestRecordRoundTrip(t *testing.T) {
 	raw := sample(t)
-	views, err := ParseISO(raw)
+	views, err := ParseRecord(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestRecordRoundTrip(t *testing.T) {
 func TestRecordScalesToDPI(t *testing.T) {
 	raw := sample(t)
 	binary.BigEndian.PutUint16(raw[18:], 394) // 1,000 dpi in x
-	views, err := ParseISO(raw)
+	views, err := ParseRecord(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestRecordRefuses(t *testing.T) {
 		"minutiae":       func(b []byte) []byte { b[27] = 255; return b },
 		"extended":       func(b []byte) []byte { b[len(b)-1] = 1; return b },
 	} {
-		if _, err := ParseISO(change(sample(t))); !errors.Is(err, ErrRecord) && fault.CodeOf(err) != ErrRecord.Code {
+		if _, err := ParseRecord(change(sample(t))); !errors.Is(err, ErrRecord) && fault.CodeOf(err) != ErrRecord.Code {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -127,7 +127,7 @@ func TestFVCForeignRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := ParseISO(b)
+		v, err := ParseRecord(b)
 		return b, v, err
 	}
 	m := NewMatcher()
@@ -159,12 +159,14 @@ func TestFVCForeignRecords(t *testing.T) {
 	}
 }
 
-func FuzzParseISO(f *testing.F) {
+func FuzzParseRecord(f *testing.F) {
 	f.Add(sample(f))
 	f.Add([]byte("FMR\x00 20\x00"))
+	f.Add(sample2011(f))
+	f.Add(ansiSample(f))
 	m := NewMatcher()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		views, err := ParseISO(b)
+		views, err := ParseRecord(b)
 		if err != nil {
 			if views != nil {
 				t.Error("views with an error")
@@ -177,4 +179,115 @@ func FuzzParseISO(f *testing.F) {
 			}
 		}
 	})
+}
+
+func sample2011(t testing.TB) []byte {
+	views, err := ParseRecord(sample(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := MarshalISO2011(views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestRecord2011(t *testing.T) {
+	raw := sample2011(t)
+	if len(raw) != 15+2*(19+5+13+2)+3*6 || string(raw[:8]) != magic2011 {
+		t.Fatalf("%d bytes: % x", len(raw), raw)
+	}
+	views, err := ParseRecord(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := MarshalISO(views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := sample(t); !bytes.Equal(again, want) {
+		t.Errorf("by way of 2011:\n% x\n% x", again, want)
+	}
+	for cut := range raw {
+		if _, err := ParseRecord(raw[:cut]); fault.CodeOf(err) != ErrRecord.Code {
+			t.Fatalf("cut to %d bytes: %v", cut, err)
+		}
+	}
+	for name, change := range map[string]func([]byte) []byte{
+		"trailing":             func(b []byte) []byte { return append(b, 0) },
+		"no representations":   func(b []byte) []byte { b[12], b[13] = 0, 0; return b },
+		"representations":      func(b []byte) []byte { b[13] = 3; return b },
+		"certificates flag":    func(b []byte) []byte { b[14] = 2; return b },
+		"representation short": func(b []byte) []byte { b[18] = 10; return b },
+		"representation huge":  func(b []byte) []byte { b[15] = 0xff; return b },
+		"quality blocks":       func(b []byte) []byte { b[15+18] = 255; return b },
+		"minutia size":         func(b []byte) []byte { b[15+18+1+5+11] = 0x40; return b },
+		"resolution":           func(b []byte) []byte { b[15+18+1+5+2], b[15+18+1+5+3] = 0, 0; return b },
+	} {
+		if _, err := ParseRecord(change(sample2011(t))); fault.CodeOf(err) != ErrRecord.Code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// ansiSample is the first view of sample as ANSI INCITS 378-2004 has it.
+func ansiSample(t testing.TB) []byte {
+	views, err := ParseRecord(sample(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := MarshalANSI(views[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestRecordANSI(t *testing.T) {
+	raw := ansiSample(t)
+	want := []byte("FMR\x00 20\x00\x00\x32\x00\x00\x00\x00\x00\x00\x01\x84\x01\x76\x00\xc5\x00\xc5\x01\x00" +
+		"\x02\x00\x47\x03\x40\x00\x00\x00\x00\x64\x81\x83\x01\x75\x87\x01\x00\x64\x00\x32\x16\x00\x00\x00")
+	if !bytes.Equal(raw, want) {
+		t.Fatalf("\n% x\n% x", raw, want)
+	}
+	views, err := ParseRecord(raw)
+	if err != nil || len(views) != 1 || len(views[0].Template.Minutiae) != 3 {
+		t.Fatal(err)
+	}
+	if m := views[0].Template.Minutiae[1]; math.Abs(float64(m.Angle)-math.Pi/2) > 1e-5 || m.X != 387 {
+		t.Errorf("angle %v", m.Angle)
+	}
+	raw[34] = 180 // the first angle: past a whole turn
+	if _, err := ParseRecord(raw); fault.CodeOf(err) != ErrRecord.Code {
+		t.Errorf("an angle of 360 degrees: %v", err)
+	}
+}
+
+func TestCompact(t *testing.T) {
+	views, err := ParseRecord(sample(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := MarshalCompact(views[0].Template, 100)
+	// 387 pixels are 19.66 mm; the angles in 1/64 turns with the kind above.
+	if want := []byte{0, 0, 0x40, 197, 189, 0x80 | 48, 51, 25, 8}; !bytes.Equal(raw, want) {
+		t.Fatalf("% x\n% x", raw, want)
+	}
+	p, err := ParseCompact(raw, 388, 374)
+	if err != nil || len(p.Minutiae) != 3 || math.Abs(float64(p.Minutiae[1].X)-387) > 1 || p.Minutiae[1].Kind != KindBifurcation {
+		t.Fatal(err)
+	}
+	if n := len(MarshalCompact(views[0].Template, 2)); n != 6 {
+		t.Errorf("%d bytes for two minutiae", n)
+	}
+	far := &Template{Minutiae: []Minutia{{X: 600, Y: 10}}}
+	if n := len(MarshalCompact(far, 100)); n != 0 {
+		t.Errorf("a minutia past 25.5 mm takes %d bytes", n)
+	}
+	for name, b := range map[string][]byte{"cut": raw[:8], "long": make([]byte, 3*256)} {
+		if _, err := ParseCompact(b, 388, 374); fault.CodeOf(err) != ErrRecord.Code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
