@@ -41,7 +41,7 @@ No secret is ever printed. The daemon must not run on the same state folder.`,
 	}
 	cmd.PersistentFlags().StringVar(&state, "state", "", "state folder of the post (default: where the daemon keeps it)")
 	cmd.PersistentFlags().StringVar(&passphraseFile, "passphrase-file", "", "file with the vault's passphrase, - for standard input")
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(keysLinkCommand(&state, &passphraseFile), &cobra.Command{
 		Use:     "init",
 		Short:   "Make the vault of a new post",
 		Long:    "Makes a vault with a fresh device key. A vault that is there is never overwritten.",
