@@ -13,7 +13,7 @@ CGO_PKGS     = $(shell go list -f '{{if .CgoFiles}}{{.ImportPath}}{{end}}' ./dev
 PURE_TARGETS = watchpost watchpostd watchpost-central hwtest
 GO_FILES     = $(shell git ls-files '*.go')
 
-.PHONY: help deps build test demo run lint fuzz soak interop compare clean generate bench tidy-check pure-build
+.PHONY: help deps build test demo run lint fuzz soak interop compare clean generate bench tidy-check pure-build ui ui-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,14 @@ build: deps pure-build ## build watchpost, watchpostd, watchpost-central, watchp
 	@echo "build: watchpost-capture (the one with C: about two minutes when cold)"
 	@CGO_ENABLED=1 go build -o $(BIN)/watchpost-capture ./device/cmd/watchpost-capture
 
-pure-build:
+ui: ## build the officer's page into kiosk-ui/dist; nothing where nothing has changed
+	@hwtest/deps/ui.sh build
+
+ui-test: build ## tests of the page, and the page in Chromium against a real post
+	@hwtest/deps/ui.sh test
+	@hwtest/deps/ui.sh browser
+
+pure-build: ui
 	@mkdir -p $(BIN)
 	@echo "build: watchpost, watchpostd, watchpost-central, hwtest"
 	@CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./device/cmd/watchpost ./device/cmd/watchpostd ./sdk/central/cmd/watchpost-central ./hwtest/cmd/hwtest

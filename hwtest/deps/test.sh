@@ -25,6 +25,10 @@ if [ -n "$plain" ]; then
 	go test -timeout 12m $plain
 fi
 
+echo "test: the page, alone and in a browser against a real post"
+hwtest/deps/ui.sh test
+hwtest/deps/ui.sh browser
+
 echo "test: the demonstration"
 bin/hwtest demo --bin bin --quiet
 echo "test: the demonstration with loopback only"
