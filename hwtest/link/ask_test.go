@@ -155,13 +155,13 @@ func TestQuestions(t *testing.T) {
 
 // TestRetired: a post that is retired is refused from its next call on.
 func TestRetired(t *testing.T) {
-	w := newWorld(t)
+	w := newPost(t)
 	l := w.link(t)
 	until(t, 10*time.Second, "up", l.Up)
 	if _, err := l.Ask(t.Context(), question(listed)); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.central.Store.RetireDevice(t.Context(), post); err != nil {
+	if err := w.central.Store.RetireDevice(t.Context(), w.post); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Ask(t.Context(), question(listed)); fault.CodeOf(err) != "link.device" {
@@ -192,7 +192,7 @@ func upOnce(l *uplink.Link) <-chan struct{} {
 
 // TestStrangersAndNeighbours: who may connect, and what a post may touch.
 func TestStrangersAndNeighbours(t *testing.T) {
-	w := newWorld(t)
+	w := newPost(t)
 	connect := func(key nkeys.KeyPair, o ...nats.Option) (*nats.Conn, error) {
 		public, err := key.PublicKey()
 		if err != nil {
@@ -256,23 +256,23 @@ func TestStrangersAndNeighbours(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer nc.Close()
-		mine, err := nc.SubscribeSync(linkv1.InboxPrefix(post) + ".>")
+		mine, err := nc.SubscribeSync(linkv1.InboxPrefix(w.post) + ".>")
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := linkv1.Post{Name: post, Sign: w.key.Sign, Central: nil, SealTo: w.keys.OpenWith.PublicKey()}
-		wire, _, err := p.Seal(linkv1.AskSubject(post), &linkv1.Call{Post: post, Id: linkv1.NewID(), What: &linkv1.Call_Deliver{}})
+		p := linkv1.Post{Name: w.post, Sign: w.key.Sign, Central: nil, SealTo: w.keys.OpenWith.PublicKey()}
+		wire, _, err := p.Seal(linkv1.AskSubject(w.post), &linkv1.Call{Post: w.post, Id: linkv1.NewID(), What: &linkv1.Call_Deliver{}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := nc.PublishRequest(linkv1.AskSubject(post), "edge."+post+".ask", wire); err != nil {
+		if err := nc.PublishRequest(linkv1.AskSubject(w.post), "edge."+w.post+".ask", wire); err != nil {
 			t.Fatal(err)
 		}
-		if err := nc.PublishRequest(linkv1.AskSubject(post), linkv1.InboxPrefix(post)+".a", wire); err != nil {
+		if err := nc.PublishRequest(linkv1.AskSubject(w.post), linkv1.InboxPrefix(w.post)+".a", wire); err != nil {
 			t.Fatal(err)
 		}
 		m, err := mine.NextMsg(5 * time.Second)
-		if err != nil || m.Subject != linkv1.InboxPrefix(post)+".a" {
+		if err != nil || m.Subject != linkv1.InboxPrefix(w.post)+".a" {
 			t.Fatalf("%v, %v", m, err)
 		}
 	})
@@ -295,25 +295,25 @@ func wantRefused(t *testing.T, nc *nats.Conn, refused <-chan string, subject str
 
 // TestReplay: a broker that sends a question twice has it answered once.
 func TestReplay(t *testing.T) {
-	w := newWorld(t)
+	w := newPost(t)
 	public, err := w.key.PublicKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	nc, err := nats.Connect(w.central.URL, nats.Nkey(public, w.key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(post)))
+	nc, err := nats.Connect(w.central.URL, nats.Nkey(public, w.key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(w.post)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	p := linkv1.Post{Name: post, Sign: w.key.Sign, Central: w.keys.SignWith.Public().(ed25519.PublicKey), SealTo: w.keys.OpenWith.PublicKey()}
-	sealed, pending, err := p.Seal(linkv1.AskSubject(post), &linkv1.Call{Post: post, Id: linkv1.NewID(), PatienceMs: 1000, What: &linkv1.Call_Ask{
+	p := linkv1.Post{Name: w.post, Sign: w.key.Sign, Central: w.keys.SignWith.Public().(ed25519.PublicKey), SealTo: w.keys.OpenWith.PublicKey()}
+	sealed, pending, err := p.Seal(linkv1.AskSubject(w.post), &linkv1.Call{Post: w.post, Id: linkv1.NewID(), PatienceMs: 1000, What: &linkv1.Call_Ask{
 		Ask: &screeningv1.AskRequest{Encounter: "e", Officer: "o", Purpose: "p", Documents: []*screeningv1.DocumentProbe{{Type: "P", Issuer: "UTO", Number: listed}}},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"", "link.replayed"} {
-		m, err := nc.Request(linkv1.AskSubject(post), sealed, 5*time.Second)
+		m, err := nc.Request(linkv1.AskSubject(w.post), sealed, 5*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,7 +322,7 @@ func TestReplay(t *testing.T) {
 			t.Fatalf("time %d: %v, %v", i+1, a, err)
 		}
 	}
-	if n, err := w.central.Store.Searches(t.Context(), post); err != nil || n != 1 {
+	if n, err := w.central.Store.Searches(t.Context(), w.post); err != nil || n != 1 {
 		t.Fatalf("%d searches recorded, %v", n, err)
 	}
 }

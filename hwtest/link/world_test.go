@@ -6,10 +6,13 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,19 +27,18 @@ import (
 	liststore "github.com/watchpost/watchpost/device/watchlist/store"
 	"github.com/watchpost/watchpost/hwtest/wire"
 	"github.com/watchpost/watchpost/sdk/central"
-	"github.com/watchpost/watchpost/sdk/central/centraltest"
 	"github.com/watchpost/watchpost/sdk/central/postgres"
 	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
 )
 
 const (
-	post   = "desk-1"
 	secret = "a passphrase of the test"
 	listed = "X1234567" // document number that central's list holds
 )
 
 // world is one central, one wire and one post.
 type world struct {
+	post    string
 	dir     string
 	config  central.Config
 	central *central.Central
@@ -48,45 +50,104 @@ type world struct {
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// newWorld starts central with a list of one document, and registers the post.
+// newWorld starts a central with a list of one document, for this test alone.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	if _, err := postgres.Find(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("SKIPPED: PostgreSQL is not installed; apt-get install postgresql")
-	}
-	w := &world{dir: centraltest.Dir(t)}
-	if err := os.Chmod(w.dir, 0o711); err != nil { // PostgreSQL's account passes through
+	w := &world{post: "desk-1"}
+	if err := w.begin(t); err != nil {
 		t.Fatal(err)
 	}
-	state := filepath.Join(w.dir, "c")
-	if err := os.MkdirAll(state, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	v, err := vault.Create(t.Context(), filepath.Join(state, central.VaultFile), vault.Passphrase(secret))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w.keys, err = central.Identity(state, v); err != nil {
-		t.Fatal(err)
-	}
-	recipient, err := v.Recipient()
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.Lock()
-	w.config = central.Config{State: state, Unlocker: vault.Passphrase(secret), Lists: filepath.Join(w.dir, "lists"), Listen: "127.0.0.1:0", Log: quiet}
-	writeList(t, w.config.Lists, recipient)
-	w.start(t)
 	t.Cleanup(func() {
 		if w.central != nil {
 			if err := w.central.Close(); err != nil {
 				t.Error(err)
 			}
 		}
+		if err := os.RemoveAll(w.dir); err != nil {
+			t.Error(err)
+		}
 	})
+	w.atPost(t)
+	return w
+}
+
+// shared is a central for the tests that leave it whole, with the number of
+// posts that it has been given.
+var shared struct {
+	sync.Mutex
+	w     *world
+	posts int
+}
+
+// newPost returns a post of its own at the shared central.
+func newPost(t *testing.T) *world {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.w == nil {
+		w := new(world)
+		if err := w.begin(t); err != nil {
+			t.Fatal(err)
+		}
+		shared.w = w
+	}
+	shared.posts++
+	w := *shared.w
+	w.post = fmt.Sprintf("desk-%d0", shared.posts)
+	w.atPost(t)
+	return &w
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if w := shared.w; w != nil {
+		if err := errors.Join(w.central.Close(), os.RemoveAll(w.dir)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// begin makes central's files and runs it.
+func (w *world) begin(t *testing.T) (err error) {
+	t.Helper()
+	if _, err := postgres.Find(); err != nil {
+		if os.Getenv("CI") == "true" {
+			return err
+		}
+		t.Skip("SKIPPED: PostgreSQL is not installed; apt-get install postgresql")
+	}
+	if w.dir, err = os.MkdirTemp("", "wpl"); err != nil {
+		return err
+	}
+	state := filepath.Join(w.dir, "c")
+	// PostgreSQL's account passes through both.
+	if err := errors.Join(os.Chmod(w.dir, 0o711), os.Mkdir(state, 0o711)); err != nil {
+		return err
+	}
+	v, err := vault.Create(t.Context(), filepath.Join(state, central.VaultFile), vault.Passphrase(secret))
+	if err != nil {
+		return err
+	}
+	defer v.Lock()
+	if w.keys, err = central.Identity(state, v); err != nil {
+		return err
+	}
+	recipient, err := v.Recipient()
+	if err != nil {
+		return err
+	}
+	w.config = central.Config{State: state, Unlocker: vault.Passphrase(secret), Lists: filepath.Join(w.dir, "lists"), Listen: "127.0.0.1:0", Log: quiet}
+	writeList(t, w.config.Lists, recipient)
+	w.start(t)
+	return nil
+}
+
+// atPost makes what the post has: a wire, a key that central knows, an outbox.
+func (w *world) atPost(t *testing.T) {
+	t.Helper()
+	var err error
 	if w.wire, err = wire.Listen(w.address()); err != nil {
 		t.Fatal(err)
 	}
@@ -94,18 +155,23 @@ func newWorld(t *testing.T) *world {
 	if w.key, err = nkeys.CreateUser(); err != nil {
 		t.Fatal(err)
 	}
-	w.register(t, post, w.key)
+	public, err := w.key.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.central.Store.AddDevice(t.Context(), w.post, public); err != nil {
+		t.Fatal(err)
+	}
 	ring := vault.NewRing()
 	t.Cleanup(ring.Close)
 	key, err := ring.Random()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.outbox, err = store.Open(filepath.Join(w.dir, "post"), sealer{key}); err != nil {
+	if w.outbox, err = store.Open(t.TempDir(), sealer{key}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.outbox.Close() })
-	return w
 }
 
 type sealer struct{ key *vault.Key }
@@ -119,24 +185,13 @@ func (s sealer) Open(identity, sealed []byte) ([]byte, error) {
 func (w *world) start(t *testing.T) {
 	t.Helper()
 	var err error
-	if w.central, err = central.Run(t.Context(), w.config); err != nil {
+	if w.central, err = central.Run(context.Background(), w.config); err != nil {
 		t.Fatal(err)
 	}
 	w.config.Listen = w.address()
 }
 
 func (w *world) address() string { return strings.TrimPrefix(w.central.URL, "nats://") }
-
-func (w *world) register(t *testing.T, id string, key nkeys.KeyPair) {
-	t.Helper()
-	public, err := key.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.central.Store.AddDevice(t.Context(), id, public); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // link opens the post's link over the wire and waits until it is up.
 func (w *world) link(t *testing.T, change ...func(*uplink.Options)) *uplink.Link {
@@ -150,7 +205,7 @@ func (w *world) link(t *testing.T, change ...func(*uplink.Options)) *uplink.Link
 		t.Fatal(err)
 	}
 	o := uplink.Options{
-		Post: post, URL: "nats://" + w.wire.Addr(), Key: key, Log: quiet,
+		Post: w.post, URL: "nats://" + w.wire.Addr(), Key: key, Log: quiet,
 		SignKey: w.keys.SignWith.Public().(ed25519.PublicKey), SealKey: w.keys.OpenWith.PublicKey().Bytes(),
 	}
 	for _, f := range change {
@@ -214,7 +269,7 @@ func question(number string) screening.Question {
 func (w *world) put(t *testing.T, id string) {
 	t.Helper()
 	m, err := json.Marshal(encounter.Message{
-		Version: 1, ID: id, Post: post, Purpose: "test", Answer: "candidates", Checks: map[string]string{"ds.chain": "fail"},
+		Version: 1, ID: id, Post: w.post, Purpose: "test", Answer: "candidates", Checks: map[string]string{"ds.chain": "fail"},
 		Decision:  encounter.Decision{Outcome: encounter.Referred, Officer: "officer", Time: time.Now()},
 		Candidate: []encounter.MessageFinding{{List: "wanted", Record: "W-1", Finding: "same_person"}},
 	})
