@@ -193,6 +193,11 @@ func TestGallery(t *testing.T) {
 	if len(hits) != 3 || hits[0].Index != 2 || hits[0].Score < 5 || hits[1].Score > hits[0].Score/2 {
 		t.Errorf("%+v", hits)
 	}
+	for i, p := range g.prints {
+		if mate := likeness(probe, g.prints[2]); i != 2 && likeness(probe, p) >= mate {
+			t.Errorf("the filter puts print %d before the mate", i)
+		}
+	}
 	if hits := NewGallery().Search(probe, 3); len(hits) != 0 {
 		t.Errorf("%d hits in an empty gallery", len(hits))
 	}
@@ -258,4 +263,13 @@ func FuzzExtract(f *testing.F) {
 			t.Errorf("score %v", s)
 		}
 	})
+}
+
+func BenchmarkLikeness(b *testing.B) {
+	p, q := extracted(b, drawn(1, 400, 400)), extracted(b, drawn(2, 400, 400))
+	for b.Loop() {
+		likeness(p, q)
+	}
+	b.ReportMetric(float64(len(p.cylinders)), "cylindersA")
+	b.ReportMetric(float64(len(q.cylinders)), "cylindersB")
 }
