@@ -51,27 +51,22 @@ test('preview at 720p while a face is extracted', async () => {
     writeFileSync(join(camera, `wide-${f}`), Uint8Array.from(wide));
   }
   for (const f of scene) rmSync(join(camera, f));
-  await officer.begin(false, 'Adult');
+  await officer.begin(true, 'Adult'); // with a document, so that the page stays at the preview
   await officer.page.locator('canvas').and(officer.page.locator('[width="1280"][height="720"]')).waitFor();
-  const figures = officer.page.locator('[data-fps]');
   await officer.page.locator('[data-coach="ready"]').waitFor();
-  await officer.page.waitForTimeout(10_500); // the figures are of ten seconds
-  const idle = await read();
-  // Faces are extracted again and again while the page draws.
-  const until = Date.now() + 10_500;
-  let taken = 0;
+  await officer.page.waitForTimeout(3_000);
+  const begun = Date.now();
   await officer.takeFace();
-  while (Date.now() < until && (await figures.count()) > 0) await officer.page.waitForTimeout(100);
-  taken++;
-  const busy = (await figures.count()) > 0 ? await read() : idle;
-  console.info(`preview 1280x720 over 10 s: ${busy.fps.toFixed(1)} frames a second drawn, p95 age ${busy.p95.toFixed(0)} ms, ${taken} face taken`);
+  await officer.page.getByText(/Face taken, quality/).waitFor();
+  const took = Date.now() - begun;
+  await officer.page.waitForTimeout(Math.max(0, 8_000 - took)); // the figures are of ten seconds, the extraction lies within
+  const figures = officer.page.locator('[data-fps]');
+  const busy = { fps: Number(await figures.getAttribute('data-fps')), p95: Number(await figures.getAttribute('data-p95')) };
+  console.info(`preview 1280x720 over 10 s, a face taken in them (${took} ms): ${busy.fps.toFixed(1)} frames a second drawn, p95 age ${busy.p95.toFixed(0)} ms`);
+  await officer.abandon();
   expect(busy.fps).toBeGreaterThan(0);
   if (strict) {
     expect(busy.fps).toBeGreaterThanOrEqual(25);
     expect(busy.p95).toBeLessThanOrEqual(60);
-  }
-
-  async function read(): Promise<{ fps: number; p95: number }> {
-    return { fps: Number(await figures.getAttribute('data-fps')), p95: Number(await figures.getAttribute('data-p95')) };
   }
 });

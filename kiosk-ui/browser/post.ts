@@ -35,10 +35,10 @@ export async function startPost(): Promise<{ access: PostAccess; stop: () => Pro
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let said = '';
-  child.stderr.on('data', (d: Buffer) => (said = (said + d.toString()).slice(-4000)));
+  child.stderr.on('data', (d: Buffer) => (said += d.toString()));
   const ended = new Promise<never>((_, reject) => {
     child.once('error', (e) => reject(new Error(`hwtest up --post: ${e.message}; make build puts it into bin/`)));
-    child.once('exit', (code) => reject(new Error(`hwtest up --post ended with ${code}:\n${said}`)));
+    child.once('exit', (code) => reject(new Error(`hwtest up --post ended with ${code}:\n${said.slice(-4000)}`)));
   });
   ended.catch(() => undefined); // told to whoever waits for a line
   const lines: string[] = [];
@@ -48,17 +48,24 @@ export async function startPost(): Promise<{ access: PostAccess; stop: () => Pro
     wake();
   });
   const next = async <T>(limit: number): Promise<T> => {
-    const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`the post says nothing:\n${said}`)), limit).unref());
+    const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`the post says nothing:\n${said.slice(-4000)}`)), limit).unref());
     while (lines.length === 0) await Promise.race([new Promise<void>((resolve) => (wake = resolve)), ended, late]);
     return JSON.parse(lines.shift() ?? '') as T;
   };
   const access = await next<Omit<PostAccess, 'bench'>>(startLimit);
   await next<Standing>(30_000);
 
+  // Taking a passport away is told on standard error only.
+  const takenAway = async (): Promise<object> => {
+    const before = said.length;
+    for (let i = 0; i < 300 && !said.slice(before).includes('taken away'); i++) await new Promise((resolve) => setTimeout(resolve, 100));
+    return {};
+  };
+
   // Test files run in workers of their own: they ask for persons over HTTP.
   const server = createServer((request, response) => {
     child.stdin.write(`${(request.url ?? '/').slice(1)}\n`);
-    const answer = request.url === '/x' ? Promise.resolve({}) : next<Standing>(30_000);
+    const answer = request.url === '/x' ? takenAway() : next<Standing>(30_000);
     answer.then((a) => response.end(JSON.stringify(a))).catch((e: unknown) => response.writeHead(500).end(String(e)));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

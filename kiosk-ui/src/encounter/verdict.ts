@@ -221,6 +221,7 @@ export function headline(e: Encounter, all: readonly Card[] = cards(e)): Headlin
   const card = heaviest('stop') ?? heaviest('look');
   if (card) {
     const keys = [`headline.${card.name}.${card.tone}`];
+    if (card.name === 'document' && !e.inspection) keys.unshift('headline.document.skipped');
     const lists = card.name === 'lists' ? (e.candidates ?? []).some((c) => word(findings, c.finding) === 'same_person') : false;
     if (lists) keys.unshift('headline.lists.same');
     const document = card.checks[0]?.code;
