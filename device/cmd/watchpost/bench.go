@@ -1,0 +1,140 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/watchlist/gallery"
+	"github.com/watchpost/watchpost/device/watchlist/gallery/measure"
+)
+
+func benchCommand() *cobra.Command {
+	group := &cobra.Command{Use: "bench", Short: "Measure the engines on this machine"}
+	group.AddCommand(benchGalleryCommand())
+	return group
+}
+
+// mostLike bounds how many images of a folder a crowd is taken from: the
+// covariance of 128 values does not get better with more.
+const mostLike = 600
+
+// galleryRow is the output of "bench gallery".
+type galleryRow struct {
+	*measure.Result
+	Like         string    `json:"like"`        // "synthetic", or how the faces were drawn
+	LikeImages   int       `json:"like_images"` // images that gave a template
+	Fingers      int       `json:"fingers"`
+	FingersError *rowError `json:"fingers_error,omitempty"`
+}
+
+func benchGalleryCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "gallery --faces N [--fingers M] [--like DIR]",
+		Short: "Time searches in a list of made-up people",
+		Long: `Fills a gallery with N made-up face templates and times searches in it.
+
+In: --like DIR, a folder of face photographs (any depth, up to 600 of them are
+used): templates are drawn with the mean and covariance of theirs, so that
+the gallery is as crowded as one of real people. Without it, a built-in
+spectrum is used. Nothing of the photographs is kept.
+
+Out: one JSON object.
+  faces, kernel (plain, avx2, avx512), cores, repeats
+  ms: {top50_scan, top50, radius}  milliseconds a query on one core: the best 50
+      by comparing every template; the same through the filter; all above
+      radius_cosine, where one in 100,000 comparisons of this crowd lies.
+      Each is a probe's best of the repeats, the median of eight probes.
+  ms_two_cores                     the same on two cores
+  memory_bound                     ms to read every template once on one core,
+                                   the best of the same run
+  memory_bytes: {templates, codes, labels}
+  fill_seconds, insert_delete_us   to load, and to put in and take out one
+  identical                        every answer of the filter was the scan's
+
+Other work on the machine is measured too: more --repeats find quieter
+moments. --fingers is answered with fingers_error until ten-print sets are
+searched from a gallery.`,
+		Example: "  watchpost bench gallery --faces 1000000\n  watchpost bench gallery --faces 100000 --like photographs/",
+		Args:    cobra.NoArgs,
+	}
+	faces := cmd.Flags().Int("faces", 0, "how many face templates, 1 to 10,000,000")
+	fingers := cmd.Flags().Int("fingers", 0, "how many ten-print sets")
+	like := cmd.Flags().String("like", "", "folder of photographs whose templates the made-up ones resemble")
+	repeats := cmd.Flags().Int("repeats", 30, "searches a probe, 1 to 10,000; the best counts")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *faces < 1 || *faces > 10_000_000 || *fingers < 0 || *repeats < 1 || *repeats > 10_000 {
+			return fault.New("usage", "--faces is 1 to 10000000, --fingers not negative, --repeats 1 to 10000")
+		}
+		row := galleryRow{Like: "synthetic", Fingers: *fingers}
+		crowd := measure.Synthetic(1)
+		if *like != "" {
+			templates, err := templatesOf(cmd, *like)
+			if err != nil {
+				return err
+			}
+			if crowd, err = measure.Like(templates); err != nil {
+				return err
+			}
+			row.Like, row.LikeImages = *like, len(templates)
+		}
+		if *fingers > 0 {
+			row.FingersError = &rowError{"bench.not_built"}
+		}
+		var err error
+		if row.Result, err = measure.Run(cmd.Context(), crowd.Rows(*faces, 1), measure.Probes(crowd), *repeats); err != nil {
+			return err
+		}
+		out := newRows(cmd)
+		if err := out.JSON(row); err != nil {
+			return err
+		}
+		if row.FingersError != nil {
+			out.Failed()
+		}
+		return out.End()
+	}
+	return cmd
+}
+
+// templatesOf computes the templates of a folder's images; what is no image
+// with a face is passed over.
+func templatesOf(cmd *cobra.Command, dir string) ([]gallery.Template, error) {
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fault.Wrap("file.open", err)
+	}
+	if step := (len(files) + mostLike - 1) / mostLike; step > 1 {
+		some := files[:0]
+		for i := 0; i < len(files); i += step {
+			some = append(some, files[i])
+		}
+		files = some
+	}
+	d := newDecoder(cmd.ErrOrStderr())
+	defer d.Close()
+	var templates []gallery.Template
+	err = d.faces(cmd.Context(), files, func(_ int, f capture.Face, err error) error {
+		if err == nil {
+			templates = append(templates, f.Template.Vector)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(templates) == 0 {
+		return nil, fault.Wrap("bench.like", os.ErrNotExist)
+	}
+	return templates, nil
+}

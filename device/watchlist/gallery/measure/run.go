@@ -1,0 +1,200 @@
+package measure
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/watchpost/watchpost/device/biometric/kernel"
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/watchlist/gallery"
+)
+
+const (
+	// Top is how many candidates a search is measured with.
+	Top = 50
+	// FMR is the false match rate that a radius search is measured at, in the
+	// crowd itself.
+	FMR = 1e-5
+	// probes is how many different probes a figure is the median of.
+	probes = 8
+)
+
+// Times are milliseconds a query, a probe's best of the repeats, the median of
+// eight probes.
+type Times struct {
+	TopScan float64 `json:"top50_scan"` // every template compared
+	Top     float64 `json:"top50"`      // through the filter
+	Radius  float64 `json:"radius"`     // all above the radius, through the filter
+}
+
+// Result is what was measured.
+type Result struct {
+	Faces       int            `json:"faces"`
+	Kernel      string         `json:"kernel"`
+	Cores       int            `json:"cores"`
+	Repeats     int            `json:"repeats"`
+	MS          Times          `json:"ms"`            // one core
+	MSTwoCores  *Times         `json:"ms_two_cores"`  // null on a machine with one
+	MemoryBound float64        `json:"memory_bound"`  // ms to read every template once, one core
+	RadiusAt    float32        `json:"radius_cosine"` // of a false match rate of 1e-5 in this crowd
+	RadiusHits  float64        `json:"radius_hits"`   // persons a probe
+	Memory      gallery.Memory `json:"memory_bytes"`
+	FillSeconds float64        `json:"fill_seconds"`
+	InsertUS    float64        `json:"insert_delete_us"` // one person put in and taken out
+	Identical   bool           `json:"identical"`        // every filtered answer was that of the scan, to the bit
+}
+
+// Probes draws the probes that Run searches with.
+func Probes(c *Crowd) []gallery.Template {
+	rows := c.Rows(probes, 0x9b0be)
+	out := make([]gallery.Template, probes)
+	for i := range out {
+		out[i] = gallery.Template(rows[i*kernel.Dims:])
+	}
+	return out
+}
+
+// Run measures a gallery filled with rows, person i with row i, by the best of
+// repeats. Other work on the machine is measured with it: give it a quiet
+// moment or many repeats.
+func Run(ctx context.Context, rows []float32, with []gallery.Template, repeats int) (*Result, error) {
+	n := len(rows) / kernel.Dims
+	if n < 1 || len(with) < 1 || repeats < 1 {
+		return nil, fault.New("bench.empty", "%d faces, %d probes, %d repeats", n, len(with), repeats)
+	}
+	g := &gallery.Gallery{}
+	r := &Result{Faces: n, Kernel: kernel.Name(), Cores: runtime.GOMAXPROCS(0), Repeats: repeats}
+	persons := make([]gallery.Person, n)
+	for i := range persons {
+		persons[i] = gallery.Person(i)
+	}
+	start := time.Now()
+	if err := g.Fill(persons, rows); err != nil {
+		return nil, err
+	}
+	r.FillSeconds, r.Memory = time.Since(start).Seconds(), g.Memory()
+
+	m := &measurement{g: g, with: with, repeats: repeats, bound: g.ReadTime()}
+	if err := m.radius(ctx, n); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.MS, err = m.times(ctx, 1); err != nil {
+		return nil, err
+	}
+	if r.Cores > 1 {
+		two, err := m.times(ctx, 2)
+		if err != nil {
+			return nil, err
+		}
+		r.MSTwoCores = &two
+	}
+	r.MemoryBound, r.RadiusAt, r.RadiusHits = ms(m.bound), m.least, float64(m.hits)/float64(len(with))
+	r.Identical, r.InsertUS = !m.differs, m.insert(gallery.Person(n))
+	return r, nil
+}
+
+type measurement struct {
+	g       *gallery.Gallery
+	with    []gallery.Template
+	repeats int
+	least   float32
+	hits    int
+	bound   time.Duration
+	differs bool
+}
+
+// radius finds the score that FMR of all comparisons reach.
+func (m *measurement) radius(ctx context.Context, n int) error {
+	var scores []float32
+	for _, p := range m.with {
+		hits, err := m.g.Search(ctx, gallery.Query{Probes: []gallery.Template{p}, Top: gallery.MaxTop, Least: -2, NoFilter: true})
+		if err != nil {
+			return err
+		}
+		for _, h := range hits {
+			scores = append(scores, h.Score)
+		}
+	}
+	slices.SortFunc(scores, func(a, b float32) int { return cmp.Compare(b, a) })
+	m.hits = min(len(scores), max(1, int(FMR*float64(n)*float64(len(m.with)))))
+	m.least = scores[m.hits-1]
+	return nil
+}
+
+// times measures the three kinds of search, in turn so that a slow moment of
+// the machine meets all of them.
+func (m *measurement) times(ctx context.Context, workers int) (Times, error) {
+	kinds := []gallery.Query{
+		{Top: Top, Least: -2, NoFilter: true},
+		{Top: Top, Least: -2},
+		{Top: gallery.MaxTop, Least: m.least},
+	}
+	medians := make([]float64, len(kinds))
+	best := make([][]time.Duration, len(kinds))
+	for _, p := range m.with {
+		least := make([]time.Duration, len(kinds))
+		for repeat := range m.repeats {
+			var scan []gallery.Hit
+			for k, q := range kinds {
+				q.Probes, q.Workers = []gallery.Template{p}, workers
+				start := time.Now()
+				hits, err := m.g.Search(ctx, q)
+				took := time.Since(start)
+				if err != nil {
+					return Times{}, err
+				}
+				if least[k] == 0 || took < least[k] {
+					least[k] = took
+				}
+				switch {
+				case k == 0:
+					scan = hits
+				case k == 1 && !slices.Equal(hits, scan), k == 2 && !prefix(hits, scan, m.least):
+					m.differs = true
+				}
+			}
+			if workers == 1 && repeat%4 == 0 {
+				m.bound = min(m.bound, m.g.ReadTime())
+			}
+		}
+		for k := range kinds {
+			best[k] = append(best[k], least[k])
+		}
+	}
+	for k := range kinds {
+		slices.Sort(best[k])
+		medians[k] = ms(best[k][len(best[k])/2])
+	}
+	return Times{medians[0], medians[1], medians[2]}, nil
+}
+
+// prefix tells whether hits are those of the scan's that reach least; the scan
+// may have ended before.
+func prefix(hits, scan []gallery.Hit, least float32) bool {
+	n := 0
+	for n < len(scan) && scan[n].Score >= least {
+		n++
+	}
+	if n == len(scan) && n == Top {
+		return len(hits) >= n && slices.Equal(hits[:n], scan)
+	}
+	return slices.Equal(hits, scan[:n])
+}
+
+// insert returns the microseconds of putting in and taking out one person.
+func (m *measurement) insert(p gallery.Person) float64 {
+	const times = 2000
+	start := time.Now()
+	for range times {
+		if m.g.Insert(p, m.with[0]) == nil {
+			m.g.Delete(p)
+		}
+	}
+	return time.Since(start).Seconds() * 1e6 / times
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
