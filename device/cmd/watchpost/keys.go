@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -15,9 +13,6 @@ import (
 	"github.com/watchpost/watchpost/device/vault"
 )
 
-// maxPassphrase bounds what is read as a passphrase.
-const maxPassphrase = 4096
-
 // keyState is what "keys" prints.
 type keyState struct {
 	vault.State
@@ -25,7 +20,8 @@ type keyState struct {
 }
 
 func keysCommand() *cobra.Command {
-	var state, passphraseFile string
+	var state string
+	var unlock unlockFlags
 	cmd := &cobra.Command{
 		Use:   "keys",
 		Short: "Show the state of a post's keys",
@@ -33,46 +29,80 @@ func keysCommand() *cobra.Command {
 holds keys, and the device's public key, to which owners of lists wrap their keys.
 No secret is ever printed. The daemon must not run on the same state folder.`,
 		Example: `  watchpost keys init --state /var/lib/watchpost --passphrase-file passphrase
-  watchpost keys --state /var/lib/watchpost --passphrase-file passphrase`,
+  watchpost keys --state /var/lib/watchpost --passphrase-file passphrase
+  watchpost keys --state /var/lib/watchpost --tpm /dev/tpmrm0 --pin-file pin`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return showKeys(cmd, state, passphraseFile, vault.Open)
+			return showKeys(cmd, state, &unlock, vault.Open)
 		},
 	}
 	cmd.PersistentFlags().StringVar(&state, "state", "", "state folder of the post (default: where the daemon keeps it)")
-	cmd.PersistentFlags().StringVar(&passphraseFile, "passphrase-file", "", "file with the vault's passphrase, - for standard input")
-	cmd.AddCommand(keysLinkCommand(&state, &passphraseFile), &cobra.Command{
-		Use:     "init",
-		Short:   "Make the vault of a new post",
-		Long:    "Makes a vault with a fresh device key. A vault that is there is never overwritten.",
-		Example: "  watchpost keys init --state /var/lib/watchpost --passphrase-file passphrase",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return showKeys(cmd, state, passphraseFile, vault.Create)
-		},
-	})
+	unlock.register(cmd)
+	cmd.AddCommand(keysInitCommand(&state, &unlock), keysLinkCommand(&state, &unlock), keysWipeCommand(&state, &unlock))
 	return cmd
 }
 
-func showKeys(cmd *cobra.Command, state, passphraseFile string, open func(context.Context, string, vault.Unlocker) (*vault.Vault, error)) error {
-	if passphraseFile == "" {
-		return fault.New("usage", "--passphrase-file is needed")
+// defaultTPM is the kernel's TPM, shared with others by its resource manager.
+const defaultTPM = "/dev/tpmrm0"
+
+func keysInitCommand(state *string, unlock *unlockFlags) *cobra.Command {
+	var by string
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Make the vault of a new post",
+		Long: `Makes a vault with a fresh device key. A vault that is there is never overwritten.
+
+With --unlock tpm the vault opens only on this box, as it is booted now (PCR 7 and 11),
+and with the shift PIN of --pin-file (at least 6 bytes): ten wrong ones shut it, then
+one more is taken every ten minutes. Without a PIN whoever has the box has the keys.
+The TPM's own authorisations must be free, or its lockout limit set to at most 32.`,
+		Example: `  watchpost keys init --state /var/lib/watchpost --passphrase-file passphrase
+  watchpost keys init --state /var/lib/watchpost --unlock tpm --tpm /dev/tpmrm0 --pin-file pin`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case by == "tpm" && unlock.tpm == "":
+				unlock.tpm = defaultTPM
+			case by != "" && by != "tpm" && by != "passphrase":
+				return fault.New("usage", "--unlock is passphrase or tpm")
+			case by == "passphrase" && unlock.tpm != "":
+				return fault.New("usage", "--unlock passphrase and --tpm exclude each other")
+			}
+			if unlock.tpm != "" && unlock.pinFile == "" {
+				cmd.PrintErrln("no --pin-file: whoever has the box will have the keys")
+			}
+			return showKeys(cmd, *state, unlock, createVault)
+		},
 	}
+	c.Flags().StringVar(&by, "unlock", "", "how the vault opens: passphrase or tpm (default: as the other flags say)")
+	return c
+}
+
+// createVault asks for the place first, so that a vault that is there already
+// does not cost a TPM one of its places.
+func createVault(ctx context.Context, path string, u vault.Unlocker) (*vault.Vault, error) {
+	if _, err := os.Lstat(path); err == nil {
+		return nil, fault.New("vault.exists", "a vault file is there already")
+	}
+	return vault.Create(ctx, path, u)
+}
+
+func showKeys(cmd *cobra.Command, state string, unlock *unlockFlags, open func(context.Context, string, vault.Unlocker) (*vault.Vault, error)) error {
 	if state == "" {
 		state = config.DefaultState()
 	}
-	passphrase, err := readPassphrase(passphraseFile, cmd.InOrStdin())
+	u, forget, err := unlock.unlocker(cmd.InOrStdin())
 	if err != nil {
 		return err
 	}
-	defer clear(passphrase)
+	defer forget()
 	if err := vault.Harden(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return fault.Wrap("post.state", err)
 	}
-	v, err := open(cmd.Context(), filepath.Join(state, install.VaultFile), vault.Passphrase(passphrase))
+	v, err := open(cmd.Context(), filepath.Join(state, install.VaultFile), u)
 	if err != nil {
 		return err
 	}
@@ -86,21 +116,4 @@ func showKeys(cmd *cobra.Command, state, passphraseFile string, open func(contex
 		return err
 	}
 	return out.End()
-}
-
-func readPassphrase(path string, stdin io.Reader) ([]byte, error) {
-	in := stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fault.New("vault.passphrase_file", "%w", err).WithHint("give the file with --passphrase-file")
-		}
-		defer f.Close()
-		in = f
-	}
-	raw, err := io.ReadAll(io.LimitReader(in, maxPassphrase))
-	if err != nil {
-		return nil, fault.Wrap("vault.passphrase_file", err)
-	}
-	return bytes.TrimRight(raw, "\r\n"), nil
 }

@@ -18,7 +18,7 @@ type linkKey struct {
 	PublicKey string `json:"public_key"` // nkey of type user
 }
 
-func keysLinkCommand(state, passphraseFile *string) *cobra.Command {
+func keysLinkCommand(state *string, unlock *unlockFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "link",
 		Short: "Show the key by which central knows this post",
@@ -29,7 +29,7 @@ watchpost-central device add NAME KEY. The daemon must not run on the same state
 		Example: "  watchpost keys link --state /var/lib/watchpost --passphrase-file passphrase",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			public, err := linkPublicKey(cmd.Context(), cmd, *state, *passphraseFile)
+			public, err := linkPublicKey(cmd.Context(), cmd, *state, unlock)
 			if err != nil {
 				return err
 			}
@@ -42,22 +42,19 @@ watchpost-central device add NAME KEY. The daemon must not run on the same state
 	}
 }
 
-func linkPublicKey(ctx context.Context, cmd *cobra.Command, state, passphraseFile string) (string, error) {
-	if passphraseFile == "" {
-		return "", fault.New("usage", "--passphrase-file is needed")
-	}
+func linkPublicKey(ctx context.Context, cmd *cobra.Command, state string, unlock *unlockFlags) (string, error) {
 	if state == "" {
 		state = config.DefaultState()
 	}
-	passphrase, err := readPassphrase(passphraseFile, cmd.InOrStdin())
+	u, forget, err := unlock.unlocker(cmd.InOrStdin())
 	if err != nil {
 		return "", err
 	}
-	defer clear(passphrase)
+	defer forget()
 	if err := vault.Harden(); err != nil {
 		return "", err
 	}
-	v, err := vault.Open(ctx, filepath.Join(state, install.VaultFile), vault.Passphrase(passphrase))
+	v, err := vault.Open(ctx, filepath.Join(state, install.VaultFile), u)
 	if err != nil {
 		return "", err
 	}

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,11 +19,10 @@ import (
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/post"
-	"github.com/watchpost/watchpost/device/vault"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := newCommand().ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "watchpostd: %v\n", err)
@@ -40,37 +38,40 @@ func main() {
 }
 
 func newCommand() *cobra.Command {
-	var configPath, passphraseFile, provision string
+	var configPath, provision string
+	var unlock unlockFlags
 	cmd := &cobra.Command{
 		Use:   "watchpostd",
 		Short: "The daemon of a Watchpost post",
 		Long: `Runs one post: unlocks its vault, takes what decides from a folder signed by two,
 loads the lists into locked memory and serves /v1 on its admin socket.
 
-It refuses to start, with a code and what to do, when the passphrase is wrong, the
-lists are damaged, nothing signed by two is there, or another process holds the
-stores. The capture process (watchpost-capture devices) has to run beside it.`,
+It refuses to start, with a code and what to do, when the passphrase or PIN is wrong, the
+box has booted something else, an old disk image was put back, the lists are damaged, nothing signed by two is there, or another process holds the
+stores. The capture process (watchpost-capture devices) has to run beside it.
+
+SIGTERM, SIGINT and SIGHUP (end of shift) end it in order and wipe its keys: the next
+start asks for the passphrase or PIN again.`,
 		Example: `  watchpostd --config /etc/watchpost/post.yaml --passphrase-file /run/credentials/watchpost/passphrase
+  watchpostd --config post.yaml --tpm /dev/tpmrm0 --pin-file -
   watchpostd --config post.yaml --passphrase-file - --provision /media/stick/desk-1`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return run(cmd.Context(), configPath, passphraseFile, provision, cmd.InOrStdin())
+			return run(cmd.Context(), configPath, &unlock, provision, cmd.InOrStdin())
 		},
 	}
 	cmd.Flags().StringVar(&configPath, "config", "", "configuration of the post (YAML)")
-	cmd.Flags().StringVar(&passphraseFile, "passphrase-file", "", "file with the vault's passphrase, - for standard input")
+	unlock.register(cmd)
 	cmd.Flags().StringVar(&provision, "provision", "", "folder signed by two to take in before starting")
-	for _, name := range []string{"config", "passphrase-file"} {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic("watchpostd: " + err.Error()) // the flag is defined above
-		}
+	if err := cmd.MarkFlagRequired("config"); err != nil {
+		panic("watchpostd: " + err.Error()) // the flag is defined above
 	}
 	return cmd
 }
 
-func run(ctx context.Context, configPath, passphraseFile, provision string, stdin io.Reader) error {
+func run(ctx context.Context, configPath string, unlock *unlockFlags, provision string, stdin io.Reader) error {
 	cfg, err := config.Read(configPath)
 	if err != nil {
 		return err
@@ -80,12 +81,12 @@ func run(ctx context.Context, configPath, passphraseFile, provision string, stdi
 		return fault.Wrap("config.log", err)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	passphrase, err := readPassphrase(passphraseFile, stdin)
+	u, forget, err := unlock.unlocker(cfg.StateDir(), stdin)
 	if err != nil {
 		return err
 	}
-	defer clear(passphrase)
-	p, err := post.Start(ctx, post.Options{Config: cfg, Unlocker: vault.Passphrase(passphrase), Provision: provision, Log: log, Now: time.Now})
+	defer forget()
+	p, err := post.Start(ctx, post.Options{Config: cfg, Unlocker: u, Provision: provision, Log: log, Now: time.Now})
 	if err != nil {
 		return err
 	}
@@ -94,24 +95,4 @@ func run(ctx context.Context, configPath, passphraseFile, provision string, stdi
 	case err = <-p.Failed():
 	}
 	return errors.Join(err, p.Close())
-}
-
-// maxPassphrase bounds the passphrase file.
-const maxPassphrase = 4096
-
-func readPassphrase(path string, stdin io.Reader) ([]byte, error) {
-	in := stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fault.New("vault.passphrase_file", "%w", err).WithHint("give the file with --passphrase-file")
-		}
-		defer f.Close()
-		in = f
-	}
-	raw, err := io.ReadAll(io.LimitReader(in, maxPassphrase))
-	if err != nil {
-		return nil, fault.Wrap("vault.passphrase_file", err)
-	}
-	return bytes.TrimRight(raw, "\r\n"), nil
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/watchpost/watchpost/device/vault"
 )
 
+// StartsFile is the name of the count in a post's state folder.
+const StartsFile = "starts"
+
 // startsSize is the file's: the count, and its HMAC-SHA-256 under the key.
 const startsSize = 8 + sha256.Size
 
