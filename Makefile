@@ -49,8 +49,8 @@ run: build ## build all, watch six persons being screened; at a terminal, then w
 
 lint: tidy-check ## gofmt, go vet, staticcheck, go mod tidy without a difference
 	@out=$$(gofmt -l $(GO_FILES)); [ -z "$$out" ] || { echo "lint: gofmt differs: $$out"; exit 1; }
-	@go vet ./device/... ./sdk/... ./hwtest/...
-	@go tool staticcheck ./device/... ./sdk/... ./hwtest/...
+	@go vet ./device/... ./sdk/... ./hwtest/... ./kiosk-ui
+	@go tool staticcheck ./device/... ./sdk/... ./hwtest/... ./kiosk-ui
 
 tidy-check:
 	@go mod tidy -diff || { echo "lint: go mod tidy would change go.mod or go.sum"; exit 1; }

@@ -7,23 +7,32 @@ export GOTOOLCHAIN=local
 export OPENBLAS_NUM_THREADS=1
 export WATCHPOST_BIN="$PWD/bin"
 
-all=$(go list ./device/... ./sdk/... ./hwtest/...)
+# Packages that start the product's programs or Debian's servers: one after the
+# other, so that they do not take each other's processor.
+real() { case "$1" in */hwtest/* | */sdk/central/* | */sdk/central | */device/cmd/* | */device/post | */device/uplink) return 0 ;; esac; return 1; }
+# Packages that only compute: the race detector makes them ten times slower and
+# has nothing to find in them.
+computes() { case "$1" in */biometric/finger | */hwtest/gen/*) return 0 ;; esac; return 1; }
+
 with_c=$(go list -deps -f '{{if and (not .Standard) .CgoFiles}}{{.ImportPath}}{{end}}' ./device/... ./hwtest/... ./sdk/... | sort -u)
-# A test binary that links C anywhere is run without the race detector: the
-# detector cannot see into it and the cold build takes minutes.
-raced= plain=
-for p in $all; do
-	# shellcheck disable=SC2086
-	if go list -deps -test "$p" 2>/dev/null | grep -qxF "$(printf '%s\n' $with_c)"; then plain="$plain $p"; else raced="$raced $p"; fi
+raced= plain= parts=
+for p in $(go list ./device/... ./sdk/... ./hwtest/... ./kiosk-ui); do
+	# A test binary that links C anywhere is run without the race detector,
+	# which cannot see into it.
+	if computes "$p"; then plain="$plain $p"
+	elif real "$p"; then parts="$parts $p"
+	elif go list -deps -test "$p" 2>/dev/null | grep -qxF "$with_c"; then plain="$plain $p"
+	else raced="$raced $p"; fi
 done
-echo "test: pure packages, raced"
-# shellcheck disable=SC2086
-go test -race -timeout 12m $raced
-if [ -n "$plain" ]; then
-	echo "test: packages that link C"
-	# shellcheck disable=SC2086
+# shellcheck disable=SC2086  # lists of words on purpose
+{
+	echo "test: pure packages, raced"
+	go test -race -timeout 12m $raced
+	echo "test: packages that link C or only compute"
 	go test -timeout 12m $plain
-fi
+	echo "test: real parts, one package at a time"
+	go test -p 1 -timeout 12m $parts
+}
 
 echo "test: the page, alone and in a browser against a real post"
 hwtest/deps/ui.sh test
