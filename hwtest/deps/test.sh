@@ -15,14 +15,18 @@ real() { case "$1" in */hwtest/* | */sdk/central/* | */sdk/central | */device/cm
 computes() { case "$1" in */biometric/finger | */hwtest/gen/*) return 0 ;; esac; return 1; }
 
 with_c=$(go list -deps -f '{{if and (not .Standard) .CgoFiles}}{{.ImportPath}}{{end}}' ./device/... ./hwtest/... ./sdk/... | sort -u)
-raced= plain= parts=
+raced= plain= parts= parts_c=
 for p in $(go list ./device/... ./sdk/... ./hwtest/... ./kiosk-ui); do
 	# A test binary that links C anywhere is run without the race detector,
-	# which cannot see into it.
-	if computes "$p"; then plain="$plain $p"
-	elif real "$p"; then parts="$parts $p"
-	elif go list -deps -test "$p" 2>/dev/null | grep -qxF "$with_c"; then plain="$plain $p"
-	else raced="$raced $p"; fi
+	# which cannot see into it and would have all C++ compiled again.
+	c=no
+	if go list -deps -test "$p" 2>/dev/null | grep -qxF "$with_c"; then c=yes; fi
+	case $(real "$p" && echo real || echo unit)-$c in
+	real-no) parts="$parts $p" ;;
+	real-yes) parts_c="$parts_c $p" ;;
+	unit-no) if computes "$p"; then plain="$plain $p"; else raced="$raced $p"; fi ;;
+	unit-yes) plain="$plain $p" ;;
+	esac
 done
 # shellcheck disable=SC2086  # lists of words on purpose
 {
@@ -31,7 +35,8 @@ done
 	echo "test: packages that link C or only compute"
 	go test -timeout 12m $plain
 	echo "test: real parts, one package at a time"
-	go test -p 1 -timeout 12m $parts
+	go test -race -p 1 -timeout 12m $parts
+	go test -p 1 -timeout 12m $parts_c
 }
 
 echo "test: the page, alone and in a browser against a real post"
