@@ -53,40 +53,6 @@ func moved(m Image, dx, dy int, seed uint64) Image {
 	return out
 }
 
-func BenchmarkExtract400(b *testing.B) {
-	m := drawn(1, 400, 400)
-	e := NewExtractor()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := e.Extract(&m); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkScore(b *testing.B) {
-	e := NewExtractor()
-	p, q := drawn(1, 400, 400), drawn(2, 400, 400)
-	shifted := moved(p, 20, -10, 3)
-	var t [3]*Template
-	for i, m := range []*Image{&p, &q, &shifted} {
-		var err error
-		if t[i], err = e.Extract(m); err != nil {
-			b.Fatal(err)
-		}
-	}
-	m := NewMatcher()
-	for name, pair := range map[string][2]*Template{"mate": {t[0], t[2]}, "other": {t[0], t[1]}} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				m.Score(pair[0], pair[1])
-			}
-			b.ReportMetric(float64(len(pair[0].Minutiae)), "minutiae")
-		})
-	}
-}
-
 func extracted(t testing.TB, m Image) *Template {
 	p, err := NewExtractor().Extract(&m)
 	if err != nil {
@@ -265,11 +231,21 @@ func FuzzExtract(f *testing.F) {
 	})
 }
 
-func BenchmarkLikeness(b *testing.B) {
-	p, q := extracted(b, drawn(1, 400, 400)), extracted(b, drawn(2, 400, 400))
-	for b.Loop() {
-		likeness(p, q)
+func TestFMR(t *testing.T) {
+	last := 1.0
+	for s := -30.0; s < 30; s += 0.01 {
+		r := FMR(s)
+		if !(r <= last && r >= FMRFloor) {
+			t.Fatalf("FMR(%v) = %v after %v", s, r, last)
+		}
+		last = r
 	}
-	b.ReportMetric(float64(len(p.cylinders)), "cylindersA")
-	b.ReportMetric(float64(len(q.cylinders)), "cylindersB")
+	for score, want := range map[float64]float64{0.05: 1e-2, 1.81: 1e-3, 2.92: 1e-4, 100: 1e-4, -100: 1} {
+		if got := FMR(score); math.Abs(math.Log10(got/want)) > 1e-9 {
+			t.Errorf("FMR(%v) = %v, want %v", score, got, want)
+		}
+	}
+	if FMR(math.NaN()) != 1 || FMR(math.Inf(1)) != FMRFloor || FMR(math.Inf(-1)) != 1 {
+		t.Error("odd scores must get the rate that claims least")
+	}
 }

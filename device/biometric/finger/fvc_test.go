@@ -151,9 +151,11 @@ func (r errorRates) String() string {
 	return fmt.Sprintf("EER %5.2f  FNMR@1e-2 %5.2f  @1e-3 %5.2f  @1e-4 %5.2f", 100*r.eer, 100*r.fnmr2, 100*r.fnmr3, 100*r.fnmr4)
 }
 
-func ratesOf(sets []*impressions, f func(vector) float64) (r errorRates, genuine, impostor []float64) {
-	for _, s := range sets {
-		g, i := s.scores(f)
+// ratesOf pools sets under one threshold; a set has its own score if there are
+// as many as sets.
+func ratesOf(sets []*impressions, score ...func(vector) float64) (r errorRates, genuine, impostor []float64) {
+	for k, s := range sets {
+		g, i := s.scores(score[k%len(score)])
 		genuine, impostor = append(genuine, g...), append(impostor, i...)
 	}
 	slices.Sort(genuine)
@@ -235,6 +237,11 @@ func TestFVCRotation(t *testing.T) {
 		p, _, _ := ratesOf(poor[k:k+1], turned[k])
 		t.Logf("rotation %-17s %v; degraded %v", s.name, r, p)
 	}
+	r, _, _ := ratesOf(sets[:2], turned[:2]...)
+	t.Logf("rotation, 2002 DB1+DB2 pooled: %v", r)
+	r, _, _ = ratesOf(sets, turned...)
+	p, _, _ := ratesOf(poor, turned...)
+	t.Logf("rotation, three pooled: %v; degraded %v", r, p)
 	t.Logf("weights of all: %.4f", fit(append(slices.Clone(sets), poor...)))
 	impostor = append(impostor, more...)
 	slices.Sort(impostor)

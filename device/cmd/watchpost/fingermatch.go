@@ -18,6 +18,7 @@ type matchRow struct {
 	A       string  `json:"a"`
 	B       string  `json:"b"`
 	Score   float64 `json:"score"`
+	FMR     float64 `json:"fmr"` // stated down to finger.FMRFloor
 	Matched int     `json:"matched"`
 	Picture string  `json:"picture,omitempty"`
 }
@@ -31,7 +32,8 @@ func fingerMatchCommand() *cobra.Command {
 
 In: two images; --dpi is their resolution, 500 if not given.
 
-Out: {a, b, score, matched, picture}; score as of "finger score", matched: how
+Out: {a, b, score, fmr, matched, picture}; score as of "finger score"; fmr: how
+often two different fingers score as high, not stated below 1e-4; matched: how
 many minutiae lay on each other. --picture writes both prints side by side as a
 PNG file: matched minutiae are blue, round and joined by lines, the others
 orange and square. An existing file is overwritten.`,
@@ -68,7 +70,7 @@ orange and square. An existing file is overwritten.`,
 			}
 		}
 		out := newRows(cmd)
-		if err := out.JSON(matchRow{args[0], args[1], score, len(pairs), picture}); err != nil {
+		if err := out.JSON(matchRow{args[0], args[1], score, finger.FMR(score), len(pairs), picture}); err != nil {
 			return err
 		}
 		return out.End()
