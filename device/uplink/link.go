@@ -209,7 +209,8 @@ func (l *Link) call(ctx context.Context, subject string, call *linkv1.Call) (*li
 	}
 	a, err := pending.Open(reply.Data)
 	if err != nil {
-		return nil, fault.New(ErrReply.Code, "%w", err)
+		// A broker can make such replies at will; central's own may still come.
+		return nil, fault.New(ErrReply.Code, "%w", err).AsRetryable()
 	}
 	if a.Code != "" {
 		return nil, &fault.Error{Code: codeOf(a.Code), Retryable: a.Retryable}

@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/encounter"
@@ -30,11 +35,12 @@ const (
 	deliverLimit = 10 * time.Second // one outcome, central's commit included
 	lookEvery    = 2 * time.Second  // for outcomes that nobody told us of
 	batch        = 64
+	atOnce       = 8         // outcomes under way; one commit of central's can carry them all
 	refusedAgain = time.Hour // an outcome that central refused is tried again
 )
 
-// Sender brings outcomes from the outbox to central, oldest first. One sender
-// runs at a post.
+// Sender brings outcomes from the outbox to central, the oldest are begun
+// first. One sender runs at a post.
 type Sender struct {
 	link   *Link
 	outbox Outbox
@@ -42,7 +48,8 @@ type Sender struct {
 	log    *slog.Logger
 	wake   chan struct{}
 
-	refused map[int64]time.Time // when central refused it; of Run alone
+	mu      sync.Mutex
+	refused map[int64]time.Time // when central refused it
 }
 
 // NewSender returns a sender for Run.
@@ -96,31 +103,57 @@ func (s *Sender) Run(ctx context.Context) {
 }
 
 // deliverSome delivers what waits, a batch at most, and says whether there may
-// be more. An error ends the batch: it would meet the others too.
+// be more. After an error no more are begun: it would meet them too.
 func (s *Sender) deliverSome(ctx context.Context) (more bool, err error) {
+	s.mu.Lock()
 	maps.DeleteFunc(s.refused, func(_ int64, at time.Time) bool { return s.now().Sub(at) > refusedAgain })
-	waiting, err := s.outbox.Outbox(batch + len(s.refused))
+	aside := len(s.refused)
+	s.mu.Unlock()
+	waiting, err := s.outbox.Outbox(batch + aside)
 	if err != nil {
 		return false, err
 	}
-	delivered := 0
+	var work errgroup.Group
+	work.SetLimit(atOnce)
+	var failed atomic.Bool
 	for _, w := range waiting {
-		if _, refused := s.refused[w.Seq]; refused {
+		if s.isRefused(w.Seq) {
 			continue
 		}
-		if err := s.deliver(ctx, w); err != nil {
-			if fault.IsRetryable(err) || ctx.Err() != nil {
-				return false, err
+		if failed.Load() {
+			break
+		}
+		more = true
+		work.Go(func() error {
+			err := s.deliver(ctx, w)
+			if err == nil {
+				return nil
 			}
-			// Kept for whoever has to find out why: it is not lost, and not hidden,
-			// for it stays in the count of the outbox.
-			s.refused[w.Seq] = s.now()
-			s.log.Error("central refuses an outcome", "seq", w.Seq, "code", string(fault.CodeOf(err)))
-			continue
-		}
-		delivered++
+			if fault.IsRetryable(err) || errors.Is(err, ErrClosed) || ctx.Err() != nil {
+				failed.Store(true)
+				return err
+			}
+			s.refuse(w.Seq, err)
+			return nil
+		})
 	}
-	return delivered >= batch, nil
+	return more, work.Wait()
+}
+
+func (s *Sender) isRefused(seq int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, refused := s.refused[seq]
+	return refused
+}
+
+// refuse keeps an outcome aside for whoever has to find out why: it is not
+// lost, and not hidden, for it stays in the count of the outbox.
+func (s *Sender) refuse(seq int64, err error) {
+	s.mu.Lock()
+	s.refused[seq] = s.now()
+	s.mu.Unlock()
+	s.log.Error("central refuses an outcome", "seq", seq, "code", string(fault.CodeOf(err)))
 }
 
 // deliver brings one outcome to central and takes it out of the outbox once
@@ -148,15 +181,19 @@ func (s *Sender) deliver(ctx context.Context, w store.Waiting) error {
 	d := a.GetDeliver()
 	receipt, err := linkv1.OpenReceipt(s.link.o.SignKey, d.GetReceipt(), d.GetSignature())
 	if err != nil {
-		return fault.New("link.receipt", "%w", err)
+		return fault.New("link.receipt", "%w", err).AsRetryable()
 	}
 	if receipt.Post != request.Post || receipt.Id != request.Id || !bytes.Equal(receipt.RequestSha256, want) {
 		return fault.New("link.receipt", "a receipt for something else")
 	}
-	return s.outbox.Delivered(w.Seq, audit.Line{
+	err = s.outbox.Delivered(w.Seq, audit.Line{
 		Time: s.now(), Actor: "post", Action: audit.OutcomeDelivered, Encounter: request.Encounter,
 		Facts: map[string]string{"committed_ms": strconv.FormatInt(receipt.CommittedMs, 10), "receipt": d.Receipt},
 	})
+	if err != nil { // the disk may have room again: central gives the same receipt
+		return fault.New("link.not_noted", "%w", err).AsRetryable()
+	}
+	return nil
 }
 
 // outcome writes a message of the outbox in the contract's words. The reason
