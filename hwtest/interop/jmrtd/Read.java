@@ -41,12 +41,22 @@ public class Read {
     }
 
     public void open() throws CardServiceException {
-      try {
-        terminal.waitForCardPresent(5000);
-        card = terminal.connect("*");
-      } catch (Exception e) {
-        throw new CardServiceException("connect: " + e.getMessage());
+      Exception last = null;
+      for (int i = 0; i < 50; i++) { // a card just laid down may not be told of yet
+        try {
+          terminal.waitForCardPresent(5000);
+          card = terminal.connect("*");
+          return;
+        } catch (Exception e) {
+          last = e;
+        }
+        try {
+          Thread.sleep(20);
+        } catch (InterruptedException e) {
+          break;
+        }
       }
+      throw new CardServiceException("connect: " + last);
     }
 
     public boolean isOpen() {
@@ -107,6 +117,7 @@ public class Read {
     try {
       PassportService passport = new PassportService(card, 65536, 256, PassportService.DEFAULT_MAX_BLOCKSIZE, false, false);
       passport.open();
+      start = System.nanoTime();
       BACKey key = new BACKey(number, birth, expiry);
       boolean pace = false;
       try {
