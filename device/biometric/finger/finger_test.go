@@ -64,9 +64,9 @@ func extracted(t testing.TB, m Image) *Template {
 func TestMatesScoreAboveStrangers(t *testing.T) {
 	m := NewMatcher()
 	for seed := range uint64(2) {
-		img := drawn(seed, 320, 320)
+		img := drawn(seed, 240, 240)
 		a, b := extracted(t, img), extracted(t, moved(img, 15, -9, seed))
-		c := extracted(t, drawn(seed+100, 320, 320))
+		c := extracted(t, drawn(seed+100, 240, 240))
 		mate, other := m.Score(a, b), m.Score(a, c)
 		if mate < 5 || other > mate/4 {
 			t.Errorf("drawing %d: mate %.1f, other %.1f", seed, mate, other)
@@ -81,17 +81,17 @@ func TestMatesScoreAboveStrangers(t *testing.T) {
 }
 
 func TestResolution(t *testing.T) {
-	img := drawn(5, 320, 320)
+	img := drawn(5, 240, 240)
 	a := extracted(t, img)
 	// Every pixel twice is the same print at 1,000 dpi.
-	big := Image{Pix: make([]byte, 640*640), Width: 640, Height: 640, DPI: 1000}
-	for y := range 640 {
-		for x := range 640 {
-			big.Pix[y*640+x] = img.Pix[(y/2)*320+x/2]
+	big := Image{Pix: make([]byte, 480*480), Width: 480, Height: 480, DPI: 1000}
+	for y := range 480 {
+		for x := range 480 {
+			big.Pix[y*480+x] = img.Pix[(y/2)*240+x/2]
 		}
 	}
 	b := extracted(t, big)
-	if b.Width != 320 || b.Height != 320 {
+	if b.Width != 240 || b.Height != 240 {
 		t.Errorf("%dx%d at 500 dpi", b.Width, b.Height)
 	}
 	if s := NewMatcher().Score(a, b); s < 5 {
@@ -101,14 +101,14 @@ func TestResolution(t *testing.T) {
 
 func TestExtractorIsReusable(t *testing.T) {
 	e := NewExtractor()
-	first, err := e.Extract(ptr(drawn(7, 320, 300)))
+	first, err := e.Extract(ptr(drawn(7, 200, 190)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Extract(ptr(drawn(8, 400, 260))); err != nil {
+	if _, err := e.Extract(ptr(drawn(8, 260, 180))); err != nil {
 		t.Fatal(err)
 	}
-	again, err := e.Extract(ptr(drawn(7, 320, 300)))
+	again, err := e.Extract(ptr(drawn(7, 200, 190)))
 	if err != nil || !slices.Equal(first.Minutiae, again.Minutiae) || first.Quality != again.Quality {
 		t.Errorf("an image in between changed the template: %v", err)
 	}
@@ -170,7 +170,7 @@ func TestGallery(t *testing.T) {
 }
 
 func TestMatchDraws(t *testing.T) {
-	img := drawn(3, 300, 300)
+	img := drawn(3, 240, 240)
 	other := moved(img, 10, 10, 4)
 	a, b := extracted(t, img), extracted(t, other)
 	score, pairs := NewMatcher().Match(a, b)
@@ -189,13 +189,13 @@ func TestMatchDraws(t *testing.T) {
 	if 10*right < 8*len(pairs) {
 		t.Errorf("%d of %d pairs lie where the shift puts them", right, len(pairs))
 	}
-	if d := Draw(&img, &other, a, b, pairs); d.Rect.Dx() != 616 || d.Rect.Dy() != 300 {
+	if d := Draw(&img, &other, a, b, pairs); d.Rect.Dx() != 496 || d.Rect.Dy() != 240 {
 		t.Errorf("drawing of %v", d.Rect)
 	}
 }
 
 func TestRedacts(t *testing.T) {
-	img := drawn(3, 300, 300)
+	img := drawn(3, 240, 240)
 	p := extracted(t, img)
 	for _, v := range []any{img, p, View{Template: p}} {
 		if s := fmt.Sprintf("%v", v); !strings.Contains(s, "redacted") || len(s) > 60 {

@@ -195,7 +195,7 @@ func shipped(v vector) float64 { return v.llr() }
 // breaks the engine is seen at once; TestFVCRotation measures all.
 func TestFVC(t *testing.T) {
 	root := dataRoot(t)
-	sets := fvcSets(3, 4, false)
+	sets := fvcSets(3, 3, false)
 	for _, s := range sets {
 		s.measure(t, root)
 	}
