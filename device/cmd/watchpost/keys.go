@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/vault/tpm"
 )
 
 // keyState is what "keys" prints.
@@ -79,12 +82,21 @@ The TPM's own authorisations must be free, or its lockout limit set to at most 3
 }
 
 // createVault asks for the place first, so that a vault that is there already
-// does not cost a TPM one of its places.
+// does not cost a TPM one of its places. A count of starts that a vault before
+// left says nothing of the new one.
 func createVault(ctx context.Context, path string, u vault.Unlocker) (*vault.Vault, error) {
 	if _, err := os.Lstat(path); err == nil {
 		return nil, fault.New("vault.exists", "a vault file is there already")
 	}
-	return vault.Create(ctx, path, u)
+	v, err := vault.Create(ctx, path, u)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(filepath.Join(filepath.Dir(path), tpm.StartsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		v.Lock()
+		return nil, fault.Wrap("post.state", err)
+	}
+	return v, nil
 }
 
 func showKeys(cmd *cobra.Command, state string, unlock *unlockFlags, open func(context.Context, string, vault.Unlocker) (*vault.Vault, error)) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-tpm/tpm2"
 
 	"github.com/watchpost/watchpost/device/fault"
+	swtpm "github.com/watchpost/watchpost/hwtest/tpm"
 )
 
 // TestAttackTPM is what somebody with the disk, the box or both tries, and
@@ -37,14 +38,14 @@ func TestAttackTPM(t *testing.T) {
 		wantCode(t, b.open(t, thief), "tpm.missing")
 	})
 	t.Run("chip taken away while the box runs", func(t *testing.T) {
-		device, stop := startTPM(t, tempDir(t))
+		device, stop := startTPM(t, swtpm.Dir(t))
 		b := newBox(t, device)
 		stop()
 		wantCode(t, b.open(t, b.u), "tpm.missing")
 	})
 	for _, pcr := range []uint32{7, 11} {
 		t.Run("changed boot, register "+map[uint32]string{7: "7", 11: "11"}[pcr], func(t *testing.T) {
-			dir := tempDir(t)
+			dir := swtpm.Dir(t)
 			device, stop := startTPM(t, dir)
 			b := newBox(t, device)
 			extend(t, device, pcr)
@@ -154,7 +155,7 @@ func TestAttackTPM(t *testing.T) {
 		wantCode(t, b.derive(t, b.u, p), "tpm.policy")
 	})
 	t.Run("chip cleared", func(t *testing.T) {
-		dir := tempDir(t)
+		dir := swtpm.Dir(t)
 		device, stop := startTPM(t, dir)
 		b := newBox(t, device)
 		stop()
@@ -179,7 +180,7 @@ func TestAttackTPM(t *testing.T) {
 // testGuessing guesses until the chip shuts, and then tries what a thief with
 // the running box could do about it.
 func testGuessing(t *testing.T) {
-	dir := tempDir(t)
+	dir := swtpm.Dir(t)
 	device, stop := startTPM(t, dir)
 	b := newBox(t, device)
 	thief := b.u

@@ -18,7 +18,8 @@ import (
 const Kind = "tpm"
 
 // MinPIN is the shortest PIN taken at enrolment, in bytes: with ten tries and
-// then one in ten minutes, six digits last 19 years.
+// then one in ten minutes, six random digits last 19 years, half of that on
+// average.
 const MinPIN = 6
 
 // MaxPIN bounds a PIN in bytes.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -17,60 +16,20 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
+	swtpm "github.com/watchpost/watchpost/hwtest/tpm"
 )
 
 // startTPM starts a software TPM of its own with state in dir and returns its
 // address and what ends it. Each start is a power-on.
 func startTPM(t testing.TB, dir string) (device string, stop func()) {
 	t.Helper()
-	bin, err := exec.LookPath("swtpm")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("swtpm is not installed: make deps")
-		}
-		t.Skip("SKIPPED: swtpm is not installed (make deps); nothing of the TPM is tested")
-	}
-	sock := filepath.Join(dir, "s")
-	cmd := exec.Command(bin, "socket", "--tpm2", "--tpmstate", "dir="+dir, "--server", "type=unixio,path="+sock,
-		"--ctrl", "type=unixio,path="+filepath.Join(dir, "c"), "--flags", "not-need-init,startup-clear")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop = func() {
-		if cmd.ProcessState == nil {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
-	}
-	t.Cleanup(stop)
-	for until := time.Now().Add(10 * time.Second); ; {
-		c, err := net.Dial("unix", sock)
-		if err == nil {
-			c.Close()
-			return "unix:" + sock, stop
-		}
-		if time.Now().After(until) {
-			t.Fatalf("swtpm does not answer: %v", err)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
-// tempDir is short: a socket's path has at most 107 bytes.
-func tempDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "wp-tpm-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
+	chip := swtpm.ForTest(t, dir)
+	return chip.Address(), chip.Stop
 }
 
 func newTPM(t testing.TB) string {
 	t.Helper()
-	device, _ := startTPM(t, tempDir(t))
-	return device
+	return swtpm.ForTest(t, "").Address()
 }
 
 func wantCode(t testing.TB, err error, code fault.Code) {
@@ -151,7 +110,7 @@ func extend(t testing.TB, device string, pcr uint32) {
 }
 
 func TestOpensAfterPowerCycleWithPIN(t *testing.T) {
-	dir := tempDir(t)
+	dir := swtpm.Dir(t)
 	device, stop := startTPM(t, dir)
 	b := newBox(t, device)
 	for range 20 { // leaves nothing in the chip: three objects would fill it
@@ -221,7 +180,7 @@ func TestEnrolRefuses(t *testing.T) {
 }
 
 func TestSilentTPMEndsWithContext(t *testing.T) {
-	l, err := net.Listen("unix", filepath.Join(tempDir(t), "s"))
+	l, err := net.Listen("unix", filepath.Join(swtpm.Dir(t), "s"))
 	if err != nil {
 		t.Fatal(err)
 	}
