@@ -33,10 +33,11 @@ ui-test: build ## tests of the page, and the page in Chromium against a real pos
 	@hwtest/deps/ui.sh test
 	@hwtest/deps/ui.sh browser
 
+# GOEXPERIMENT=simd: vector kernels of device/biometric/kernel on amd64.
 pure-build: ui
 	@mkdir -p $(BIN)
 	@echo "build: watchpost, watchpostd, watchpost-central, hwtest"
-	@CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./device/cmd/watchpost ./device/cmd/watchpostd ./sdk/central/cmd/watchpost-central ./hwtest/cmd/hwtest
+	@CGO_ENABLED=0 GOEXPERIMENT=simd go build -trimpath -o $(BIN)/ ./device/cmd/watchpost ./device/cmd/watchpostd ./sdk/central/cmd/watchpost-central ./hwtest/cmd/hwtest
 
 test: build lint ## everything CI runs: lint, unit tests (raced where pure), the demonstration
 	@hwtest/deps/test.sh
