@@ -9,9 +9,9 @@
 // Keys from outside arrive by HPKE (RFC 9180, 2022: DHKEM X25519 HKDF-SHA-256,
 // HKDF-SHA-256, AES-256-GCM) to a pair derived from the device key.
 //
-// The device key opens by an [Unlocker]. Today that is a passphrase (argon2id,
-// RFC 9106, 2021); a TPM, an officer's sign-in or a lease fill the same
-// interface.
+// The device key opens by an [Unlocker]: a passphrase (argon2id, RFC 9106,
+// 2021) or the TPM and a shift PIN (package tpm). UNLOCK.md tells what each
+// hour of a box's life does to its keys, and what is not built.
 //
 // Raw keys live in an arena outside the Go heap that is locked in memory and
 // left out of core dumps. The expanded AES key schedule is made by crypto/aes
