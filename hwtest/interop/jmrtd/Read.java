@@ -42,7 +42,7 @@ public class Read {
 
     public void open() throws CardServiceException {
       Exception last = null;
-      for (int i = 0; i < 50; i++) { // a card just laid down may not be told of yet
+      for (int i = 0; i < 5; i++) { // a card just laid down may not be told of yet
         try {
           terminal.waitForCardPresent(5000);
           card = terminal.connect("*");

@@ -19,10 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/watchpost/watchpost/device/capture"
-	"github.com/watchpost/watchpost/device/capture/card"
-	"github.com/watchpost/watchpost/device/document/emrtd"
-	"github.com/watchpost/watchpost/device/document/examine"
 	"github.com/watchpost/watchpost/hwtest/bench"
 	"github.com/watchpost/watchpost/hwtest/passport"
 )
@@ -212,18 +208,13 @@ func digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestCompareJMRTD times both readers on the same passport and reader, each
-// warm and through its whole stack: the median of some readings, from the
-// first command to the last file.
+// TestCompareJMRTD times JMRTD's reading in a warm JVM and our whole command,
+// its processes started anew, on the same passport and reader: the
+// median of some readings from connection to the last file.
 func TestCompareJMRTD(t *testing.T) {
 	b, jmrtd := start(t, "WATCHPOST_COMPARE")
-	t.Setenv("PCSCLITE_CSOCK_NAME", b.PCSCDSocket())
-	client, err := capture.Start(t.Context(), capture.Options{Role: capture.Devices, Binary: filepath.Join(os.Getenv("WATCHPOST_BIN"), "watchpost-capture")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	const rounds = 5
+	bin := filepath.Join(os.Getenv("WATCHPOST_BIN"), "watchpost")
+	const rounds = 3
 	for _, air := range []passport.Air{{}, {KbitPerSecond: 424, CommandMillis: 3}} {
 		p := passport.Profile{Seed: 31, Air: air, Access: passport.Access{PACE: []passport.PACE{{Suite: "aes128", Parameter: 13}}},
 			Authenticity: passport.Authenticity{ChipKeys: []passport.ChipKey{{Curve: "brainpoolP256r1", Suite: "aes128"}}}}
@@ -231,50 +222,37 @@ func TestCompareJMRTD(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := examine.ParseKey(p.Person().Key(), "", time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer key.Wipe()
-		// laid times one reading of the passport, laid down for it.
-		laid := func(read func() time.Duration) time.Duration {
-			if err := b.InsertDocument(t.Context(), 0, doc); err != nil {
-				t.Fatal(err)
+		var theirs, ours []time.Duration
+		for range rounds {
+			lay := func() {
+				if err := b.InsertDocument(t.Context(), 0, doc); err != nil {
+					t.Fatal(err)
+				}
 			}
-			took := read()
+			lay()
+			if got := jmrtd.read(t, p.Person().Key()); got.error != "" {
+				t.Fatal(got.error)
+			} else {
+				theirs = append(theirs, got.took)
+			}
 			if err := b.Remove(t.Context(), 0); err != nil {
 				t.Fatal(err)
 			}
-			return took
-		}
-		var theirs, ours []time.Duration
-		commands := 0
-		for range rounds {
-			theirs = append(theirs, laid(func() time.Duration {
-				got := jmrtd.read(t, p.Person().Key())
-				if got.error != "" || got.chip != "proven" {
-					t.Fatalf("JMRTD: %s %s", got.chip, got.error)
-				}
-				return got.took
-			}))
-			ours = append(ours, laid(func() time.Duration {
-				c, err := card.Open(t.Context(), client, b.ReaderName(0), 5*time.Second)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer c.Close()
-				begun := time.Now()
-				r, err := emrtd.Read(t.Context(), c, emrtd.Options{Passwords: key.Passwords})
-				if err != nil || len(r.Proofs) != 1 || r.Proofs[0].Outcome != emrtd.OutcomeProven {
-					t.Fatalf("our reader: %v", err)
-				}
-				commands = r.Traffic.Commands
-				return time.Since(begun)
-			}))
+			lay()
+			c := exec.CommandContext(t.Context(), bin, "chip", "read", "--mrz", p.Person().Key(), "--reader", b.ReaderName(0))
+			c.Env = append(os.Environ(), "PCSCLITE_CSOCK_NAME="+b.PCSCDSocket())
+			begun := time.Now()
+			if out, err := c.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			ours = append(ours, time.Since(begun))
+			if err := b.Remove(t.Context(), 0); err != nil {
+				t.Fatal(err)
+			}
 		}
 		slices.Sort(theirs)
 		slices.Sort(ours)
-		t.Logf("%d kbit/s, %d ms a command: JMRTD %d ms, our reader %d ms (%d commands)",
-			air.KbitPerSecond, air.CommandMillis, theirs[rounds/2].Milliseconds(), ours[rounds/2].Milliseconds(), commands)
+		t.Logf("%d kbit/s, %d ms a command: JMRTD %d ms (reading alone, in a warm JVM), watchpost chip read %d ms (whole command, its start and judgement included)",
+			air.KbitPerSecond, air.CommandMillis, theirs[rounds/2].Milliseconds(), ours[rounds/2].Milliseconds())
 	}
 }
