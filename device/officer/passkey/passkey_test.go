@@ -1,22 +1,17 @@
 package passkey
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/go-webauthn/webauthn/protocol"
 
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/hwtest/authenticator"
 )
 
 const origin = "https://localhost:8443"
@@ -64,146 +59,70 @@ func (b *bench) account(id string) *officer.Account {
 	return nil
 }
 
-// authenticator is a software passkey (WebAuthn Level 3, section 6), with
-// fields that a test may bend.
-type authenticator struct {
-	t      *testing.T
-	key    *ecdsa.PrivateKey
-	id     []byte
-	handle []byte
-	count  uint32
-	flags  byte // of the next answer beside AT
-	origin string
-	host   string
-}
-
-// Flags of authenticator data (section 6.1).
-const (
-	userPresent  = 0x01
-	userVerified = 0x04
-	attested     = 0x40
-)
-
-func newAuthenticator(t *testing.T) *authenticator {
+func newKey(t *testing.T) *authenticator.Key {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	k, err := authenticator.New("localhost", origin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := make([]byte, 16)
-	rand.Read(id)
-	return &authenticator{t: t, key: key, id: id, flags: userPresent | userVerified, origin: origin, host: "localhost"}
+	return k
 }
 
-func (a *authenticator) clientData(kind, challenge string) []byte {
-	return a.json(map[string]any{"type": kind, "challenge": challenge, "origin": a.origin, "crossOrigin": false})
-}
-
-func (a *authenticator) json(v any) []byte {
-	a.t.Helper()
-	raw, err := json.Marshal(v)
-	if err != nil {
-		a.t.Fatal(err)
+// create answers a registration, whose options have to name the ceremony.
+func (b *bench) create(k *authenticator.Key, c Creation) []byte {
+	b.t.Helper()
+	if c.Options.Challenge.String() != c.Ceremony {
+		b.t.Fatalf("the options name challenge %s, the ceremony %s", c.Options.Challenge, c.Ceremony)
 	}
-	return raw
-}
-
-func (a *authenticator) data(flags byte) []byte {
-	a.count++
-	hash := sha256.Sum256([]byte(a.host))
-	return binary.BigEndian.AppendUint32(append(hash[:], flags), a.count)
-}
-
-// create answers a registration.
-func (a *authenticator) create(c Creation) []byte {
-	a.t.Helper()
-	a.handle, _ = base64.RawURLEncoding.DecodeString(userID(a.t, c))
-	point, err := a.key.PublicKey.Bytes()
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	public, err := cbor.Marshal(map[int]any{1: 2, 3: -7, -1: 1, -2: point[1:33], -3: point[33:]}) // COSE EC2 key, ES256
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	data := append(a.data(a.flags|attested), make([]byte, 16)...) // AAGUID zero
-	data = binary.BigEndian.AppendUint16(data, uint16(len(a.id)))
-	data = append(append(data, a.id...), public...)
-	object, err := cbor.Marshal(map[string]any{"fmt": "none", "attStmt": map[string]any{}, "authData": data})
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return a.json(map[string]any{
-		"id": encode(a.id), "rawId": encode(a.id), "type": "public-key",
-		"response": map[string]any{"clientDataJSON": encode(a.clientData("webauthn.create", c.Ceremony)), "attestationObject": encode(object)},
-	})
-}
-
-// userID reads the handle out of the options as a browser does.
-func userID(t *testing.T, c Creation) string {
-	t.Helper()
-	raw, err := json.Marshal(c.Options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var o struct {
-		Challenge string
-		User      struct{ ID string }
-	}
-	if err := json.Unmarshal(raw, &o); err != nil {
-		t.Fatal(err)
-	}
-	if o.Challenge != c.Ceremony {
-		t.Fatalf("the options name challenge %s, the ceremony %s", o.Challenge, c.Ceremony)
-	}
-	return o.User.ID
+	return b.answer(k.Create, c.Options)
 }
 
 // get answers a sign-in.
-func (a *authenticator) get(r Request) []byte {
-	a.t.Helper()
-	data, client := a.data(a.flags), a.clientData("webauthn.get", r.Ceremony)
-	hash := sha256.Sum256(client)
-	digest := sha256.Sum256(append(append([]byte{}, data...), hash[:]...))
-	signature, err := ecdsa.SignASN1(rand.Reader, a.key, digest[:])
+func (b *bench) get(k *authenticator.Key, r Request) []byte {
+	b.t.Helper()
+	return b.answer(k.Get, r.Options)
+}
+
+func (b *bench) answer(by func([]byte) ([]byte, error), options any) []byte {
+	b.t.Helper()
+	raw, err := json.Marshal(options)
 	if err != nil {
-		a.t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	return a.json(map[string]any{
-		"id": encode(a.id), "rawId": encode(a.id), "type": "public-key",
-		"response": map[string]any{
-			"clientDataJSON": encode(client), "authenticatorData": encode(data), "signature": encode(signature), "userHandle": encode(a.handle),
-		},
-	})
+	answer, err := by(raw)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return answer
 }
 
 // register adds a's passkey to an account.
-func (b *bench) register(a *authenticator, id string) (Passkey, error) {
+func (b *bench) register(a *authenticator.Key, id string) (Passkey, error) {
 	b.t.Helper()
 	c, err := b.keys.BeginRegistration(b.account(id))
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return b.keys.Register(b.account(id), c.Ceremony, "a key", a.create(c))
+	return b.keys.Register(b.account(id), c.Ceremony, "a key", b.create(a, c))
 }
 
-func (b *bench) signIn(a *authenticator) (*officer.Account, error) {
+func (b *bench) signIn(a *authenticator.Key) (*officer.Account, error) {
 	b.t.Helper()
 	r, err := b.keys.BeginSignIn()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return b.keys.SignIn(r.Ceremony, a.get(r))
+	return b.keys.SignIn(r.Ceremony, b.get(a, r))
 }
 
 func TestOfficerSignsInWithAPasskey(t *testing.T) {
 	b := newBench(t)
-	a := newAuthenticator(t)
+	a := newKey(t)
 	made, err := b.register(a, "o1")
 	if err != nil || made.Name != "a key" {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(a.handle), "o1") {
+	if strings.Contains(string(a.Handle), "o1") {
 		t.Error("the authenticator is told the officer's id")
 	}
 	for range 3 {
@@ -234,22 +153,22 @@ func TestOfficerSignsInWithAPasskey(t *testing.T) {
 }
 
 func TestSignInIsRefused(t *testing.T) {
-	for name, bend := range map[string]func(*bench, *authenticator){
-		"another site":        func(_ *bench, a *authenticator) { a.origin = "https://elsewhere.example" },
-		"another port":        func(_ *bench, a *authenticator) { a.origin = "https://localhost:9443" },
-		"another host":        func(_ *bench, a *authenticator) { a.host = "elsewhere.example" },
-		"nobody verified":     func(_ *bench, a *authenticator) { a.flags = userPresent },
-		"nobody there":        func(_ *bench, a *authenticator) { a.flags = userVerified },
-		"another key":         func(_ *bench, a *authenticator) { a.key = newAuthenticator(a.t).key },
-		"another credential":  func(_ *bench, a *authenticator) { a.id = newAuthenticator(a.t).id },
-		"another officer":     func(_ *bench, a *authenticator) { a.handle = handle("o2") },
-		"an unknown officer":  func(_ *bench, a *authenticator) { a.handle = handle("o3") },
-		"a copied key":        func(_ *bench, a *authenticator) { a.count = 0 },
-		"an officer who left": func(b *bench, _ *authenticator) { b.accounts.Accounts = b.accounts.Accounts[1:] },
-		"an account run out":  func(b *bench, _ *authenticator) { b.now = b.now.Add(time.Hour) },
+	for name, bend := range map[string]func(*bench, *authenticator.Key){
+		"another site":        func(_ *bench, a *authenticator.Key) { a.Origin = "https://elsewhere.example" },
+		"another port":        func(_ *bench, a *authenticator.Key) { a.Origin = "https://localhost:9443" },
+		"another host":        func(_ *bench, a *authenticator.Key) { a.Host = "elsewhere.example" },
+		"nobody verified":     func(_ *bench, a *authenticator.Key) { a.Flags = authenticator.UserPresent },
+		"nobody there":        func(_ *bench, a *authenticator.Key) { a.Flags = authenticator.UserVerified },
+		"another key":         func(b *bench, a *authenticator.Key) { a.Private = newKey(b.t).Private },
+		"another credential":  func(b *bench, a *authenticator.Key) { a.ID = newKey(b.t).ID },
+		"another officer":     func(_ *bench, a *authenticator.Key) { a.Handle = handle("o2") },
+		"an unknown officer":  func(_ *bench, a *authenticator.Key) { a.Handle = handle("o3") },
+		"a copied key":        func(_ *bench, a *authenticator.Key) { a.Count = 0 },
+		"an officer who left": func(b *bench, _ *authenticator.Key) { b.accounts.Accounts = b.accounts.Accounts[1:] },
+		"an account run out":  func(b *bench, _ *authenticator.Key) { b.now = b.now.Add(time.Hour) },
 	} {
 		b := newBench(t)
-		a := newAuthenticator(t)
+		a := newKey(t)
 		if _, err := b.register(a, "o1"); err != nil {
 			t.Fatal(err)
 		}
@@ -266,13 +185,13 @@ func TestSignInIsRefused(t *testing.T) {
 }
 
 func TestRegistrationIsRefused(t *testing.T) {
-	for name, bend := range map[string]func(*authenticator){
-		"another site":    func(a *authenticator) { a.origin = "https://elsewhere.example" },
-		"another host":    func(a *authenticator) { a.host = "elsewhere.example" },
-		"nobody verified": func(a *authenticator) { a.flags = userPresent },
+	for name, bend := range map[string]func(*authenticator.Key){
+		"another site":    func(a *authenticator.Key) { a.Origin = "https://elsewhere.example" },
+		"another host":    func(a *authenticator.Key) { a.Host = "elsewhere.example" },
+		"nobody verified": func(a *authenticator.Key) { a.Flags = authenticator.UserPresent },
 	} {
 		b := newBench(t)
-		a := newAuthenticator(t)
+		a := newKey(t)
 		bend(a)
 		if _, err := b.register(a, "o1"); err == nil {
 			t.Errorf("%s: registered", name)
@@ -282,7 +201,7 @@ func TestRegistrationIsRefused(t *testing.T) {
 		}
 	}
 	b := newBench(t)
-	a := newAuthenticator(t)
+	a := newKey(t)
 	if _, err := b.register(a, "o1"); err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +209,7 @@ func TestRegistrationIsRefused(t *testing.T) {
 		t.Error("the same passkey twice")
 	}
 	for range perOfficer - 1 {
-		if _, err := b.register(newAuthenticator(t), "o1"); err != nil {
+		if _, err := b.register(newKey(t), "o1"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -301,7 +220,7 @@ func TestRegistrationIsRefused(t *testing.T) {
 
 func TestCeremoniesAreForOnce(t *testing.T) {
 	b := newBench(t)
-	a := newAuthenticator(t)
+	a := newKey(t)
 	if _, err := b.register(a, "o1"); err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +228,7 @@ func TestCeremoniesAreForOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := a.get(r)
+	answer := b.get(a, r)
 	if _, err := b.keys.SignIn(r.Ceremony, answer); err != nil {
 		t.Fatal(err)
 	}
@@ -323,18 +242,18 @@ func TestCeremoniesAreForOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.now = b.now.Add(ceremonyLife)
-	if _, err := b.keys.SignIn(r.Ceremony, a.get(r)); !errors.Is(err, ErrCeremony) {
+	if _, err := b.keys.SignIn(r.Ceremony, b.get(a, r)); !errors.Is(err, ErrCeremony) {
 		t.Errorf("too late: %v", err)
 	}
 	c, err := b.keys.BeginRegistration(b.account("o1"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := newAuthenticator(t)
-	if _, err := b.keys.Register(b.account("o2"), c.Ceremony, "x", other.create(c)); !errors.Is(err, ErrCeremony) {
+	other := newKey(t)
+	if _, err := b.keys.Register(b.account("o2"), c.Ceremony, "x", b.create(other, c)); !errors.Is(err, ErrCeremony) {
 		t.Errorf("another officer's ceremony: %v", err)
 	}
-	if _, err := b.keys.SignIn(c.Ceremony, other.get(Request{Ceremony: c.Ceremony})); !errors.Is(err, ErrCeremony) {
+	if _, err := b.keys.SignIn(c.Ceremony, b.get(other, Request{Ceremony: c.Ceremony, Options: protocol.PublicKeyCredentialRequestOptions{Challenge: c.Options.Challenge}})); !errors.Is(err, ErrCeremony) {
 		t.Errorf("a registration as a sign-in: %v", err)
 	}
 	for range ceremoniesHeld * 2 {
