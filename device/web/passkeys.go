@@ -46,7 +46,7 @@ type passkeysOutput struct {
 
 func (s *Server) passkeyOperations() {
 	register(s, huma.Operation{
-		OperationID: "begin-passkey", Method: http.MethodPost, Path: "/v1/passkeys/ceremony", Summary: "Start to add a passkey to one's account",
+		OperationID: "begin-passkey", Method: http.MethodPost, Path: "/v1/passkey-ceremonies", Summary: "Start to add a passkey to one's account",
 		Security: signedIn, DefaultStatus: http.StatusCreated,
 	}, func(ctx context.Context, _ *struct{}) (*struct{ Body PasskeyCreation }, error) {
 		a, err := officerOf(ctx, anyRole...)
@@ -94,7 +94,7 @@ func (s *Server) passkeyOperations() {
 		return nil, fail(s.passkeys.Remove(a, in.ID))
 	})
 	register(s, huma.Operation{
-		OperationID: "begin-passkey-sign-in", Method: http.MethodPost, Path: "/v1/session/passkey/ceremony", Summary: "Start to sign in with a passkey",
+		OperationID: "begin-passkey-sign-in", Method: http.MethodPost, Path: "/v1/session/passkey-ceremonies", Summary: "Start to sign in with a passkey",
 		DefaultStatus: http.StatusCreated,
 	}, func(context.Context, *struct{}) (*struct{ Body PasskeyRequest }, error) {
 		r, err := s.passkeys.BeginSignIn()
