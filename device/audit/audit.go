@@ -43,6 +43,7 @@ const (
 	OutcomeDelivered    Action = "encounter.delivered" // central has signed for it
 	LateHit             Action = "candidate.late"
 	EncounterRemoved    Action = "encounter.removed" // its time of keeping has run out
+	ReportRead          Action = "report.read"       // numbers of searches by list and officer
 )
 
 // Line is one line of the log. It holds no personal data.

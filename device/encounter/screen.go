@@ -64,7 +64,7 @@ func (p *Post) screen(a *active) {
 	early := a.view.Candidates
 	a.view.Candidates = nil
 	lines := []audit.Line{{Actor: a.view.Officer, Action: audit.Searched, Purpose: a.view.Purpose, Facts: map[string]string{
-		"answer": res.Answer.String(), "candidates": strconv.Itoa(len(res.Candidates)),
+		"answer": res.Answer.String(), "candidates": strconv.Itoa(len(res.Candidates)), "lists": listsOf(res.Coverage),
 	}}}
 	for m, why := range q.Withheld {
 		lines = append(lines, audit.Line{Action: audit.SearchSuppressed, Facts: map[string]string{string(m): why}})
@@ -89,6 +89,16 @@ func (p *Post) screen(a *active) {
 		p.Log.Error("answer not saved", "encounter", a.id, "code", string(fault.CodeOf(err)))
 	}
 	p.emit(a, EventAnswer, a.view)
+}
+
+// listsOf names the lists that were searched, for the audit line.
+func listsOf(coverage []screening.Coverage) string {
+	var names []string
+	for _, c := range coverage {
+		names = append(names, c.List)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), " ")
 }
 
 // question gathers what may be asked. p.mu is held.

@@ -66,6 +66,7 @@ var statuses = map[string]int{
 	"passkey.not_found":           http.StatusNotFound,
 	"passkey.refused":             http.StatusUnauthorized,
 	"preview.too_many":            http.StatusTooManyRequests,
+	"report.range":                http.StatusBadRequest,
 	"post.stopping":               http.StatusServiceUnavailable,
 	"store.full":                  http.StatusInsufficientStorage,
 	"store":                       http.StatusInternalServerError,

@@ -105,6 +105,7 @@ func New(o Options) *Server {
 	s.encounterOperations()
 	s.pictureOperations()
 	s.systemOperations()
+	s.reportOperations()
 	s.mux.HandleFunc("GET /v1/events", s.events)
 	s.mux.HandleFunc("GET /v1/preview", s.preview)
 	return s
