@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/watchpost/watchpost/device/fault"
 	driverv1 "github.com/watchpost/watchpost/sdk/proto/driver/v1"
 )
@@ -99,9 +101,15 @@ type Burst struct {
 }
 
 // CameraCapture takes frames; it ends with the last of them or at ctx's
-// deadline. Errors: camera.none, camera.black, camera.frozen, camera.quality,
-// device.lost, call.deadline, capture.lost.
+// deadline. Frames are younger than the call: one that a driver has from before,
+// perhaps of another person, is refused as camera.stale. Errors: camera.none,
+// camera.black, camera.frozen, camera.quality, camera.stale, device.lost,
+// call.deadline, capture.lost.
 func (c *Client) CameraCapture(ctx context.Context, o BurstOptions) (Burst, error) {
+	called, err := monotonic()
+	if err != nil {
+		return Burst{}, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := c.camera.Capture(ctx, &driverv1.CameraCaptureRequest{
@@ -132,6 +140,10 @@ func (c *Client) CameraCapture(ctx context.Context, o BurstOptions) (Burst, erro
 		if err != nil {
 			return Burst{}, err
 		}
+		if frame.Monotonic < called {
+			return Burst{}, fault.New(ErrCameraStale.Code, "a frame from %s before the capture", called-frame.Monotonic).
+				WithHint("take the picture again").AsRetryable()
+		}
 		if len(burst.Frames) == maxBurst {
 			return Burst{}, fault.New(ErrAnswer.Code, "more than %d frames", maxBurst)
 		}
@@ -144,6 +156,15 @@ func (c *Client) CameraCapture(ctx context.Context, o BurstOptions) (Burst, erro
 func (c *Client) Release(ctx context.Context, id string) error {
 	_, err := c.camera.Release(ctx, &driverv1.ReleaseRequest{CaptureId: id})
 	return fail(err)
+}
+
+// monotonic reads the clock that drivers stamp frames with.
+func monotonic() (time.Duration, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return 0, fault.Wrap(ErrAnswer.Code, err)
+	}
+	return time.Duration(ts.Nano()), nil
 }
 
 func frameOf(f *driverv1.Frame, picture bool) (Frame, error) {

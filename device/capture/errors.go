@@ -33,6 +33,7 @@ var (
 	ErrDeviceBusy      = &fault.Error{Code: "device.busy"}
 	ErrDeviceLost      = &fault.Error{Code: "device.lost"}
 	ErrCameraNone      = &fault.Error{Code: "camera.none"}
+	ErrCameraStale     = &fault.Error{Code: "camera.stale"} // told by this package
 	ErrCameraFrozen    = &fault.Error{Code: "camera.frozen"}
 	ErrCameraBlack     = &fault.Error{Code: "camera.black"}
 	ErrCameraQuality   = &fault.Error{Code: "camera.quality"}
@@ -82,7 +83,7 @@ func fail(err error) error {
 		return fault.Wrap(ErrCanceled.Code, errors.New(st.Message()))
 	case codes.Unavailable:
 		return fault.New(ErrLost.Code, "%s", st.Message()).
-			WithHint("the capture process has ended; it is started again with the next encounter").AsRetryable()
+			WithHint("the capture process has ended and is being started again: wait a moment, then try again").AsRetryable()
 	}
 	return fault.New(ErrAnswer.Code, "%s: %s", st.Code(), st.Message())
 }

@@ -93,7 +93,8 @@ type hostile struct {
 }
 
 func jpegFrame() *driverv1.Frame {
-	return &driverv1.Frame{Image: &driverv1.Image{Data: []byte("\xff\xd8\xff\xd9"), Format: driverv1.PixelFormat_PIXEL_FORMAT_JPEG, Width: 8, Height: 8}}
+	now, _ := monotonic() // never fails on Linux
+	return &driverv1.Frame{Time: &driverv1.Timestamp{MonotonicNs: now.Nanoseconds()}, Image: &driverv1.Image{Data: []byte("\xff\xd8\xff\xd9"), Format: driverv1.PixelFormat_PIXEL_FORMAT_JPEG, Width: 8, Height: 8}}
 }
 
 func (h *hostile) Describe(context.Context, *driverv1.DescribeRequest) (*driverv1.DescribeResponse, error) {
@@ -124,6 +125,13 @@ func (h *hostile) Capture(request *driverv1.CameraCaptureRequest, stream grpc.Se
 		f := jpegFrame()
 		f.Image.Data = []byte("GIF89a")
 		return frame(f)
+	case "before", "undated":
+		f := jpegFrame()
+		f.Time.MonotonicNs -= time.Minute.Nanoseconds()
+		if request.GetDeviceId() == "undated" {
+			f.Time = nil
+		}
+		return errorsOf(frame(f), end(&driverv1.CameraCaptureEnd{Frames: 1, Seen: 1}))
 	case "huge":
 		f := jpegFrame()
 		f.Image.Width = 1 << 31

@@ -174,6 +174,7 @@ func collect(stream interface {
 func burst(t *testing.T, client driverv1.CameraServiceClient, device *driverv1.Device) {
 	wanted := min(3, device.GetCamera().GetMaxBurst())
 	const interval = 50 * time.Millisecond
+	called := driver.Now().GetMonotonicNs()
 	stream, err := client.Capture(within(t, slow), &driverv1.CameraCaptureRequest{
 		DeviceId: device.GetId(), Frames: wanted, IntervalMs: uint32(interval.Milliseconds()), Keep: true})
 	if err != nil {
@@ -188,6 +189,9 @@ func burst(t *testing.T, client driverv1.CameraServiceClient, device *driverv1.D
 	}
 	for i, frame := range frames {
 		checkFrame(t, frame)
+		if frame.GetTime().GetMonotonicNs() < called {
+			t.Errorf("frame %d is older than the call", i) // it may show the person before
+		}
 		if frame.GetState() != driverv1.FrameState_FRAME_STATE_GOOD {
 			t.Errorf("frame %d is %s", i, frame.GetState())
 		}

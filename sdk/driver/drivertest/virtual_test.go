@@ -121,7 +121,7 @@ func (v *virtual) Capture(request *driverv1.CameraCaptureRequest, stream grpc.Se
 		return driver.Errorf(driver.DeviceUnsupported, "marks no faces")
 	}
 	end := &driverv1.CameraCaptureEnd{}
-	version, after := uint64(0), int64(0)
+	version, after := uint64(0), driver.Now().GetMonotonicNs()
 	for end.Frames < max(request.GetFrames(), 1) {
 		frame, newest, err := v.frames.Next(stream.Context(), version)
 		if err != nil {

@@ -140,10 +140,12 @@ func (c *camera) next(in source) (*shot, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), readLimit)
 	defer cancel()
 	defer c.server.Watch(ctx, "read camera")()
+	begun := driver.Now()
 	s, err := in.read()
 	if err != nil {
 		return nil, err
 	}
+	s.begun = begun.GetMonotonicNs()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.count++

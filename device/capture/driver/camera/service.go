@@ -91,13 +91,14 @@ func (d *Driver) Capture(request *driverv1.CameraCaptureRequest, stream grpc.Ser
 	if err != nil {
 		return err
 	}
+	called := driver.Now().GetMonotonicNs()
 	d.kept.drop("") // one person at a time
 	r, done, err := c.use()
 	if err != nil {
 		return err
 	}
 	defer done()
-	shots, seen, err := take(stream.Context(), r, request, wanted)
+	shots, seen, err := take(stream.Context(), r, request, wanted, called)
 	if err != nil {
 		return err
 	}
@@ -118,8 +119,10 @@ func (d *Driver) Capture(request *driverv1.CameraCaptureRequest, stream grpc.Ser
 }
 
 // take collects frames until there are enough or the time is up, and says what
-// was wrong with the last one that did not do.
-func take(ctx context.Context, r *run, request *driverv1.CameraCaptureRequest, wanted int) (shots []*shot, seen int, err error) {
+// was wrong with the last one that did not do. A frame whose reading began
+// before called, monotonic nanoseconds, is none of them: the camera stays open
+// between two persons, and its newest frame may be of the one who has left.
+func take(ctx context.Context, r *run, request *driverv1.CameraCaptureRequest, wanted int, called int64) (shots []*shot, seen int, err error) {
 	interval := time.Duration(request.GetIntervalMs()) * time.Millisecond
 	var reason *driver.Error
 	var badSince time.Time
@@ -133,7 +136,7 @@ func take(ctx context.Context, r *run, request *driverv1.CameraCaptureRequest, w
 			return nil, seen, err
 		}
 		version = newest
-		if s.time.GetMonotonicNs() < after {
+		if s.begun < called || s.time.GetMonotonicNs() < after {
 			continue
 		}
 		seen++

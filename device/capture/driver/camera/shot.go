@@ -17,6 +17,7 @@ import (
 // capture may share it; the memory is Go's.
 type shot struct {
 	sequence  uint64
+	begun     int64 // monotonic nanoseconds when its reading began
 	time      *driverv1.Timestamp
 	pix       []byte
 	width     int

@@ -35,7 +35,8 @@ type CameraServiceClient interface {
 	// the sequence. Several previews and one capture share a camera.
 	Preview(ctx context.Context, in *PreviewRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Frame], error)
 	// Capture takes a still or a burst and answers when the last frame is there,
-	// or with an error at the deadline. Needs a deadline.
+	// or with an error at the deadline. Frames are younger than the call. Needs a
+	// deadline.
 	Capture(ctx context.Context, in *CameraCaptureRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CameraCaptureResponse], error)
 	// Release drops the frames kept for a capture. Not an error when they have
 	// been dropped already.
@@ -109,7 +110,8 @@ type CameraServiceServer interface {
 	// the sequence. Several previews and one capture share a camera.
 	Preview(*PreviewRequest, grpc.ServerStreamingServer[Frame]) error
 	// Capture takes a still or a burst and answers when the last frame is there,
-	// or with an error at the deadline. Needs a deadline.
+	// or with an error at the deadline. Frames are younger than the call. Needs a
+	// deadline.
 	Capture(*CameraCaptureRequest, grpc.ServerStreamingServer[CameraCaptureResponse]) error
 	// Release drops the frames kept for a capture. Not an error when they have
 	// been dropped already.
