@@ -34,6 +34,7 @@ const (
 	PasskeyRemoved      Action = "passkey.removed"
 	EncounterOpened     Action = "encounter.opened"
 	EncounterResumed    Action = "encounter.resumed"
+	StepSkipped         Action = "encounter.step_skipped"
 	Inspected           Action = "encounter.inspected"
 	Searched            Action = "encounter.searched"
 	SearchSuppressed    Action = "encounter.search_suppressed"
@@ -122,57 +123,23 @@ func Verify(s Store, known ...Head) (Head, error) {
 	if err != nil {
 		return Head{}, fault.Wrap("audit.read", err)
 	}
-	fresh := &memory{}
-	heads := map[int64]string{}
+	roots := map[int64]tlog.Hash{}
 	for _, k := range known {
 		if k.Lines > n {
 			return Head{}, fault.New("audit.truncated", "%d lines, a head noted earlier covers %d", n, k.Lines)
 		}
-		heads[k.Lines] = k.Root
+		roots[k.Lines] = tlog.Hash{}
 	}
-	check := func(at int64) error {
-		want, ok := heads[at]
-		if !ok {
-			return nil
-		}
-		h, err := tlog.TreeHash(at, fresh)
-		if err != nil {
-			return fault.Wrap("audit.damaged", err)
-		}
-		if base64.StdEncoding.EncodeToString(h[:]) != want {
-			return fault.New("audit.rewritten", "the first %d lines are not those a head noted earlier covers", at)
-		}
-		return nil
-	}
-	if err := check(0); err != nil {
+	head, err := replay(s, roots, &timeline{})
+	if err != nil {
 		return Head{}, err
 	}
-	for seq := range n {
-		raw, err := s.Line(seq)
-		if err != nil {
-			return Head{}, fault.New("audit.missing_line", "line %d: %w", seq, err)
-		}
-		var line Line
-		if err := json.Unmarshal(raw, &line); err != nil || line.Seq != seq {
-			return Head{}, fault.New("audit.changed_line", "line %d is not line %d", seq, seq)
-		}
-		hashes, err := tlog.StoredHashes(seq, raw, fresh)
-		if err != nil {
-			return Head{}, fault.Wrap("audit.damaged", err)
-		}
-		first := tlog.StoredHashIndex(0, seq)
-		for i, h := range hashes {
-			fresh.hashes = append(fresh.hashes, h)
-			held, err := s.Hash(first + int64(i))
-			if err != nil || string(held) != string(h[:]) {
-				return Head{}, fault.New("audit.changed_line", "line %d does not have the hash that was stored with it", seq)
-			}
-		}
-		if err := check(seq + 1); err != nil {
-			return Head{}, err
+	for _, k := range known {
+		if root := roots[k.Lines]; base64.StdEncoding.EncodeToString(root[:]) != k.Root {
+			return Head{}, fault.New("audit.rewritten", "the first %d lines are not those a head noted earlier covers", k.Lines)
 		}
 	}
-	return HeadOf(s)
+	return head, nil
 }
 
 // reader gives tlog the stored hashes.

@@ -41,7 +41,7 @@ type Step struct {
 	Name   StepName  `json:"name"`
 	State  StepState `json:"state"`
 	Tries  int       `json:"tries"`
-	Code   string    `json:"code,omitempty"`   // why it failed, or why it was skipped
+	Code   string    `json:"code,omitempty"`   // why it failed, why it was skipped, or why it is pending again
 	Hint   string    `json:"hint,omitempty"`   // what the officer can do
 	Millis int64     `json:"millis,omitempty"` // of the last try
 }

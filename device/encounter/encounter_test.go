@@ -46,6 +46,8 @@ type bench struct {
 	asked    []screening.Question
 	late     func(screening.Reply)
 	hang     chan struct{} // if set, the camera waits for it
+	// hangScreen, if set, keeps the sources from answering until it is closed.
+	hangScreen chan struct{}
 }
 
 func (b *bench) ReadDocument(_ context.Context, _ DocumentKey, progress func(Progress)) (DocumentResult, error) {
@@ -79,7 +81,16 @@ func (b *bench) DecodePortrait(context.Context, []byte) (Portrait, error) {
 func (b *bench) ScoreAt(float64) float64 { return 0.9 }
 func (b *bench) FMRAt(float64) float64   { return 1e-3 }
 
-func (b *bench) Screen(_ context.Context, q screening.Question, late func(screening.Reply)) screening.Result {
+func (b *bench) Screen(ctx context.Context, q screening.Question, late func(screening.Reply)) screening.Result {
+	b.mu.Lock()
+	hang := b.hangScreen
+	b.mu.Unlock()
+	if hang != nil {
+		select {
+		case <-hang:
+		case <-ctx.Done():
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.asked = append(b.asked, q)

@@ -356,9 +356,17 @@ func (p *Post) resume() error {
 		}
 		p.open[a.id] = a
 		p.emit(a, EventResumed, a.view)
+		// Where every step was skipped there is nothing to take again.
+		if err := p.advance(a); err != nil {
+			return err
+		}
 	}
 	return nil
 }
+
+// errRestarted is told with each step whose result a restart has lost: what
+// steps bring is biometric and lives in memory only.
+var errRestarted = &fault.Error{Code: "post.restarted", Hint: "the post has started again: take this step again"}
 
 // restart puts an encounter back to where it can go on without what was only
 // in memory.
@@ -369,8 +377,8 @@ func (e *Encounter) restart() {
 	}
 	e.State = Collecting
 	for i := range e.Steps {
-		if e.Steps[i].State == Running || e.Steps[i].State == Done {
-			e.Steps[i].State = Pending
+		if s := &e.Steps[i]; s.State != Skipped {
+			s.State, s.Code, s.Hint = Pending, string(errRestarted.Code), errRestarted.Hint
 		}
 	}
 	e.Inspection, e.Face, e.Comparison, e.Advice = nil, nil, nil, nil

@@ -100,9 +100,20 @@ func (p *Post) Skip(id string, name StepName, officer, reason string) error {
 	if a.view.State != Collecting || (s.State != Pending && s.State != Failed) {
 		return fault.New(ErrState.Code, "step %s is %s", name, s.State)
 	}
+	before := *s
 	s.State, s.Code, s.Hint = Skipped, reason, ""
+	// What an officer has said is kept at once: a restart must not ask again.
+	if err := p.save(a, audit.Line{Actor: officer, Action: audit.StepSkipped, Facts: map[string]string{"step": string(name)}}); err != nil {
+		*s = before
+		return err
+	}
 	p.emit(a, EventStep, *s)
-	return p.advance(a)
+	if err := p.advance(a); err != nil {
+		*s = before // the officer skips again once there is room
+		p.emit(a, EventStep, *s)
+		return err
+	}
+	return nil
 }
 
 // start runs one step in the background. work does it without the lock and
@@ -163,7 +174,10 @@ func (p *Post) finish(a *active, name StepName, begun time.Time, note func(), er
 	note()
 	p.emit(a, EventStep, *s)
 	if err := p.advance(a); err != nil {
+		// Nothing but another try moves the encounter on.
 		p.Log.Error("encounter not saved", "encounter", a.id, "code", string(fault.CodeOf(err)))
+		s.State, s.Code, s.Hint = Failed, string(fault.CodeOf(err)), hintOf(err)
+		p.emit(a, EventStep, *s)
 	}
 }
 
