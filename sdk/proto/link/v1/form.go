@@ -16,6 +16,8 @@ const (
 	root        = "edge."   // of all subjects
 	ask         = "ask"     // last part of a subject
 	deliver     = "deliver" // last part of a subject
+	lease       = "lease"   // last part of a subject
+	hello       = "hello"   // last part of a subject
 	nonceBytes  = 12        // of AES-GCM
 	secretBytes = 32        // exported for the reply
 	headroom    = 4 << 10   // of MaxMessage for seals and signatures
@@ -40,16 +42,24 @@ func AskSubject(post string) string { return root + post + "." + ask }
 // DeliverSubject is where a post sends outcomes.
 func DeliverSubject(post string) string { return root + post + "." + deliver }
 
+// LeaseSubject is where a post asks for a lease.
+func LeaseSubject(post string) string { return root + post + "." + lease }
+
+// HelloSubject is where a post says that it has started.
+func HelloSubject(post string) string { return root + post + "." + hello }
+
 // InboxPrefix is below which a post takes replies.
 func InboxPrefix(post string) string { return root + post + ".inbox" }
 
 // Owned is the wildcard of all subjects of a post.
 func Owned(post string) string { return root + post + ".>" }
 
-// AskSubjects and DeliverSubjects are what central listens on.
+// What central listens on.
 const (
 	AskSubjects     = root + "*." + ask
 	DeliverSubjects = root + "*." + deliver
+	LeaseSubjects   = root + "*." + lease
+	HelloSubjects   = root + "*." + hello
 )
 
 // PostOf returns the post that a subject belongs to, ErrForm if to none.

@@ -9,7 +9,9 @@
 // Subjects, where POST is the name of the post (1 to 64 of A-Z a-z 0-9 _ -):
 //
 //   edge.POST.ask       a Sealed Call with a question   → Reply
-//   edge.POST.deliver   a Sealed Call with an outcome   → Reply
+//   edge.POST.deliver   a Sealed Call with an outcome or a head → Reply
+//   edge.POST.lease     a Sealed Call with a lease, signed by the boot key → Reply
+//   edge.POST.hello     a Sealed Call with a hello      → Reply
 //   edge.POST.inbox.>   where replies go
 //
 // A post may publish and subscribe below edge.POST. only. A message is at most
@@ -19,6 +21,11 @@
 //
 //   link.replayed    this call was answered before
 //   link.device      the post is not registered, or was retired
+//   link.missing     the post is reported missing: it has to lock
+//   post.counter     an old image of the post's disk was put back: it has to lock
+//
+// and, for heads of the audit log, the codes of device/audit/witness (audit.fork,
+// audit.replayed, audit.head_missing...).
 //
 // Compatibility: as in watchpost.screening.v1; another major version has other
 // contexts of signature and sealing, so the two never understand each other.
@@ -172,6 +179,9 @@ type Call struct {
 	//
 	//	*Call_Ask
 	//	*Call_Deliver
+	//	*Call_Head
+	//	*Call_Lease
+	//	*Call_Hello
 	What          isCall_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -253,6 +263,33 @@ func (x *Call) GetDeliver() *v1.DeliverRequest {
 	return nil
 }
 
+func (x *Call) GetHead() *HeadRequest {
+	if x != nil {
+		if x, ok := x.What.(*Call_Head); ok {
+			return x.Head
+		}
+	}
+	return nil
+}
+
+func (x *Call) GetLease() *LeaseRequest {
+	if x != nil {
+		if x, ok := x.What.(*Call_Lease); ok {
+			return x.Lease
+		}
+	}
+	return nil
+}
+
+func (x *Call) GetHello() *HelloRequest {
+	if x != nil {
+		if x, ok := x.What.(*Call_Hello); ok {
+			return x.Hello
+		}
+	}
+	return nil
+}
+
 type isCall_What interface {
 	isCall_What()
 }
@@ -265,9 +302,353 @@ type Call_Deliver struct {
 	Deliver *v1.DeliverRequest `protobuf:"bytes,5,opt,name=deliver,proto3,oneof"`
 }
 
+type Call_Head struct {
+	Head *HeadRequest `protobuf:"bytes,6,opt,name=head,proto3,oneof"`
+}
+
+type Call_Lease struct {
+	Lease *LeaseRequest `protobuf:"bytes,8,opt,name=lease,proto3,oneof"`
+}
+
+type Call_Hello struct {
+	Hello *HelloRequest `protobuf:"bytes,9,opt,name=hello,proto3,oneof"`
+}
+
 func (*Call_Ask) isCall_What() {}
 
 func (*Call_Deliver) isCall_What() {}
+
+func (*Call_Head) isCall_What() {}
+
+func (*Call_Lease) isCall_What() {}
+
+func (*Call_Hello) isCall_What() {}
+
+// LeaseRequest asks for the other half of what opens the post's vault, or for
+// more time. It is signed by the post's boot key, since the vault that keeps
+// its other key is not open yet.
+type LeaseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A request in the form of device/vault/lease.
+	Request       []byte `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaseRequest) Reset() {
+	*x = LeaseRequest{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaseRequest) ProtoMessage() {}
+
+func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
+func (*LeaseRequest) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LeaseRequest) GetRequest() []byte {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+// LeaseResponse gives it.
+type LeaseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A lease in the form of device/vault/lease, signed by central.
+	Lease         []byte `protobuf:"bytes,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaseResponse) Reset() {
+	*x = LeaseResponse{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaseResponse) ProtoMessage() {}
+
+func (x *LeaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaseResponse.ProtoReflect.Descriptor instead.
+func (*LeaseResponse) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *LeaseResponse) GetLease() []byte {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
+// HelloRequest is what a post says when it has started, and again at times.
+type HelloRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How often the post has started. It only grows: one that is lower than
+	// central has seen, or the same in another run, is that of an old disk image
+	// put back, or of a copy.
+	Starts uint64 `protobuf:"varint,1,opt,name=starts,proto3" json:"starts,omitempty"`
+	// 16 random bytes of this run of the daemon.
+	Run           []byte `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HelloRequest) Reset() {
+	*x = HelloRequest{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HelloRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HelloRequest) ProtoMessage() {}
+
+func (x *HelloRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HelloRequest.ProtoReflect.Descriptor instead.
+func (*HelloRequest) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *HelloRequest) GetStarts() uint64 {
+	if x != nil {
+		return x.Starts
+	}
+	return 0
+}
+
+func (x *HelloRequest) GetRun() []byte {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+// HelloResponse says that the post may go on.
+type HelloResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HelloResponse) Reset() {
+	*x = HelloResponse{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HelloResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HelloResponse) ProtoMessage() {}
+
+func (x *HelloResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HelloResponse.ProtoReflect.Descriptor instead.
+func (*HelloResponse) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{6}
+}
+
+// HeadRequest shows central a signed head of the post's audit log.
+type HeadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Signed note (device/audit/checkpoint), at most 8 KiB.
+	Head []byte `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// Lines under the head that central is thought to hold, 0 for none.
+	From int64 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Hashes of the proof (RFC 6962, 2.1.2), 32 bytes each, at most 63.
+	Proof [][]byte `protobuf:"bytes,3,rep,name=proof,proto3" json:"proof,omitempty"`
+	// The post's audit key. Central keeps the first it is told and refuses
+	// another (audit.head_key).
+	Key           string `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeadRequest) Reset() {
+	*x = HeadRequest{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeadRequest) ProtoMessage() {}
+
+func (x *HeadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeadRequest.ProtoReflect.Descriptor instead.
+func (*HeadRequest) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *HeadRequest) GetHead() []byte {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+func (x *HeadRequest) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *HeadRequest) GetProof() [][]byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+func (x *HeadRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+// HeadResponse answers a HeadRequest after central's commit.
+type HeadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As DeliverResponse: a Receipt of the id "head/NUMBER" and its signature.
+	// Empty where central holds another head than "from" says.
+	Receipt   string `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	Signature []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	// Lines under the head that central holds; with it a proof can be made.
+	Held          int64 `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeadResponse) Reset() {
+	*x = HeadResponse{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeadResponse) ProtoMessage() {}
+
+func (x *HeadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeadResponse.ProtoReflect.Descriptor instead.
+func (*HeadResponse) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *HeadResponse) GetReceipt() string {
+	if x != nil {
+		return x.Receipt
+	}
+	return ""
+}
+
+func (x *HeadResponse) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *HeadResponse) GetHeld() int64 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
 
 // Reply is what central sends: AES-256-GCM under the exported secret, the
 // 12-byte nonce first, of a serialised SignedAnswer.
@@ -280,7 +661,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[3]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -292,7 +673,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[3]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -305,7 +686,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{3}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Reply) GetBody() []byte {
@@ -328,7 +709,7 @@ type SignedAnswer struct {
 
 func (x *SignedAnswer) Reset() {
 	*x = SignedAnswer{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[4]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -340,7 +721,7 @@ func (x *SignedAnswer) String() string {
 func (*SignedAnswer) ProtoMessage() {}
 
 func (x *SignedAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[4]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -353,7 +734,7 @@ func (x *SignedAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedAnswer.ProtoReflect.Descriptor instead.
 func (*SignedAnswer) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{4}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SignedAnswer) GetContent() []byte {
@@ -383,6 +764,9 @@ type Answer struct {
 	//
 	//	*Answer_Ask
 	//	*Answer_Deliver
+	//	*Answer_Head
+	//	*Answer_Lease
+	//	*Answer_Hello
 	What          isAnswer_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -390,7 +774,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[5]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -402,7 +786,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[5]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -415,7 +799,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{5}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Answer) GetCallSha256() []byte {
@@ -464,6 +848,33 @@ func (x *Answer) GetDeliver() *v1.DeliverResponse {
 	return nil
 }
 
+func (x *Answer) GetHead() *HeadResponse {
+	if x != nil {
+		if x, ok := x.What.(*Answer_Head); ok {
+			return x.Head
+		}
+	}
+	return nil
+}
+
+func (x *Answer) GetLease() *LeaseResponse {
+	if x != nil {
+		if x, ok := x.What.(*Answer_Lease); ok {
+			return x.Lease
+		}
+	}
+	return nil
+}
+
+func (x *Answer) GetHello() *HelloResponse {
+	if x != nil {
+		if x, ok := x.What.(*Answer_Hello); ok {
+			return x.Hello
+		}
+	}
+	return nil
+}
+
 type isAnswer_What interface {
 	isAnswer_What()
 }
@@ -476,9 +887,27 @@ type Answer_Deliver struct {
 	Deliver *v1.DeliverResponse `protobuf:"bytes,5,opt,name=deliver,proto3,oneof"`
 }
 
+type Answer_Head struct {
+	Head *HeadResponse `protobuf:"bytes,6,opt,name=head,proto3,oneof"`
+}
+
+type Answer_Lease struct {
+	Lease *LeaseResponse `protobuf:"bytes,8,opt,name=lease,proto3,oneof"`
+}
+
+type Answer_Hello struct {
+	Hello *HelloResponse `protobuf:"bytes,9,opt,name=hello,proto3,oneof"`
+}
+
 func (*Answer_Ask) isAnswer_What() {}
 
 func (*Answer_Deliver) isAnswer_What() {}
+
+func (*Answer_Head) isAnswer_What() {}
+
+func (*Answer_Lease) isAnswer_What() {}
+
+func (*Answer_Hello) isAnswer_What() {}
 
 // Receipt is what DeliverResponse.receipt holds (serialised, base64) and what
 // DeliverResponse.signature signs: Ed25519 over "watchpost/link/1/receipt\0" and
@@ -498,7 +927,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[6]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +939,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[6]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +952,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{6}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Receipt) GetPost() string {
@@ -564,27 +993,50 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"\x04body\x18\x02 \x01(\fR\x04body\"@\n" +
 	"\x06Signed\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12\x1c\n" +
-	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xcf\x01\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xf7\x02\n" +
 	"\x04Call\x12\x12\n" +
 	"\x04post\x18\x01 \x01(\tR\x04post\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\fR\x02id\x12\x1f\n" +
 	"\vpatience_ms\x18\x03 \x01(\rR\n" +
 	"patienceMs\x126\n" +
 	"\x03ask\x18\x04 \x01(\v2\".watchpost.screening.v1.AskRequestH\x00R\x03ask\x12B\n" +
-	"\adeliver\x18\x05 \x01(\v2&.watchpost.screening.v1.DeliverRequestH\x00R\adeliverB\x06\n" +
-	"\x04what\"\x1b\n" +
+	"\adeliver\x18\x05 \x01(\v2&.watchpost.screening.v1.DeliverRequestH\x00R\adeliver\x124\n" +
+	"\x04head\x18\x06 \x01(\v2\x1e.watchpost.link.v1.HeadRequestH\x00R\x04head\x127\n" +
+	"\x05lease\x18\b \x01(\v2\x1f.watchpost.link.v1.LeaseRequestH\x00R\x05lease\x127\n" +
+	"\x05hello\x18\t \x01(\v2\x1f.watchpost.link.v1.HelloRequestH\x00R\x05helloB\x06\n" +
+	"\x04what\"(\n" +
+	"\fLeaseRequest\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\fR\arequest\"%\n" +
+	"\rLeaseResponse\x12\x14\n" +
+	"\x05lease\x18\x01 \x01(\fR\x05lease\"8\n" +
+	"\fHelloRequest\x12\x16\n" +
+	"\x06starts\x18\x01 \x01(\x04R\x06starts\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\fR\x03run\"\x0f\n" +
+	"\rHelloResponse\"]\n" +
+	"\vHeadRequest\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\fR\x04head\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x03R\x04from\x12\x14\n" +
+	"\x05proof\x18\x03 \x03(\fR\x05proof\x12\x10\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key\"Z\n" +
+	"\fHeadResponse\x12\x18\n" +
+	"\areceipt\x18\x01 \x01(\tR\areceipt\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x12\n" +
+	"\x04held\x18\x03 \x01(\x03R\x04held\"\x1b\n" +
 	"\x05Reply\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\"F\n" +
 	"\fSignedAnswer\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12\x1c\n" +
-	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xe1\x01\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x8c\x03\n" +
 	"\x06Answer\x12\x1f\n" +
 	"\vcall_sha256\x18\x01 \x01(\fR\n" +
 	"callSha256\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x1c\n" +
 	"\tretryable\x18\x03 \x01(\bR\tretryable\x127\n" +
 	"\x03ask\x18\x04 \x01(\v2#.watchpost.screening.v1.AskResponseH\x00R\x03ask\x12C\n" +
-	"\adeliver\x18\x05 \x01(\v2'.watchpost.screening.v1.DeliverResponseH\x00R\adeliverB\x06\n" +
+	"\adeliver\x18\x05 \x01(\v2'.watchpost.screening.v1.DeliverResponseH\x00R\adeliver\x125\n" +
+	"\x04head\x18\x06 \x01(\v2\x1f.watchpost.link.v1.HeadResponseH\x00R\x04head\x128\n" +
+	"\x05lease\x18\b \x01(\v2 .watchpost.link.v1.LeaseResponseH\x00R\x05lease\x128\n" +
+	"\x05hello\x18\t \x01(\v2 .watchpost.link.v1.HelloResponseH\x00R\x05helloB\x06\n" +
 	"\x04what\"w\n" +
 	"\aReceipt\x12\x12\n" +
 	"\x04post\x18\x01 \x01(\tR\x04post\x12\x0e\n" +
@@ -604,30 +1056,42 @@ func file_sdk_proto_link_v1_link_proto_rawDescGZIP() []byte {
 	return file_sdk_proto_link_v1_link_proto_rawDescData
 }
 
-var file_sdk_proto_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_sdk_proto_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_sdk_proto_link_v1_link_proto_goTypes = []any{
 	(*Sealed)(nil),             // 0: watchpost.link.v1.Sealed
 	(*Signed)(nil),             // 1: watchpost.link.v1.Signed
 	(*Call)(nil),               // 2: watchpost.link.v1.Call
-	(*Reply)(nil),              // 3: watchpost.link.v1.Reply
-	(*SignedAnswer)(nil),       // 4: watchpost.link.v1.SignedAnswer
-	(*Answer)(nil),             // 5: watchpost.link.v1.Answer
-	(*Receipt)(nil),            // 6: watchpost.link.v1.Receipt
-	(*v1.AskRequest)(nil),      // 7: watchpost.screening.v1.AskRequest
-	(*v1.DeliverRequest)(nil),  // 8: watchpost.screening.v1.DeliverRequest
-	(*v1.AskResponse)(nil),     // 9: watchpost.screening.v1.AskResponse
-	(*v1.DeliverResponse)(nil), // 10: watchpost.screening.v1.DeliverResponse
+	(*LeaseRequest)(nil),       // 3: watchpost.link.v1.LeaseRequest
+	(*LeaseResponse)(nil),      // 4: watchpost.link.v1.LeaseResponse
+	(*HelloRequest)(nil),       // 5: watchpost.link.v1.HelloRequest
+	(*HelloResponse)(nil),      // 6: watchpost.link.v1.HelloResponse
+	(*HeadRequest)(nil),        // 7: watchpost.link.v1.HeadRequest
+	(*HeadResponse)(nil),       // 8: watchpost.link.v1.HeadResponse
+	(*Reply)(nil),              // 9: watchpost.link.v1.Reply
+	(*SignedAnswer)(nil),       // 10: watchpost.link.v1.SignedAnswer
+	(*Answer)(nil),             // 11: watchpost.link.v1.Answer
+	(*Receipt)(nil),            // 12: watchpost.link.v1.Receipt
+	(*v1.AskRequest)(nil),      // 13: watchpost.screening.v1.AskRequest
+	(*v1.DeliverRequest)(nil),  // 14: watchpost.screening.v1.DeliverRequest
+	(*v1.AskResponse)(nil),     // 15: watchpost.screening.v1.AskResponse
+	(*v1.DeliverResponse)(nil), // 16: watchpost.screening.v1.DeliverResponse
 }
 var file_sdk_proto_link_v1_link_proto_depIdxs = []int32{
-	7,  // 0: watchpost.link.v1.Call.ask:type_name -> watchpost.screening.v1.AskRequest
-	8,  // 1: watchpost.link.v1.Call.deliver:type_name -> watchpost.screening.v1.DeliverRequest
-	9,  // 2: watchpost.link.v1.Answer.ask:type_name -> watchpost.screening.v1.AskResponse
-	10, // 3: watchpost.link.v1.Answer.deliver:type_name -> watchpost.screening.v1.DeliverResponse
-	4,  // [4:4] is the sub-list for method output_type
-	4,  // [4:4] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	13, // 0: watchpost.link.v1.Call.ask:type_name -> watchpost.screening.v1.AskRequest
+	14, // 1: watchpost.link.v1.Call.deliver:type_name -> watchpost.screening.v1.DeliverRequest
+	7,  // 2: watchpost.link.v1.Call.head:type_name -> watchpost.link.v1.HeadRequest
+	3,  // 3: watchpost.link.v1.Call.lease:type_name -> watchpost.link.v1.LeaseRequest
+	5,  // 4: watchpost.link.v1.Call.hello:type_name -> watchpost.link.v1.HelloRequest
+	15, // 5: watchpost.link.v1.Answer.ask:type_name -> watchpost.screening.v1.AskResponse
+	16, // 6: watchpost.link.v1.Answer.deliver:type_name -> watchpost.screening.v1.DeliverResponse
+	8,  // 7: watchpost.link.v1.Answer.head:type_name -> watchpost.link.v1.HeadResponse
+	4,  // 8: watchpost.link.v1.Answer.lease:type_name -> watchpost.link.v1.LeaseResponse
+	6,  // 9: watchpost.link.v1.Answer.hello:type_name -> watchpost.link.v1.HelloResponse
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_sdk_proto_link_v1_link_proto_init() }
@@ -638,10 +1102,16 @@ func file_sdk_proto_link_v1_link_proto_init() {
 	file_sdk_proto_link_v1_link_proto_msgTypes[2].OneofWrappers = []any{
 		(*Call_Ask)(nil),
 		(*Call_Deliver)(nil),
+		(*Call_Head)(nil),
+		(*Call_Lease)(nil),
+		(*Call_Hello)(nil),
 	}
-	file_sdk_proto_link_v1_link_proto_msgTypes[5].OneofWrappers = []any{
+	file_sdk_proto_link_v1_link_proto_msgTypes[11].OneofWrappers = []any{
 		(*Answer_Ask)(nil),
 		(*Answer_Deliver)(nil),
+		(*Answer_Head)(nil),
+		(*Answer_Lease)(nil),
+		(*Answer_Hello)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -649,7 +1119,7 @@ func file_sdk_proto_link_v1_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sdk_proto_link_v1_link_proto_rawDesc), len(file_sdk_proto_link_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
