@@ -133,6 +133,13 @@ func (c *Client) ready(ctx context.Context) error {
 	return err
 }
 
+// Ping asks the process whether it serves: nil, ErrLost when it has ended,
+// ErrDeadline when it does not answer before ctx ends.
+func (c *Client) Ping(ctx context.Context) error {
+	_, err := healthv1.NewHealthClient(c.conn).Check(ctx, &healthv1.HealthCheckRequest{})
+	return fail(err)
+}
+
 // Conn returns the connection, for clients of further services.
 func (c *Client) Conn() grpc.ClientConnInterface { return c.conn }
 

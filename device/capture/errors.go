@@ -18,6 +18,9 @@ var (
 	// ErrLost: the process has ended or hangs. A new one has to be started;
 	// what the call did to a device is not known.
 	ErrLost = &fault.Error{Code: "capture.lost"}
+	// ErrHangs: the process is there and does not answer; told by callers that
+	// watch it with Ping.
+	ErrHangs = &fault.Error{Code: "capture.hangs"}
 	// ErrStart: the process could not be started.
 	ErrStart = &fault.Error{Code: "capture.start"}
 	// ErrMissing: there is no watchpost-capture program.

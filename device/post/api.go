@@ -71,10 +71,23 @@ func (p *Post) site() passkey.Site {
 func (p *Post) Preview(ctx context.Context, o capture.PreviewOptions) iter.Seq2[capture.Frame, error] {
 	o.Camera = p.config.Capture.Camera
 	return func(yield func(capture.Frame, error) bool) {
-		if err := mayUse(ctx, p.devices, capture.KindCamera, o.Camera, p.config.Capture.Virtual); err != nil {
+		more := true // the page wants frames
+		err := p.pulse.during(ctx, func(ctx context.Context) error {
+			if err := mayUse(ctx, p.devices, capture.KindCamera, o.Camera, p.config.Capture.Virtual); err != nil {
+				return err
+			}
+			for frame, err := range p.devices.CameraPreview(ctx, o) {
+				if err != nil {
+					return err
+				}
+				if more = yield(frame, nil); !more {
+					return nil
+				}
+			}
+			return nil
+		})
+		if err != nil && more {
 			yield(capture.Frame{}, err)
-			return
 		}
-		p.devices.CameraPreview(ctx, o)(yield)
 	}
 }

@@ -25,7 +25,11 @@ func (p *Post) watchDevices(ctx context.Context) {
 	known := make(map[string]encounter.DeviceData) // last said of each
 	wait := redialFirst
 	for ctx.Err() == nil {
-		synced, err := p.followDevices(ctx, known)
+		var synced bool
+		err := p.pulse.during(ctx, func(ctx context.Context) (err error) {
+			synced, err = p.followDevices(ctx, known)
+			return err
+		})
 		if ctx.Err() != nil {
 			return
 		}

@@ -21,6 +21,7 @@ import (
 // is safe for concurrent use.
 type documents struct {
 	devices *capture.Client
+	pulse   *pulse
 	reader  string
 	virtual bool // emulated readers may be used
 	rules   func() examine.Rules
@@ -39,6 +40,15 @@ func (d *documents) ReadDocument(ctx context.Context, key encounter.DocumentKey,
 		return encounter.DocumentResult{}, err
 	}
 	defer k.Wipe()
+	var out encounter.DocumentResult
+	err = d.pulse.during(ctx, func(ctx context.Context) (err error) {
+		out, err = d.read(ctx, k, progress)
+		return err
+	})
+	return out, err
+}
+
+func (d *documents) read(ctx context.Context, k examine.Key, progress func(encounter.Progress)) (encounter.DocumentResult, error) {
 	if err := mayUse(ctx, d.devices, capture.KindSmartcard, d.reader, d.virtual); err != nil {
 		return encounter.DocumentResult{}, err
 	}

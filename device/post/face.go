@@ -15,6 +15,7 @@ import (
 // raw pixels; the pictures that come out are for the officer's eye only.
 type camera struct {
 	devices *capture.Client
+	pulse   *pulse
 	id      string
 	virtual bool // recordings may be used
 }
@@ -25,7 +26,15 @@ type camera struct {
 const frameInterval = 200 * time.Millisecond
 
 // CaptureFace implements encounter.FaceCamera.
-func (c *camera) CaptureFace(ctx context.Context, frames int) (encounter.FaceCapture, error) {
+func (c *camera) CaptureFace(ctx context.Context, frames int) (shot encounter.FaceCapture, err error) {
+	err = c.pulse.during(ctx, func(ctx context.Context) (err error) {
+		shot, err = c.take(ctx, frames)
+		return err
+	})
+	return shot, err
+}
+
+func (c *camera) take(ctx context.Context, frames int) (encounter.FaceCapture, error) {
 	if err := mayUse(ctx, c.devices, capture.KindCamera, c.id, c.virtual); err != nil {
 		return encounter.FaceCapture{}, err
 	}

@@ -57,6 +57,7 @@ type Post struct {
 	store    *store.Store
 	applied  *applied
 	devices  *capture.Client
+	pulse    *pulse // of devices
 	metrics  *metrics
 	post     *encounter.Post
 	events   *encounter.Events
@@ -115,6 +116,8 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 		return p, err
 	}
 	p.closing(p.devices.Close)
+	p.pulse = newPulse(p.devices.Ping)
+	p.background(p.pulse.run)
 	pool := capture.NewPool(capture.Options{Role: capture.Decode, Models: o.Config.Capture.Models, Logger: o.Log, Stderr: os.Stderr}, warm)
 	p.closing(pool.Close)
 	if err := p.run(pool, patient); err != nil {
@@ -162,8 +165,8 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
 	var err error
 	p.post, err = encounter.NewPost(encounter.Dependencies{
 		Name: p.config.Post, Policy: p.applied.policy,
-		Documents: &documents{devices: p.devices, reader: p.config.Capture.Reader, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
-		Camera:    &camera{devices: p.devices, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual},
+		Documents: &documents{devices: p.devices, pulse: p.pulse, reader: p.config.Capture.Reader, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
+		Camera:    &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual},
 		Portraits: &portraits{pool, p.log}, Faces: calibration.FaceCurve{}, Screener: asker,
 		Store: p.store, Events: p.events, Now: p.now, Log: p.log,
 		Answered: p.metrics.answered, Ended: func(o encounter.Outcome) { p.metrics.ended(o); p.wake() },
@@ -300,7 +303,13 @@ func (p *Post) System(ctx context.Context) (web.System, error) {
 	for _, l := range p.applied.lists.Lists {
 		s.Lists = append(s.Lists, listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now()))
 	}
-	devices, err := p.devices.Devices(ctx)
+	ctx, cancel := context.WithTimeout(ctx, devicesLimit)
+	defer cancel()
+	var devices []capture.Device
+	err = p.pulse.during(ctx, func(ctx context.Context) (err error) {
+		devices, err = p.devices.Devices(ctx)
+		return err
+	})
 	if err != nil {
 		s.Devices = []web.DeviceInfo{{ID: "capture", Kind: "camera", Name: "capture process", State: "lost"}}
 		return s, nil
@@ -310,6 +319,9 @@ func (p *Post) System(ctx context.Context) (web.System, error) {
 	}
 	return s, nil
 }
+
+// devicesLimit is how long the state of the post waits for that of its devices.
+const devicesLimit = 2 * time.Second
 
 // maxOutboxCount bounds how many waiting outcomes are counted for the page.
 const maxOutboxCount = 1000
