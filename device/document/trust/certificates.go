@@ -73,8 +73,8 @@ func (b *batch) takeCertificate(c *pki.Certificate, entry string) error {
 	if err != nil && b.store.issuerOf(c, nil) == nil {
 		return fault.New(ErrSelfSignature.Code, "claims to be self-signed: %v", err)
 	}
-	if b.fileKind == FileLDIF && b.store.issuerOf(c, nil) == nil {
-		return fault.New(ErrUnanchored.Code, "CSCA out of an unsigned directory file")
+	if b.fileKind.directory() && b.store.issuerOf(c, nil) == nil {
+		return fault.New(ErrUnanchored.Code, "CSCA out of an unsigned directory")
 	}
 	b.keep(c, kind, from)
 	return nil

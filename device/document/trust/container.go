@@ -23,7 +23,12 @@ const (
 	FileMasterList    FileKind = "master_list"
 	FileDeviationList FileKind = "deviation_list"
 	FileLDIF          FileKind = "ldif"
+	FileLDAP          FileKind = "ldap" // a live directory
 )
+
+// directory reports whether what a file holds comes out of a directory, where
+// a CSCA by itself is nobody's word.
+func (k FileKind) directory() bool { return k == FileLDIF || k == FileLDAP }
 
 // item is one signed thing out of a file.
 type item struct {

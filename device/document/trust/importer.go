@@ -212,34 +212,39 @@ func (b *batch) takeItem(it *item) {
 	if it.kind == FileCertificate {
 		b.result.Certificates++
 	}
+	subject := it.entry
+	if it.err == nil {
+		subject, it.err = b.takeRead(it)
+	}
 	if it.err != nil {
-		b.refuse(it.entry, it.err)
+		b.refuse(subject, it.err)
 		return
 	}
+	b.taken++
+}
+
+// takeRead takes an item that could be read; subject names it when it is refused.
+func (b *batch) takeRead(it *item) (subject string, err error) {
 	switch it.kind {
 	case FileCertificate:
 		if err := b.takeCertificate(it.certificate, it.entry); err != nil {
-			b.refuse(it.certificate.Subject.String(), err)
-			return
+			return it.certificate.Subject.String(), err
 		}
 		b.result.Accepted++
 	case FileMasterList:
 		if err := b.takeMasterList(it); err != nil {
-			b.refuse(signerName(it.signed), err)
-			return
+			return signerName(it.signed), err
 		}
 	case FileDeviationList:
 		if err := b.takeDeviationList(it); err != nil {
-			b.refuse(signerName(it.signed), err)
-			return
+			return signerName(it.signed), err
 		}
 	case FileCRL:
 		if err := b.takeCRL(it.crl); err != nil {
-			b.refuse(it.crl.Issuer.String(), err)
-			return
+			return it.crl.Issuer.String(), err
 		}
 	}
-	b.taken++
+	return "", nil
 }
 
 func signerName(s *pki.SignedData) string {

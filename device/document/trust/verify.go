@@ -1,5 +1,7 @@
 package trust
 
+import "bytes"
+
 // Standing tells how a certificate's own signature was found.
 type Standing string
 
@@ -7,13 +9,13 @@ type Standing string
 const (
 	StandingSelf     Standing = "self"      // signed with its own key
 	StandingIssuer   Standing = "issuer"    // a certificate held verifies it
-	StandingNoIssuer Standing = "no_issuer" // no certificate held has the issuer's name or key identifier
-	StandingBroken   Standing = "broken"    // certificates held fit by name or key identifier and none verifies
+	StandingNoIssuer Standing = "no_issuer" // the issuer's certificate, or that key generation of it, is not held
+	StandingBroken   Standing = "broken"    // the issuer's certificate is held and does not verify it
 )
 
 // Verify checks the signature of a certificate held. An anchor's standing has
-// no bearing on its trust, which comes from its provenance; a broken one tells
-// of a key generation that the store lacks, or of a damaged certificate.
+// no bearing on its trust, which comes from its provenance; a broken one is
+// damaged, or signed by somebody else in its issuer's name.
 func (s *Store) Verify(e *Entry) Standing {
 	if e.Certificate.SelfSigned() {
 		return StandingSelf
@@ -22,7 +24,10 @@ func (s *Store) Verify(e *Entry) Standing {
 		return StandingIssuer
 	}
 	for _, i := range s.issuers(e.Certificate.Issuer, e.Certificate.AuthorityKeyID) {
-		if i != e {
+		// A name stays when the key changes: where both certificates say which
+		// key is meant, another one of that name is not the issuer.
+		mine, other := e.Certificate.AuthorityKeyID, i.Certificate.SubjectKeyID
+		if i != e && (mine == nil || other == nil || bytes.Equal(mine, other)) {
 			return StandingBroken
 		}
 	}

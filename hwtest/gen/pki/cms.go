@@ -38,6 +38,7 @@ type Signature struct {
 	NoSignedAttributes bool     // the signature is over the content itself
 	Digest             string   // hash of the message digest attribute, else that of the signature
 	NamedSerial        *big.Int // the signer is named by this serial number, not by its own
+	Indefinite         bool     // the outer structures have indefinite lengths, the content comes in two pieces (BER)
 }
 
 // SignedData wraps and signs content of the type given: a ContentInfo.
@@ -58,10 +59,15 @@ func SignedData(contentType string, content []byte, s Signature, random io.Reade
 	if err != nil {
 		return nil, err
 	}
+	wrap, octets := der.TLV, der.Octets(content)
+	if s.Indefinite {
+		half := len(content) / 2
+		wrap, octets = der.Indefinite, der.Indefinite(0x24, der.Octets(content[:half]), der.Octets(content[half:]))
+	}
 	parts := [][]byte{
 		der.SmallInt(3), // the content is not plain data (RFC 5652 (2009), 5.1)
 		der.Set(h.identifier()),
-		der.Seq(der.OID(contentType), der.Context(0, der.Octets(content))),
+		wrap(0x30, der.OID(contentType), wrap(0xA0, octets)),
 	}
 	certificates := s.Certificates
 	if !s.NoCertificate {
@@ -71,7 +77,7 @@ func SignedData(contentType string, content []byte, s Signature, random io.Reade
 		parts = append(parts, der.Retag(0xA0, der.Set(certificates...)))
 	}
 	parts = append(parts, der.Set(info))
-	return der.Seq(der.OID(oidSignedData), der.Context(0, der.Seq(parts...))), nil
+	return wrap(0x30, der.OID(oidSignedData), wrap(0xA0, wrap(0x30, parts...))), nil
 }
 
 func (s Signature) signerInfo(contentType string, content []byte, key *Key, h hashInfo, random io.Reader) ([]byte, error) {

@@ -23,6 +23,13 @@ type Spec struct {
 	SODVersion int    `yaml:"sod_version,omitempty" json:"sod_version,omitempty"` // LDS security object v0 or v1
 	BySKI      bool   `yaml:"by_ski,omitempty" json:"by_ski,omitempty"`           // signer named by its key identifier
 
+	// SODContentType is the content's identifier in place of that of Doc 9303,
+	// as documents of the first years have it: "1.3.27.1.1.1" or
+	// "1.2.528.1.1006.1.20.1". Indefinite writes EF.SOD's message in BER with
+	// indefinite lengths.
+	SODContentType string `yaml:"sod_content_type,omitempty" json:"sod_content_type,omitempty"`
+	Indefinite     bool   `yaml:"indefinite,omitempty" json:"indefinite,omitempty"`
+
 	DocumentTypes []string `yaml:"document_types,omitempty" json:"document_types,omitempty"` // docTypeList of the signer, P by default
 	Defects       Defects  `yaml:"defects,omitempty" json:"defects,omitempty"`
 }
@@ -183,7 +190,7 @@ func (i *Issuer) SOD(groups map[int][]byte) ([]byte, error) {
 	}
 	s := Signature{
 		Signer: i.DS, Time: signedAt, BySKI: i.Spec.BySKI,
-		NoCertificate: d.NoCertificate, WrongMessageDigest: d.WrongMessageDigest,
+		NoCertificate: d.NoCertificate, WrongMessageDigest: d.WrongMessageDigest, Indefinite: i.Spec.Indefinite,
 	}
 	if d.NamedSerial != 0 {
 		s.NamedSerial = big.NewInt(d.NamedSerial)
@@ -198,7 +205,9 @@ func (i *Issuer) SOD(groups map[int][]byte) ([]byte, error) {
 		}
 		s.ForeignKey = key
 	}
-	object := SecurityObject{Groups: listed, Hash: i.Spec.SODHash, Version: i.Spec.SODVersion, WrongDigest: d.WrongDigest}
+	object := SecurityObject{
+		Groups: listed, Hash: i.Spec.SODHash, Version: i.Spec.SODVersion, WrongDigest: d.WrongDigest, ContentType: i.Spec.SODContentType,
+	}
 	content, err := object.Encode()
 	if err != nil {
 		return nil, err
@@ -254,6 +263,11 @@ func (i *Issuer) Link() (next *Certificate, link *Certificate, err error) {
 // MasterList publishes these CSCA certificates, signed by a master list signer
 // of this issuer (Doc 9303-12 (2021), 8).
 func (i *Issuer) MasterList(certificates ...[]byte) ([]byte, error) {
+	return i.MasterListAt(signedAt, certificates...)
+}
+
+// MasterListAt is MasterList of another edition.
+func (i *Issuer) MasterListAt(edition time.Time, certificates ...[]byte) ([]byte, error) {
 	key, err := NewKey(i.Spec.DS, i.Spec.stream("master list signer key", i.Spec.DS.Key))
 	if err != nil {
 		return nil, err
@@ -267,9 +281,10 @@ func (i *Issuer) MasterList(certificates ...[]byte) ([]byte, error) {
 		return nil, err
 	}
 	words := sha256.New()
+	words.Write([]byte(edition.UTC().String()))
 	for _, c := range certificates {
 		words.Write(c)
 	}
-	return MasterList(certificates, Signature{Signer: signer, Time: signedAt, Certificates: [][]byte{i.CSCA.DER}},
+	return MasterList(certificates, Signature{Signer: signer, Time: edition, Certificates: [][]byte{i.CSCA.DER}},
 		i.Spec.stream("master list", string(words.Sum(nil))))
 }

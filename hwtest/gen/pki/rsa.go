@@ -16,6 +16,7 @@ import (
 // documents have; this one is for documents that do not exist.
 type RSAKey struct {
 	N, D *big.Int
+	P, Q *big.Int // factors of N
 	E    int
 }
 
@@ -36,7 +37,7 @@ func newRSA(bits, e int, random io.Reader) (*RSAKey, error) {
 			continue
 		}
 		phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
-		return &RSAKey{N: n, D: new(big.Int).ModInverse(exponent, phi), E: e}, nil
+		return &RSAKey{N: n, D: new(big.Int).ModInverse(exponent, phi), P: p, Q: q, E: e}, nil
 	}
 }
 

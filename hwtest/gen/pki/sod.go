@@ -17,6 +17,7 @@ type SecurityObject struct {
 	Version int            // 0, or 1 with the LDS version
 	// WrongDigest lists groups whose digest is off by one bit.
 	WrongDigest []int
+	ContentType string // OIDSecurityObject by default
 }
 
 // Encode writes the LDSSecurityObject.
@@ -51,7 +52,11 @@ func SOD(object SecurityObject, s Signature, random io.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed, err := SignedData(OIDSecurityObject, content, s, random)
+	contentType := object.ContentType
+	if contentType == "" {
+		contentType = OIDSecurityObject
+	}
+	signed, err := SignedData(contentType, content, s, random)
 	if err != nil {
 		return nil, err
 	}
