@@ -38,8 +38,11 @@ type Config struct {
 	TLS      *tls.Config    // of the embedded broker, nil is without
 	Broker   string         // URL of a cluster instead of the embedded broker
 	Creds    string         // file with central's nkey seed at that cluster
-	Log      *slog.Logger
-	Stderr   io.Writer // what PostgreSQL says
+	// HeadsLate is how long a post may show no head of its audit log before
+	// that alarms, 0 is DefaultHeadsLate.
+	HeadsLate time.Duration
+	Log       *slog.Logger
+	Stderr    io.Writer // what PostgreSQL says
 }
 
 // PostgresDir is where the private PostgreSQL of a state folder lies.
@@ -101,6 +104,7 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 		return nil, err
 	}
 	r.closing(s.Close)
+	r.closing(watchHeads(r.Store, c.HeadsLate, c.Log))
 	return r, nil
 }
 

@@ -18,6 +18,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/watchpost/watchpost/device/audit/checkpoint"
+	"github.com/watchpost/watchpost/device/audit/witness"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/sdk/central/shard"
 	"github.com/watchpost/watchpost/sdk/central/store"
@@ -42,6 +44,7 @@ type Records interface {
 	Searched(ctx context.Context, s store.Search) error
 	Answered(ctx context.Context, device string, call []byte, candidates int) error
 	Deliver(ctx context.Context, device string, r *screeningv1.DeliverRequest) (store.Commit, error)
+	TakeHead(ctx context.Context, device, key string, s witness.Submission) (checkpoint.Checkpoint, int64, error)
 }
 
 // Options of Serve.
@@ -159,8 +162,14 @@ func (s *Service) do(call *linkv1.Call, a *linkv1.Answer, came time.Time) error 
 		out, err := s.deliver(ctx, call.Post, what.Deliver)
 		a.What = &linkv1.Answer_Deliver{Deliver: out}
 		return err
+	case *linkv1.Call_Head:
+		ctx, cancel := context.WithTimeout(context.Background(), deliverLimit)
+		defer cancel()
+		out, err := s.takeHead(ctx, call.Post, what.Head)
+		a.What = &linkv1.Answer_Head{Head: out}
+		return err
 	}
-	return fault.New("call.invalid", "neither a question nor an outcome")
+	return fault.New("call.invalid", "no call that this central knows")
 }
 
 // ask records who asks before it searches: no search goes unrecorded, and a

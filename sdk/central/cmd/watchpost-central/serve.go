@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ type running struct {
 
 func serveCommand(o *shared) *cobra.Command {
 	var listen, lists, brokerURL, brokerKey, certFile, keyFile string
+	var headsLate time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer posts until told to end (SIGINT, SIGTERM)",
@@ -43,7 +45,7 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 			}
 			c := central.Config{
 				State: o.state, Unlocker: passphrase, Lists: lists, DSN: o.dsn, Listen: listen, Broker: brokerURL, Creds: brokerKey,
-				Log: o.log(cmd.ErrOrStderr()),
+				HeadsLate: headsLate, Log: o.log(cmd.ErrOrStderr()),
 			}
 			if o.debug {
 				c.Stderr = cmd.ErrOrStderr()
@@ -79,5 +81,6 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 	f.StringVar(&brokerKey, "broker-key", "", "file with central's nkey seed at that cluster")
 	f.StringVar(&certFile, "cert", "", "certificate of the embedded broker (PEM)")
 	f.StringVar(&keyFile, "key", "", "its private key (PEM)")
+	f.DurationVar(&headsLate, "heads-late", central.DefaultHeadsLate, "alarm when a post shows no head of its audit log for so long")
 	return cmd
 }
