@@ -44,6 +44,17 @@ func TLV(tag uint32, parts ...[]byte) []byte {
 	return append(out, value...)
 }
 
+// Indefinite writes a constructed element of indefinite length, with
+// end-of-contents octets behind it (X.690 (2021), 8.1.3.6): BER, never DER. The
+// tag is one octet.
+func Indefinite(tag uint32, parts ...[]byte) []byte {
+	out := []byte{byte(tag), 0x80}
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return append(out, 0, 0)
+}
+
 // Length writes the shortest length octets for n.
 func Length(n int) []byte {
 	if n < 0x80 {
