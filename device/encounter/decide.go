@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/watchpost/watchpost/device/audit"
-	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/encounter/store"
 	"github.com/watchpost/watchpost/device/fault"
@@ -96,13 +95,10 @@ func (p *Post) Decide(id string, req DecideRequest) (Encounter, error) {
 	}
 	kept := a.view.clone()
 	kept.State, kept.Decision = Closed, &d
-	evidence := needsEvidence(&kept)
-	kept.keepOnly(evidence)
-	keep := p.Policy.Retention.Encounter.Of()
-	if evidence {
-		keep = max(keep, p.Policy.Retention.Evidence.Of())
+	left, err := p.remains(a, &kept)
+	if err != nil {
+		return Encounter{}, err
 	}
-	kept.KeepUntil = d.Time.Add(keep)
 	raw, err := json.Marshal(kept)
 	if err != nil {
 		return Encounter{}, fault.Wrap("encounter.encode", err)
@@ -117,7 +113,7 @@ func (p *Post) Decide(id string, req DecideRequest) (Encounter, error) {
 	if d.Second != "" {
 		line.Facts["second"] = d.Second
 	}
-	err = p.Store.Commit(store.Change{Encounter: id, State: raw, Outbox: message, Audit: p.stamp(a, []audit.Line{line})})
+	err = p.Store.Commit(store.Change{Encounter: id, State: raw, Close: left, Outbox: message, Audit: p.stamp(a, []audit.Line{line})})
 	if err != nil {
 		return Encounter{}, err // still open: nothing was recorded
 	}
@@ -165,35 +161,6 @@ func (p *Post) mayDecide(a *active, d *Decision) error {
 		return ErrReason
 	}
 	return nil
-}
-
-// needsEvidence reports whether the encounter's data may be kept: only for a
-// failed check, a candidate or a referral (design section 8, issue "the post").
-func needsEvidence(e *Encounter) bool {
-	if len(e.Candidates) > 0 || e.Decision.Outcome == Referred || e.Decision.Outcome == Refused {
-		return true
-	}
-	if e.Inspection != nil {
-		for _, c := range e.Inspection.Checks {
-			if c.Result == inspect.Fail {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// keepOnly strips what is not kept: without evidence everything personal,
-// always everything that another step could recompute.
-func (e *Encounter) keepOnly(evidence bool) {
-	if evidence {
-		return
-	}
-	e.Declared = Declared{Age: e.Declared.Age, FingerExceptions: nil}
-	e.Face, e.Comparison, e.Candidates = nil, nil, nil
-	if e.Inspection != nil {
-		e.Inspection = &inspect.Inspection{Access: e.Inspection.Access, Checks: e.Inspection.Checks}
-	}
 }
 
 // forget drops and overwrites what lived in memory only.

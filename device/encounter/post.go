@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +16,7 @@ import (
 	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/encounter/policy"
+	"github.com/watchpost/watchpost/device/encounter/retention"
 	"github.com/watchpost/watchpost/device/encounter/store"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/screening"
@@ -102,7 +104,7 @@ type Screener interface {
 	Screen(ctx context.Context, q screening.Question, late func(screening.Reply)) screening.Result
 }
 
-// Dependencies are the parts that a post works with. None may be nil.
+// Dependencies are the parts that a post works with. None but Clock may be nil.
 type Dependencies struct {
 	Name      string // of the post
 	Policy    *policy.Policy
@@ -114,6 +116,7 @@ type Dependencies struct {
 	Store     *store.Store
 	Events    *Events
 	Now       func() time.Time
+	Clock     func() retention.Moment // what the machine's clocks show; nil reads them
 	Log       *slog.Logger
 	Answered  func(time.Duration) // told of each answer: last capture to answer
 	Ended     func(Outcome)       // told of each outcome
@@ -122,6 +125,9 @@ type Dependencies struct {
 // Post runs the encounters of one appliance. It is safe for concurrent use.
 type Post struct {
 	Dependencies
+
+	kept      *retention.Clock
+	keptSaved atomic.Int64 // when it was last written, in its own seconds
 
 	work   sync.WaitGroup // steps and questions under way
 	ctx    context.Context
@@ -165,7 +171,11 @@ var (
 func NewPost(d Dependencies) (*Post, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Post{Dependencies: d, ctx: ctx, cancel: cancel, open: make(map[string]*active), searches: make(map[string][]time.Time)}
-	if err := p.resume(); err != nil {
+	err := p.resumeRetention()
+	if err == nil {
+		err = p.resume()
+	}
+	if err != nil {
 		cancel()
 		return nil, err
 	}
@@ -180,6 +190,9 @@ func (p *Post) Stop() {
 	p.mu.Unlock()
 	p.cancel()
 	p.work.Wait()
+	if err := p.saveRetention(p.retentionNow(), 1); err != nil {
+		p.Log.Warn("retention time not saved", "code", string(fault.CodeOf(err)))
+	}
 }
 
 // OpenRequest starts an encounter.

@@ -1,11 +1,15 @@
 // Package store keeps what a post must not lose in one database, post.db:
-// encounters, the outbox of outcomes on their way to central, the audit log
-// and cursors. Whatever belongs together is written in one transaction, so a
-// power cut leaves all of it or none (design section 8).
+// encounters, evidence, the outbox of outcomes on their way to central, the
+// audit log and cursors. Whatever belongs together is written in one
+// transaction, so a power cut leaves all of it or none (design section 8).
 //
-// Encounters and outbox entries are sealed; the database itself never holds
-// personal data in clear. Biometric data of people who were not matched does
-// not come here at all.
+// Beside it lies records.keys, a file of fixed places in which the key of
+// every kept encounter, piece of evidence and message lies wrapped. Removing
+// one overwrites its key's place, so that what bbolt leaves in its free pages
+// stays shut, also for whoever has the device key and all bytes of all files
+// (README.md says what is left).
+//
+// Biometric data of people who were not matched does not come here at all.
 package store
 
 import (
@@ -15,32 +19,49 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
-	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/vault"
 )
 
-// Errors of opening and reading.
+// Errors of opening, reading and writing.
 var (
 	ErrLocked   = &fault.Error{Code: "store.locked", Hint: "another process has post.db open: end it, or use its admin socket"}
 	ErrDamaged  = &fault.Error{Code: "store.damaged", Hint: "post.db cannot be read: put the last backup in place or start a new one after moving it and post.key away"}
 	ErrNotFound = &fault.Error{Code: "store.not_found"}
 	ErrFull     = &fault.Error{Code: "store.full", Hint: "the disk is full: no new encounter is started before there is room"}
+	// ErrTampered says that entries were taken out of post.db, put back or
+	// exchanged by something that is not this program.
+	ErrTampered = &fault.Error{Code: "store.tampered", Hint: "post.db was changed from outside: keep it for the investigation and put the last backup in place"}
+	// ErrOtherKey says that post.db was made under another key: it is of
+	// another post, or post.key is.
+	ErrOtherKey = &fault.Error{Code: "store.other_key", Hint: "post.db and post.key are not of one post: put both back from one backup"}
+	// ErrKeys says that records.keys is missing, cut or of another post.db.
+	ErrKeys = &fault.Error{Code: "store.keys", Hint: "put records.keys back from the backup of the same day as post.db; what was kept cannot be opened without it"}
+	// ErrShredded says that the key of what is asked for has been destroyed.
+	ErrShredded = &fault.Error{Code: "store.shredded"}
+	// ErrUncertain says that the disk failed at the last moment of a write:
+	// it may be there whole or not at all, and nothing more is written before
+	// post.db has been opened anew, which tells.
+	ErrUncertain = &fault.Error{Code: "store.uncertain", Hint: "the disk failed while writing: look at it, then start the post again and look at the last encounter"}
 )
 
 // lockTimeout is how long Open waits for another process (design section 12).
 const lockTimeout = time.Second
 
 // formatVersion is written into a new file; another one is refused.
-const formatVersion = 1
+const formatVersion = 2
 
 var (
 	bucketMeta       = []byte("meta")
 	bucketEncounters = []byte("encounters")
+	bucketEvidence   = []byte("evidence")
+	bucketDue        = []byte("due")
 	bucketOutbox     = []byte("outbox")
 	bucketLines      = []byte("audit.lines")
 	bucketHashes     = []byte("audit.hashes")
@@ -48,11 +69,11 @@ var (
 	bucketPasskeys   = []byte("passkeys")
 	keyFormat        = []byte("format")
 
-	buckets = [][]byte{bucketMeta, bucketEncounters, bucketOutbox, bucketLines, bucketHashes, bucketCursors, bucketPasskeys}
+	buckets = [][]byte{bucketMeta, bucketEncounters, bucketEvidence, bucketDue, bucketOutbox, bucketLines, bucketHashes, bucketCursors, bucketPasskeys}
 )
 
-// Sealer seals and opens bytes under a key that the store never sees. identity
-// is bound to them: opening under another identity fails.
+// Sealer seals and opens bytes under the store's key, which the store never
+// sees. identity is bound to them: opening under another identity fails.
 type Sealer interface {
 	Seal(identity, plain []byte) ([]byte, error)
 	Open(identity, sealed []byte) ([]byte, error)
@@ -60,15 +81,28 @@ type Sealer interface {
 
 // Store is an open post.db. It is safe for concurrent use.
 type Store struct {
+	dir    string
 	db     *bbolt.DB
 	sealer Sealer
+	ring   *vault.Ring
+
+	// wiping is held for reading while keys of records that are seen are
+	// used, for writing while places are zeroed; it is taken after mu.
+	wiping sync.RWMutex
+
+	mu      sync.Mutex // held by writers; protects what follows
+	keys    *keyFile   // nil until the first use
+	checked bool       // the digests were compared since the opening
+	failed  bool       // a write had an uncertain end
 }
 
 // Open opens or makes dir/post.db. ErrLocked after a second if another process
-// holds it, ErrDamaged if it cannot be read.
+// holds it, ErrDamaged if it cannot be read. The sealer is not asked before
+// something sealed is read or written, so that the audit log can be verified
+// without a key.
 func Open(dir string, sealer Sealer) (s *Store, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fault.Wrap("store.unwritable", err)
+	if err := makeDir(dir); err != nil {
+		return nil, err
 	}
 	// bbolt panics on some damaged files instead of returning an error
 	// (go.etcd.io/bbolt issues 266, 446), and reads past the end of a file that
@@ -79,7 +113,11 @@ func Open(dir string, sealer Sealer) (s *Store, err error) {
 			s, err = nil, fault.New(ErrDamaged.Code, "post.db: %v", r).WithHint(ErrDamaged.Hint)
 		}
 	}()
-	db, err := bbolt.Open(filepath.Join(dir, "post.db"), 0o600, &bbolt.Options{Timeout: lockTimeout})
+	path := filepath.Join(dir, "post.db")
+	if err := begin(path); err != nil {
+		return nil, err
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, ErrLocked
@@ -90,31 +128,71 @@ func Open(dir string, sealer Sealer) (s *Store, err error) {
 	case err != nil: // bbolt's own words, about the file's size for one
 		return nil, fault.New(ErrDamaged.Code, "%w", err).WithHint(ErrDamaged.Hint)
 	}
-	if err := whole(db); err != nil {
-		db.Close()
-		return nil, err
+	s = &Store{dir: dir, db: db, sealer: sealer, ring: vault.NewRing()}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(coded(err), s.Close())
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
+	return s, nil
+}
+
+// begin makes post.db where there is none, whole or not at all. One that is
+// empty, or missing beside the keys of what it held, is lost and not new.
+func begin(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > 0 {
+		return nil
+	}
+	if _, keys := os.Lstat(filepath.Join(filepath.Dir(path), keysName)); err == nil || keys == nil {
+		return fault.New(ErrDamaged.Code, "post.db is empty or missing").WithHint(ErrDamaged.Hint)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return fault.New("store.unreadable", "%w", err).WithHint("check who may read and write the state folder")
+	}
+	partial := path + ".new"
+	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return coded(err)
+	}
+	db, err := bbolt.Open(partial, 0o600, &bbolt.Options{Timeout: lockTimeout})
+	if err != nil {
+		return coded(err)
+	}
+	if err := db.Close(); err != nil {
+		return coded(err)
+	}
+	// A link, unlike a rename, leaves alone what another process has just made.
+	if err := os.Link(partial, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return coded(err)
+	}
+	if err := os.Remove(partial); err != nil {
+		return coded(err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// prepare refuses a file that is cut or of another form, makes the buckets of
+// a new one and removes keys that nothing refers to.
+func (s *Store) prepare() error {
+	if err := whole(s.db); err != nil {
+		return err
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		if meta := tx.Bucket(bucketMeta); meta != nil {
+			if held := meta.Get(keyFormat); len(held) != 8 || binary.BigEndian.Uint64(held) != formatVersion {
+				return fault.New("store.version", "post.db has another format than %d", formatVersion).
+					WithHint("this program cannot read a post.db of another version: start a new one after moving it and post.key away")
+			}
+		}
 		for _, b := range buckets {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 				return err
 			}
 		}
-		meta := tx.Bucket(bucketMeta)
-		held := meta.Get(keyFormat)
-		if held == nil {
-			return meta.Put(keyFormat, number(formatVersion))
-		}
-		if len(held) != 8 || binary.BigEndian.Uint64(held) != formatVersion {
-			return fault.New("store.version", "post.db has another format than %d", formatVersion)
-		}
-		return nil
+		return tx.Bucket(bucketMeta).Put(keyFormat, number(formatVersion))
 	})
 	if err != nil {
-		db.Close()
-		return nil, coded(err)
+		return err
 	}
-	return &Store{db: db, sealer: sealer}, nil
+	return s.collect()
 }
 
 // whole refuses a file that ends before its last page: reading there would end
@@ -132,218 +210,51 @@ func whole(db *bbolt.DB) error {
 	})
 }
 
-// Close waits for open transactions and closes the file.
-func (s *Store) Close() error { return fault.Wrap("store.close", s.db.Close()) }
-
-// Change is everything one step of an encounter writes. It is written whole or
-// not at all.
-type Change struct {
-	Encounter string       // id; "" writes no encounter
-	State     []byte       // the encounter in its own form, sealed here
-	Outbox    []byte       // message for central, sealed here; nil sends none
-	Audit     []audit.Line // in order
-}
-
-// Commit writes c in one transaction and returns after it is on disk.
-func (s *Store) Commit(c Change) error {
-	return coded(s.db.Update(func(tx *bbolt.Tx) error {
-		if c.Encounter != "" {
-			sealed, err := s.sealer.Seal(identity(bucketEncounters, c.Encounter), c.State)
-			if err != nil {
-				return err
-			}
-			if err := tx.Bucket(bucketEncounters).Put([]byte(c.Encounter), sealed); err != nil {
-				return err
-			}
-		}
-		if c.Outbox != nil {
-			box := tx.Bucket(bucketOutbox)
-			seq, err := box.NextSequence()
-			if err != nil {
-				return err
-			}
-			key := number(int64(seq))
-			sealed, err := s.sealer.Seal(identity(bucketOutbox, string(key)), c.Outbox)
-			if err != nil {
-				return err
-			}
-			if err := box.Put(key, sealed); err != nil {
-				return err
-			}
-		}
-		for _, line := range c.Audit {
-			if _, err := audit.Append(auditTx{tx}, line); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
-}
-
-// Encounter returns the state of an encounter as last committed, ErrNotFound
-// if there is none.
-func (s *Store) Encounter(id string) ([]byte, error) {
-	var plain []byte
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		sealed := tx.Bucket(bucketEncounters).Get([]byte(id))
-		if sealed == nil {
-			return ErrNotFound
-		}
-		var err error
-		plain, err = s.sealer.Open(identity(bucketEncounters, id), sealed)
-		return err
-	})
-	return plain, coded(err)
-}
-
-// Encounters calls f with each encounter held. An encounter that cannot be
-// opened is reported to f with its error and does not hide the others.
-func (s *Store) Encounters(f func(id string, state []byte, err error) error) error {
-	return coded(s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketEncounters).ForEach(func(k, sealed []byte) error {
-			plain, err := s.sealer.Open(identity(bucketEncounters, string(k)), sealed)
-			return f(string(k), plain, err)
-		})
-	}))
-}
-
-// Remove deletes an encounter whose time of keeping has run out.
-func (s *Store) Remove(id string, line audit.Line) error {
-	return coded(s.db.Update(func(tx *bbolt.Tx) error {
-		if err := tx.Bucket(bucketEncounters).Delete([]byte(id)); err != nil {
-			return err
-		}
-		_, err := audit.Append(auditTx{tx}, line)
-		return err
-	}))
-}
-
-// Waiting is a message in the outbox.
-type Waiting struct {
-	Seq     int64
-	Message []byte
-}
-
-// Outbox returns up to limit messages, oldest first.
-func (s *Store) Outbox(limit int) ([]Waiting, error) {
-	var out []Waiting
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketOutbox).Cursor()
-		for k, sealed := c.First(); k != nil && len(out) < limit; k, sealed = c.Next() {
-			plain, err := s.sealer.Open(identity(bucketOutbox, string(k)), sealed)
-			if err != nil {
-				return err
-			}
-			out = append(out, Waiting{Seq: int64(binary.BigEndian.Uint64(k)), Message: plain})
-		}
-		return nil
-	})
-	return out, coded(err)
-}
-
-// Delivered takes a message out of the outbox once central's signed receipt
-// for it has been checked.
-func (s *Store) Delivered(seq int64, line audit.Line) error {
-	return coded(s.db.Update(func(tx *bbolt.Tx) error {
-		if err := tx.Bucket(bucketOutbox).Delete(number(seq)); err != nil {
-			return err
-		}
-		_, err := audit.Append(auditTx{tx}, line)
-		return err
-	}))
-}
-
-// Cursor returns the value kept under name, nil if there is none.
-func (s *Store) Cursor(name string) ([]byte, error) {
-	var v []byte
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		v = append(v, tx.Bucket(bucketCursors).Get([]byte(name))...)
-		return nil
-	})
-	return v, coded(err)
-}
-
-// SetCursor keeps value under name together with its audit line.
-func (s *Store) SetCursor(name string, value []byte, line audit.Line) error {
-	return coded(s.db.Update(func(tx *bbolt.Tx) error {
-		if err := tx.Bucket(bucketCursors).Put([]byte(name), value); err != nil {
-			return err
-		}
-		_, err := audit.Append(auditTx{tx}, line)
-		return err
-	}))
-}
-
-// AuditHead returns the head of the audit log.
-func (s *Store) AuditHead() (h audit.Head, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		var err error
-		h, err = audit.HeadOf(auditTx{tx})
-		return err
-	})
-	return h, coded(err)
-}
-
-// VerifyAudit reads the whole log again against heads noted elsewhere.
-func (s *Store) VerifyAudit(known ...audit.Head) (h audit.Head, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		var err error
-		h, err = audit.Verify(auditTx{tx}, known...)
-		return err
-	})
-	return h, coded(err)
-}
-
-// AuditLines returns up to limit lines from number from on, as written.
-func (s *Store) AuditLines(from int64, limit int) ([][]byte, error) {
-	var out [][]byte
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketLines).Cursor()
-		for k, v := c.Seek(number(from)); k != nil && len(out) < limit; k, v = c.Next() {
-			out = append(out, append([]byte(nil), v...))
-		}
-		return nil
-	})
-	return out, coded(err)
-}
-
-// auditTx is the audit log inside one transaction.
-type auditTx struct{ tx *bbolt.Tx }
-
-func (a auditTx) Lines() (int64, error) {
-	k, _ := a.tx.Bucket(bucketLines).Cursor().Last()
-	if k == nil {
-		return 0, nil
+// Close waits for open transactions, closes the files and wipes the keys.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	keys := s.keys
+	s.keys = nil
+	s.mu.Unlock()
+	err := s.db.Close()
+	if keys != nil {
+		err = errors.Join(err, keys.close())
 	}
-	return int64(binary.BigEndian.Uint64(k)) + 1, nil
+	s.ring.Close()
+	return fault.Wrap("store.close", err)
 }
 
-func (a auditTx) Line(seq int64) ([]byte, error) { return a.get(bucketLines, seq) }
-
-func (a auditTx) Hash(index int64) ([]byte, error) { return a.get(bucketHashes, index) }
-
-func (a auditTx) PutLine(seq int64, raw []byte) error {
-	return a.tx.Bucket(bucketLines).Put(number(seq), raw)
-}
-
-func (a auditTx) PutHash(index int64, h []byte) error {
-	return a.tx.Bucket(bucketHashes).Put(number(index), h)
-}
-
-func (a auditTx) get(bucket []byte, n int64) ([]byte, error) {
-	v := a.tx.Bucket(bucket).Get(number(n))
-	if v == nil {
-		return nil, ErrNotFound
+// makeDir makes the folder and those above it that are missing, and syncs
+// where each of them was named: a folder that a power cut takes away takes all
+// that is in it.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
 	}
-	return v, nil
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fault.Wrap("store.unwritable", err)
+	}
+	return syncDir(parent)
+}
+
+func syncDir(dir string) error {
+	h, err := os.Open(dir)
+	if err != nil {
+		return fault.Wrap("store.unwritable", err)
+	}
+	return fault.Wrap("store.failed", errors.Join(h.Sync(), h.Close()))
 }
 
 // identity names one value of one bucket, so that sealed values cannot be
 // swapped between keys or buckets.
 func identity(bucket []byte, key string) []byte {
-	id := append([]byte("post.db|"), bucket...)
-	id = append(id, '|')
-	return append(id, key...)
+	return vault.Identity("watchpost/post.db/2", string(bucket), key)
 }
 
 // number is a key that sorts by value.
