@@ -107,7 +107,7 @@ func (d *download) run(ctx context.Context) error {
 
 // list learns what there is and decides what is due.
 func (d *download) list(ctx context.Context, s *session) error {
-	retry := d.record.Anchors != anchors(d.request.Store) // what was refused may now hang on an anchor
+	retry := d.record.Anchors != d.anchors() // what was refused may now hang on an anchor
 	highest := int64(0)
 	err := s.all(ctx, versions, func(e *ldap.Entry) error {
 		name, version := fold(e.DN), versionOf(e)
@@ -236,20 +236,21 @@ func (d *download) take(ctx context.Context) error {
 		}
 		d.record.Entries[name] = h
 	}
-	d.record.Anchors = anchors(d.request.Store)
+	d.record.Anchors = d.anchors()
 	return nil
 }
 
-// anchors is a digest of the anchors that a store holds, "" for none.
-func anchors(dir string) string {
-	s, err := trust.Open(dir)
-	if err != nil {
-		return ""
-	}
+// anchors is a digest of all that may vouch: the anchors held and the pins.
+func (d *download) anchors() string {
 	var all []string
-	for _, e := range s.Entries() {
-		if e.Anchor() {
-			all = append(all, e.Fingerprint)
+	for _, p := range d.request.Pins {
+		all = append(all, "pin "+p.Fingerprint())
+	}
+	if s, err := trust.Open(d.request.Store); err == nil {
+		for _, e := range s.Entries() {
+			if e.Anchor() {
+				all = append(all, e.Fingerprint)
+			}
 		}
 	}
 	slices.Sort(all)

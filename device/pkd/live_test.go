@@ -98,6 +98,9 @@ func published(u, x state, signers int) []directory.Entry {
 	return all
 }
 
+// pageSize is more than the directory gives at once: the client has to learn it.
+const pageSize = 2 * directory.PageSize
+
 // request asks d for everything, into a store of its own.
 func request(t *testing.T, d *directory.Directory, pin []byte) pkd.Request {
 	t.Helper()
@@ -105,7 +108,7 @@ func request(t *testing.T, d *directory.Directory, pin []byte) pkd.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := pkd.Request{Target: target, Store: t.TempDir(), Limits: pkd.Limits{PageSize: 60}}
+	r := pkd.Request{Target: target, Store: t.TempDir(), Limits: pkd.Limits{PageSize: pageSize}}
 	if pin != nil {
 		r.Pins = []*docpki.Certificate{certificate(t, pin)}
 	}

@@ -2,6 +2,7 @@ package pkd
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -49,6 +50,7 @@ const maxNameBytes = 2 << 10
 func (s *session) all(ctx context.Context, attributes []string, visit func(*ldap.Entry) error) error {
 	seen := 0
 	paging := ldap.NewControlPaging(uint32(s.limits.PageSize))
+	const smallestPage = 16
 	for empty := 0; ; {
 		request := ldap.NewSearchRequest(s.target.Base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
 			filter(), attributes, []ldap.Control{paging})
@@ -62,6 +64,12 @@ func (s *session) all(ctx context.Context, attributes []string, visit func(*ldap
 			}
 			return visit(e)
 		})
+		if errors.Is(err, errLimit) && seen == 0 && paging.PagingSize > smallestPage {
+			// Some servers give smaller pages, others refuse to give larger ones
+			// than they like.
+			paging.PagingSize /= 2
+			continue
+		}
 		if err != nil {
 			return err
 		}

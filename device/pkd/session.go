@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -23,6 +24,9 @@ type Access struct {
 	Name     string         // distinguished name to bind with, "" for none
 	Password string
 }
+
+// errLimit is a search that was too much for the server.
+var errLimit = errors.New("over a limit of the server")
 
 // session is a connection to a directory. One goroutine only.
 type session struct {
@@ -142,6 +146,8 @@ func (s *session) failure(ctx context.Context, otherwise *fault.Error, err error
 			return fault.New(ErrBase.Code, "the directory has no entry %s", s.target.Base)
 		case ldap.LDAPResultReferral:
 			return fault.New(ErrReferral.Code, "the directory points elsewhere; referrals are not followed")
+		case ldap.LDAPResultSizeLimitExceeded, ldap.LDAPResultAdminLimitExceeded:
+			return fault.Wrap(otherwise.Code, fmt.Errorf("%w: %s", errLimit, ldap.LDAPResultCodeMap[said.ResultCode]))
 		case ldap.ErrorNetwork:
 			return fault.Wrap(ErrInterrupted.Code, err)
 		}

@@ -29,7 +29,7 @@ type state struct {
 // directory is what one directory showed.
 type directory struct {
 	Highest int64           `json:"highest"`           // largest pkdVersion that was seen
-	Anchors string          `json:"anchors,omitempty"` // digest of the anchors held when refusals were made
+	Anchors string          `json:"anchors,omitempty"` // digest of who could vouch when refusals were made
 	Entries map[string]held `json:"entries"`           // by distinguished name in lower case
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/watchpost/watchpost/device/document/pki"
 	"github.com/watchpost/watchpost/device/document/trust"
 	"github.com/watchpost/watchpost/device/fault"
 )
@@ -20,7 +19,7 @@ func trustCommand() *cobra.Command {
 document signers, revocation lists and deviation lists, each with where it came
 from. watchpostd refuses such a store: a post takes its anchors signed by two.`,
 	}
-	c.AddCommand(trustImportCommand(), trustListCommand())
+	c.AddCommand(trustImportCommand(), trustFetchCommand(), trustListCommand(), trustDiffCommand(), trustCheckCommand())
 	return c
 }
 
@@ -64,13 +63,9 @@ whole has error: {code} beside, and makes the exit status 3.`,
   watchpost trust import --store lab csca-utopia.pem utopia.crl icaopkd-001-complete-000123.ldif`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			var pins []*pki.Certificate
-			for _, path := range anchors {
-				p, err := trust.ReadCertificate(path)
-				if err != nil {
-					return fmt.Errorf("--anchor %s: %w", path, err)
-				}
-				pins = append(pins, p)
+			pins, err := readAnchors(anchors)
+			if err != nil {
+				return err
 			}
 			im, err := trust.NewImporter(cmd.Context(), store, pins)
 			if err != nil {
@@ -167,8 +162,9 @@ provenance (the files and lists that brought it) and edition (signing time of
 the newest list that holds it, empty for a certificate given by itself).
 
 With --verify each certificate's own signature is checked, and signature says
-self (its own key), issuer (a certificate held), no_issuer (none held has the
-issuer's name) or broken (one has the name, but no key fits).`,
+self (its own key), issuer (a certificate held), no_issuer (the issuer, or the key
+that it signed with, is not held) or broken (the issuer is held and does not
+verify it).`,
 		Example: `  watchpost trust list --store lab | jq -r 'select(.kind=="csca") | .country' | sort | uniq -c
   watchpost trust list --store lab --verify | jq -r .signature | sort | uniq -c`,
 		Args: cobra.NoArgs,

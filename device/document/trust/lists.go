@@ -2,6 +2,9 @@ package trust
 
 import (
 	"bytes"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/watchpost/watchpost/device/document/deviation"
@@ -63,9 +66,7 @@ func (b *batch) takeMasterList(it *item) error {
 	b.result.Certificates += len(raws)
 	certificates := make([]*pki.Certificate, len(raws))
 	unread := make([]error, len(raws))
-	for i, raw := range raws {
-		certificates[i], unread[i] = pki.ParseCertificate(raw)
-	}
+	each(len(raws), func(i int) { certificates[i], unread[i] = pki.ParseCertificate(raws[i]) })
 	list, err := b.vouch(it, pki.ExtKeyUsageMasterList, certificates)
 	if err != nil {
 		return err
@@ -74,12 +75,20 @@ func (b *batch) takeMasterList(it *item) error {
 		return err
 	}
 	from := Provenance{File: b.file, Kind: FileMasterList, List: list.List, Edition: list.Edition, Digest: list.Digest, Entry: it.entry}
+	// Whose key signed what is told from the certificates alone, and takes most
+	// of the time.
+	kinds, unsound := make([]Kind, len(raws)), make([]error, len(raws))
+	each(len(raws), func(i int) {
+		if c := certificates[i]; c != nil && b.store.Find(c) == nil && c.PublicKey.Err == nil && issuing(c) {
+			kinds[i], unsound[i] = anchorKind(c, true)
+		}
+	})
 	for i, c := range certificates {
 		if c == nil {
 			b.refuse("", unread[i])
 			continue
 		}
-		if err := b.takeListed(c, from); err != nil {
+		if err := b.takeListed(c, from, kinds[i], unsound[i]); err != nil {
 			b.refuse(c.Subject.String(), err)
 			continue
 		}
@@ -89,8 +98,24 @@ func (b *batch) takeMasterList(it *item) error {
 	return nil
 }
 
-// takeListed takes one certificate that a master list vouches for.
-func (b *batch) takeListed(c *pki.Certificate, from Provenance) error {
+// each calls f for 0 to n-1, on all processors.
+func each(n int, f func(int)) {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				f(int(i))
+			}
+		})
+	}
+	all.Wait()
+}
+
+// takeListed takes one certificate that a master list vouches for. kind is not
+// used for one held, and unsound tells one that claims to be self-signed and is
+// not.
+func (b *batch) takeListed(c *pki.Certificate, from Provenance, kind Kind, unsound error) error {
 	if b.store.Find(c) != nil {
 		b.keep(c, "", from)
 		return nil
@@ -101,9 +126,8 @@ func (b *batch) takeListed(c *pki.Certificate, from Provenance) error {
 	if !issuing(c) {
 		return fault.New(ErrNotCSCA.Code, "certificate is not meant to issue others")
 	}
-	kind, err := anchorKind(c, true)
-	if err != nil {
-		return fault.New(ErrSelfSignature.Code, "claims to be self-signed: %v", err)
+	if unsound != nil {
+		return fault.New(ErrSelfSignature.Code, "claims to be self-signed: %v", unsound)
 	}
 	b.keep(c, kind, from)
 	return nil
