@@ -65,11 +65,12 @@ var (
 	bucketOutbox     = []byte("outbox")
 	bucketLines      = []byte("audit.lines")
 	bucketHashes     = []byte("audit.hashes")
+	bucketHeads      = []byte("audit.heads")
 	bucketCursors    = []byte("cursors")
 	bucketPasskeys   = []byte("passkeys")
 	keyFormat        = []byte("format")
 
-	buckets = [][]byte{bucketMeta, bucketEncounters, bucketEvidence, bucketDue, bucketOutbox, bucketLines, bucketHashes, bucketCursors, bucketPasskeys}
+	buckets = [][]byte{bucketMeta, bucketEncounters, bucketEvidence, bucketDue, bucketOutbox, bucketLines, bucketHashes, bucketHeads, bucketCursors, bucketPasskeys}
 )
 
 // Sealer seals and opens bytes under the store's key, which the store never
@@ -85,6 +86,7 @@ type Store struct {
 	db     *bbolt.DB
 	sealer Sealer
 	ring   *vault.Ring
+	heads  signing
 
 	// wiping is held for reading while keys of records that are seen are
 	// used, for writing while places are zeroed; it is taken after mu.

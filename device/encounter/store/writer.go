@@ -173,14 +173,14 @@ func (w *writer) delete(bucket, key []byte) error {
 	return b.Delete(key)
 }
 
-// audit appends lines to the log.
+// audit appends lines to the log, and signs a head where they make one due.
 func (w *writer) audit(lines ...audit.Line) error {
 	for _, line := range lines {
 		if _, err := audit.Append(auditTx{w.tx}, line); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.s.heads.after(auditTx{w.tx})
 }
 
 // count makes ready for writing what the digests count.
