@@ -80,6 +80,11 @@ func (p Profile) addAuthenticity(doc *Document, groups map[int][]byte) error {
 			}
 		}
 	}
+	terminal, err := p.addTerminal(doc)
+	if err != nil {
+		return err
+	}
+	infos = append(infos, terminal...)
 	if len(infos) > 0 {
 		groups[14] = lds.DG14(infos...)
 	}

@@ -7,11 +7,16 @@ import (
 	"slices"
 )
 
-// getChallenge is GET CHALLENGE of basic access control (Doc 9303-11 (2021),
+// getChallenge is GET CHALLENGE: of terminal authentication where a terminal's
+// key has been chosen, else of basic access control (Doc 9303-11 (2021),
 // 4.3.4.1): eight octets, inside the application only.
 func (c *Chip) getChallenge(cmd command) ([]byte, int) {
 	if cmd.p1 != 0 || cmd.p2 != 0 {
 		return nil, swP1P2
+	}
+	if c.state.terminal.chosen && cmd.ne >= 8 {
+		c.state.terminal.challenge = c.random(8)
+		return slices.Clone(c.state.terminal.challenge), swOK
 	}
 	if !c.state.inLDS || c.doc.Access.NoBAC || c.doc.Access.Open {
 		return nil, swConditions
@@ -28,6 +33,9 @@ func (c *Chip) getChallenge(cmd command) ([]byte, int) {
 func (c *Chip) externalAuthenticate(cmd command) ([]byte, int) {
 	if cmd.p1 != 0 || cmd.p2 != 0 {
 		return nil, swP1P2
+	}
+	if c.state.terminal.challenge != nil {
+		return c.authenticateTerminal(cmd)
 	}
 	challenge := c.state.challenge
 	c.state.challenge = nil
@@ -57,6 +65,7 @@ func (c *Chip) externalAuthenticate(cmd command) ([]byte, int) {
 	subtle.XORBytes(session, terminalKey, chipKey)
 	c.state.next = newMessaging(suite3DES, session, slices.Concat(challenge[4:], terminal[4:]))
 	c.state.granted = true
+	c.state.terminal = terminalRun{chipID: documentNumber(c.doc.Secret.AccessInfo)}
 	return answer, swOK
 }
 

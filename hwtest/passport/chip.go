@@ -31,6 +31,7 @@ type Chip struct {
 	mu     sync.Mutex // guards all that follows
 	rand   io.Reader
 	faults faultState
+	trust  *TerminalTrust // of terminals; outlives resets, for a chip learns new authorities and later dates
 	state  state
 }
 
@@ -47,6 +48,8 @@ type state struct {
 	next      *messaging // takes over once the answer has left
 	pace      *paceRun   // between MSE:Set AT and the last step
 	chipKey   *ChipKey   // chosen for chip authentication
+	terminal  terminalRun
+	chained   []byte // command data of a chain on its way
 }
 
 // New makes the document that profile describes and returns its chip.
@@ -65,6 +68,10 @@ func NewChip(doc *Document) (*Chip, error) {
 	}
 	c := &Chip{doc: doc, atr: doc.atr(), rand: rand.Reader}
 	c.faults = faultState{faults: doc.Faults, shown: make([]int, len(doc.Faults))}
+	if doc.Terminal != nil {
+		trust := *doc.Terminal
+		c.trust = &trust
+	}
 	c.reset()
 	return c, nil
 }
@@ -190,9 +197,16 @@ func (c *Chip) finish(raw, answer []byte, d damage, step string) ([]byte, error)
 func (c *Chip) dispatch(cmd command, d damage) ([]byte, int) {
 	if cmd.ins != insGeneralAuthenticate {
 		c.state.pace = nil
+		if cmd.cla&0x10 != 0 && (cmd.ins == insPerformSecurity || cmd.ins == insExternalAuthenticate) && len(c.state.chained) < maxChained {
+			c.state.chained = append(c.state.chained, cmd.data...)
+			return nil, swOK
+		}
 		if cmd.cla&0x10 != 0 {
 			return nil, swChaining
 		}
+	}
+	if c.state.chained != nil {
+		cmd.data, c.state.chained = append(c.state.chained, cmd.data...), nil
 	}
 	switch cmd.ins {
 	case insSelect:
@@ -207,14 +221,19 @@ func (c *Chip) dispatch(cmd command, d damage) ([]byte, int) {
 		return c.internalAuthenticate(cmd, d)
 	case insManageSecurity:
 		return c.manageSecurity(cmd, d)
+	case insPerformSecurity:
+		if cmd.p1 != 0 || cmd.p2 != 0xBE {
+			return nil, swP1P2
+		}
+		return c.verifyCertificate(cmd)
 	case insGeneralAuthenticate:
 		return c.generalAuthenticate(cmd, d)
 	}
 	return nil, swINS
 }
 
-// manageSecurity is MANAGE SECURITY ENVIRONMENT in its three uses: PACE, and
-// chip authentication in both forms.
+// manageSecurity is MANAGE SECURITY ENVIRONMENT in its uses: PACE, chip
+// authentication in both forms, and terminal authentication.
 func (c *Chip) manageSecurity(cmd command, d damage) ([]byte, int) {
 	switch uint16(cmd.p1)<<8 | uint16(cmd.p2) {
 	case mseSetATMutual:
@@ -226,6 +245,10 @@ func (c *Chip) manageSecurity(cmd command, d damage) ([]byte, int) {
 		return c.chipAuthSelect(cmd)
 	case mseSetKAT:
 		return c.chipAuthKAT(cmd, d)
+	case mseSetDST:
+		return c.setDST(cmd)
+	case mseSetATExternal:
+		return c.setATTerminal(cmd)
 	}
 	return nil, swP1P2
 }
@@ -249,7 +272,12 @@ const (
 	mseSetATMutual   = 0xC1A4
 	mseSetATInternal = 0x41A4
 	mseSetKAT        = 0x41A6
+	mseSetDST        = 0x81B6
+	mseSetATExternal = 0x81A4
 )
+
+// maxChained is the most command data of one chain, in octets.
+const maxChained = 1 << 14
 
 // maxAnswer is the most data in an answer: with its status word it fills the
 // largest message of vpcd, 65,535 octets.
@@ -258,6 +286,7 @@ const maxAnswer = 65535 - 2
 // Instructions (ISO/IEC 7816-4:2020, table 4).
 const (
 	insManageSecurity       = 0x22
+	insPerformSecurity      = 0x2A
 	insExternalAuthenticate = 0x82
 	insGetChallenge         = 0x84
 	insGeneralAuthenticate  = 0x86
@@ -276,16 +305,29 @@ func (c *Chip) step(cmd command) string {
 		name, _ := c.readTarget(cmd)
 		return "read:" + name
 	case insGetChallenge:
+		if c.state.terminal.chosen {
+			return "ta-challenge"
+		}
 		return "get-challenge"
 	case insExternalAuthenticate:
+		if c.state.terminal.chosen {
+			return "ta-authenticate"
+		}
 		return "external-authenticate"
 	case insInternalAuthenticate:
 		return "internal-authenticate"
 	case insManageSecurity:
-		if uint16(cmd.p1)<<8|uint16(cmd.p2) == mseSetATMutual {
+		switch uint16(cmd.p1)<<8 | uint16(cmd.p2) {
+		case mseSetATMutual:
 			return "pace-select"
+		case mseSetDST:
+			return "ta-dst"
+		case mseSetATExternal:
+			return "ta-select"
 		}
 		return "ca-select"
+	case insPerformSecurity:
+		return "ta-verify"
 	case insGeneralAuthenticate:
 		if run := c.state.pace; run != nil {
 			return fmt.Sprintf("pace-%d", run.done+1)
@@ -297,7 +339,7 @@ func (c *Chip) step(cmd command) string {
 
 func (c *Chip) endSession() {
 	if c.state.sm != nil {
-		c.state.sm, c.state.granted = nil, false
+		c.state.sm, c.state.granted, c.state.terminal = nil, false, terminalRun{}
 	}
 }
 

@@ -23,13 +23,14 @@ var ErrTorn = &fault.Error{Code: codeTorn}
 // nothing of how they were made. It can be written as JSON and carried to
 // another process. It holds private keys of test documents.
 type Document struct {
-	// Files by name: CardAccess, CardSecurity, ATR_INFO, DIR, COM, SOD, DG1 to DG16.
-	Files  map[string][]byte `json:"files"`
-	Secret Secret            `json:"secret"`
-	Access Access            `json:"access"`
-	Limits Limits            `json:"limits"`
-	Faults []Fault           `json:"faults"`
-	Air    Air               `json:"air"`
+	// Files by name: CardAccess, CardSecurity, ATR_INFO, DIR, COM, SOD, CVCA, DG1 to DG16.
+	Files    map[string][]byte `json:"files"`
+	Secret   Secret            `json:"secret"`
+	Access   Access            `json:"access"`
+	Terminal *TerminalTrust    `json:"terminal,omitempty"` // nil: DG3 and DG4 are open to nobody
+	Limits   Limits            `json:"limits"`
+	Faults   []Fault           `json:"faults"`
+	Air      Air               `json:"air"`
 }
 
 // Secret is what a chip never gives out.
@@ -74,7 +75,7 @@ var (
 	masterFiles = map[string]uint16{"CardAccess": 0x011C, "CardSecurity": 0x011D, "ATR_INFO": 0x2F01, "DIR": 0x2F00}
 	masterSFI   = map[string]byte{"CardAccess": 0x1C, "CardSecurity": 0x1D, "ATR_INFO": 0x01, "DIR": 0x1E}
 	groupFiles  = map[string]uint16{
-		"COM": 0x011E, "SOD": 0x011D,
+		"COM": 0x011E, "SOD": 0x011D, fileCVCA: 0x011C,
 		"DG1": 0x0101, "DG2": 0x0102, "DG3": 0x0103, "DG4": 0x0104, "DG5": 0x0105, "DG6": 0x0106, "DG7": 0x0107, "DG8": 0x0108,
 		"DG9": 0x0109, "DG10": 0x010A, "DG11": 0x010B, "DG12": 0x010C, "DG13": 0x010D, "DG14": 0x010E, "DG15": 0x010F, "DG16": 0x0110,
 	}

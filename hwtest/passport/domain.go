@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"crypto/sha1"
 	"io"
 	"math/big"
 
@@ -25,8 +26,11 @@ type domain interface {
 	encode(e element) []byte
 	decode(data []byte) (element, bool)
 	secret(e element) []byte // of a shared element, at full length
-	bits() int               // of the prime
-	keyTag() uint32          // of a public key in an authentication token
+	// compress is what stands for a public key in terminal authentication: the
+	// x coordinate, or the SHA-1 of the number (BSI TR-03110-3 (2016), A.2.2.3).
+	compress(e element) []byte
+	bits() int      // of the prime
+	keyTag() uint32 // of a public key in an authentication token
 	// embed makes an element of a pseudo-random number (Doc 9303-11 (2021), 4.4.3.3.2).
 	embed(number *big.Int) (element, bool)
 }
@@ -67,6 +71,8 @@ func (d elliptic) secret(e element) []byte {
 	}
 	return e.point.X.FillBytes(make([]byte, d.c.Size()))
 }
+
+func (d elliptic) compress(e element) []byte { return d.secret(e) }
 
 // embed is the encoding of Doc 9303-11 (2021), appendix B.1, by solving for a
 // square: x is tried where f(x2) is one, else x3 = -t² x2, whose f is one then.
@@ -126,6 +132,11 @@ func (d finite) encode(e element) []byte {
 		return []byte{0}
 	}
 	return d.g.Encode(e.number)
+}
+
+func (d finite) compress(e element) []byte {
+	sum := sha1.Sum(d.encode(e))
+	return sum[:]
 }
 
 func (d finite) decode(data []byte) (element, bool) {

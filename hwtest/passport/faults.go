@@ -55,7 +55,8 @@ type Fault struct {
 	// Step is what the chip is asked: "select:NAME" and "read:NAME" with NAME
 	// one of MF, LDS or a file (DG1, SOD, COM, CardAccess, ...),
 	// "get-challenge", "external-authenticate", "internal-authenticate",
-	// "pace-select", "pace-1" to "pace-4", "ca-select", "ca-agree"; "" is any.
+	// "pace-select", "pace-1" to "pace-4", "ca-select", "ca-agree", "ta-dst",
+	// "ta-verify", "ta-select", "ta-challenge", "ta-authenticate"; "" is any.
 	Step string `yaml:"step,omitempty" json:"step,omitempty"`
 	// Times is how often the fault shows before the chip behaves; 0 is always.
 	Times  int    `yaml:"times,omitempty" json:"times,omitempty"`

@@ -20,9 +20,23 @@ func (c *Chip) selectTarget(cmd command) string {
 	case cmd.p1 == 0x04 && bytes.Equal(cmd.data, aid):
 		return "LDS"
 	case cmd.p1 == 0x00 || cmd.p1 == 0x02:
-		return nameOf(c.state.files, binaryID(cmd.data))
+		return c.nameOfID(binaryID(cmd.data))
 	}
 	return ""
+}
+
+// nameOfID names a file of the selected directory. EF.CVCA may have an
+// identifier of the issuer's choice.
+func (c *Chip) nameOfID(id uint16) string {
+	if c.state.inLDS && c.trust != nil && c.trust.File != 0 {
+		switch id {
+		case c.trust.File:
+			return fileCVCA
+		case groupFiles[fileCVCA]:
+			return ""
+		}
+	}
+	return nameOf(c.state.files, id)
 }
 
 func binaryID(data []byte) uint16 {
@@ -75,8 +89,8 @@ func (c *Chip) mayRead(name string) int {
 	if _, ok := c.doc.Files[name]; !ok {
 		return swNotFound
 	}
-	if (name == "DG3" || name == "DG4") && !c.doc.Access.Open {
-		return swSecurity // terminal authentication guards these (Doc 9303-11 (2021), 7.1)
+	if (name == "DG3" || name == "DG4") && !c.mayReadBiometrics(name) {
+		return swSecurity
 	}
 	return swOK
 }
@@ -97,7 +111,7 @@ func (c *Chip) readTarget(cmd command) (name string, bySFI bool) {
 	case id < 0x1F:
 		return c.nameOfSFI(byte(id)), true
 	}
-	return nameOf(c.state.files, id), true
+	return c.nameOfID(id), true
 }
 
 func (c *Chip) nameOfSFI(sfi byte) string {
@@ -108,6 +122,9 @@ func (c *Chip) nameOfSFI(sfi byte) string {
 			}
 		}
 		return ""
+	}
+	if sfi == 0x1C && c.trust != nil && c.trust.File != 0 {
+		return "" // DG14 names no short identifier for a file of the issuer's choice
 	}
 	return nameOf(groupFiles, 0x0100|uint16(sfi))
 }
@@ -153,7 +170,11 @@ func (c *Chip) readBinary(cmd command, d damage) ([]byte, int) {
 	if d.has(KindEndlessRead) {
 		return inDiscretionary(odd, make([]byte, min(d.bytes, cmd.ne))), swOK
 	}
-	return c.readAt(c.doc.Files[name], offset, cmd.ne, odd, d)
+	content := c.doc.Files[name]
+	if name == fileCVCA && c.trust != nil && len(c.trust.Points) > len(c.doc.Terminal.Points) {
+		content = referencesFile(c.trust.Points)
+	}
+	return c.readAt(content, offset, cmd.ne, odd, d)
 }
 
 func (c *Chip) readAt(content []byte, offset, ne int, odd bool, d damage) ([]byte, int) {

@@ -230,6 +230,10 @@ func (c *Chip) paceConfirm(run *paceRun, value []byte, d damage) ([]byte, int) {
 	}
 	c.state.next = newMessaging(run.suite, run.secret, nil)
 	c.state.granted = true
+	c.state.terminal = terminalRun{chipID: run.domain.compress(run.mine)}
+	if c.trust != nil && c.trust.NoPACEID {
+		c.state.terminal.chipID = documentNumber(c.doc.Secret.AccessInfo)
+	}
 	return token, swOK
 }
 

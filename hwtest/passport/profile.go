@@ -38,6 +38,9 @@ type Profile struct {
 	ForgedPortrait     string `yaml:"forged_portrait,omitempty"`
 	ForgedPortraitData []byte `yaml:"-"`
 
+	// Groups are the optional data groups.
+	Groups Groups `yaml:"groups,omitempty"`
+
 	// Issuer made the certificates and signed EF.SOD; zero is a sound issuer of
 	// Utopia. Country, state and document type follow the holder where they are
 	// left out.
@@ -51,6 +54,7 @@ type Profile struct {
 
 	Access       Access       `yaml:"access,omitempty"`
 	Authenticity Authenticity `yaml:"authenticity,omitempty"`
+	Terminal     *Terminal    `yaml:"terminal,omitempty"` // who may read DG3 and DG4; nil is nobody
 
 	Limits Limits  `yaml:"limits,omitempty"`
 	Faults []Fault `yaml:"faults,omitempty"`
@@ -183,6 +187,9 @@ func (p Profile) groups() (map[int][]byte, error) {
 		return nil, err
 	}
 	groups := map[int][]byte{1: lds.DG1(lines)}
+	if err := p.addGroups(groups); err != nil {
+		return nil, err
+	}
 	if p.NoPortrait {
 		return groups, nil
 	}
@@ -207,7 +214,7 @@ func (p Profile) portraitGroup(path string, portrait []byte) ([]byte, error) {
 	if portrait == nil {
 		return nil, nil
 	}
-	dg2, err := lds.DG2(portrait, p.Person().Sex)
+	dg2, err := lds.Face(portrait, p.Person().Sex, p.Groups.Encoding)
 	return dg2, fault.Wrap(codeProfile, err)
 }
 

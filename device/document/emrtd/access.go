@@ -9,6 +9,7 @@ import (
 	"github.com/watchpost/watchpost/device/document/emrtd/apdu"
 	"github.com/watchpost/watchpost/device/document/emrtd/bac"
 	"github.com/watchpost/watchpost/device/document/emrtd/pace"
+	"github.com/watchpost/watchpost/device/document/emrtd/termauth"
 	"github.com/watchpost/watchpost/device/document/lds"
 	"github.com/watchpost/watchpost/device/fault"
 )
@@ -238,6 +239,7 @@ func (r *reader) openPACE(ctx context.Context, o offer, pw Password) error {
 			return nil, err
 		}
 		r.card.start(result.Session)
+		r.terminal = termauth.Session{ChipID: result.ChipID, Authorities: result.Authorities}
 		r.reading.Access.Sessions++
 		return result, nil
 	}
@@ -281,6 +283,7 @@ func (r *reader) openBAC(ctx context.Context, pw Password) error {
 			return err
 		}
 		r.card.start(session)
+		r.terminal = termauth.Session{}
 		r.reading.Access.Sessions++
 		return nil
 	}

@@ -20,7 +20,10 @@ const (
 
 // lateGroups are read after everything else: the largest, and those that a
 // chip gives only to terminals it knows, whose refusal ends some sessions.
-var lateGroups = []int{2, 11, 12, 13, 16, 5, 6, 7, 8, 9, 10, groupFinger, groupIris}
+var lateGroups = []int{2, 11, 12, 13, 16, 5, 6, 7, 8, 9, 10}
+
+// guardedGroups are what Terminal Authentication is for.
+var guardedGroups = []int{groupFinger, groupIris}
 
 // readApplication reads the files in an order that has the zone early (names
 // can be asked for while the portrait is on its way) and the portrait under
@@ -42,6 +45,10 @@ func (r *reader) readApplication(ctx context.Context) error {
 		r.authenticateActively,
 	}
 	for _, n := range lateGroups {
+		steps = append(steps, func(ctx context.Context) error { return r.readGroup(ctx, n, false) })
+	}
+	steps = append(steps, r.authenticateTerminal)
+	for _, n := range guardedGroups {
 		steps = append(steps, func(ctx context.Context) error { return r.readGroup(ctx, n, false) })
 	}
 	for _, step := range steps {

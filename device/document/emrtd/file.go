@@ -11,7 +11,7 @@ import (
 type File struct {
 	Name   string // "COM", "SOD", "DG1", "CardAccess"; the key of Reading.Files
 	ID     uint16 // file identifier
-	SFI    byte   // short identifier, 1 to 30
+	SFI    byte   // short identifier, 1 to 30; 0 where it has none
 	Tag    byte   // of the data object that it holds; 0 where it holds several
 	Master bool   // lies in the master file, not in the application
 }
@@ -22,6 +22,7 @@ var (
 	fileCardAccess   = File{Name: "CardAccess", ID: 0x011C, SFI: 0x1C, Tag: 0x31, Master: true}
 	fileCardSecurity = File{Name: "CardSecurity", ID: 0x011D, SFI: 0x1D, Tag: 0x30, Master: true}
 	fileCOM          = File{Name: "COM", ID: 0x011E, SFI: 0x1E, Tag: 0x60}
+	fileCVCA         = File{Name: "CVCA", ID: 0x011C, SFI: 0x1C}
 	fileSOD          = File{Name: "SOD", ID: 0x011D, SFI: 0x1D, Tag: 0x77}
 )
 

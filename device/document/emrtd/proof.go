@@ -93,11 +93,12 @@ func (r *reader) authenticateChip(ctx context.Context) error {
 	offer := offers[0]
 	p.Detail = offer.Detail()
 	run := func(ctx context.Context) error {
-		session, err := offer.Run(ctx, r.card.send, r.options.Random)
+		result, err := offer.Run(ctx, r.card.send, r.options.Random)
 		if err != nil {
 			return err
 		}
-		r.card.start(session)
+		r.card.start(result.Session)
+		r.terminal.Ephemeral = result.Ephemeral
 		return nil
 	}
 	if err := run(ctx); err != nil {

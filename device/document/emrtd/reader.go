@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/watchpost/watchpost/device/document/emrtd/termauth"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -26,6 +27,10 @@ type Options struct {
 	Budget    time.Duration // of the whole reading, 0 for DefaultBudget
 	MaxFile   int           // octets of one file, 0 for DefaultMaxFile
 	Random    io.Reader     // nil for crypto/rand; tests with known answers set it
+
+	// ISKey signs for this terminal, so that DG3 and DG4 of a chip that guards
+	// them can be read. nil: Terminal Authentication is not performed.
+	ISKey termauth.ISKey
 }
 
 // Read reads one chip from field on. The reading is never nil: where err is
@@ -75,6 +80,8 @@ type reader struct {
 	chipTried  bool
 	unproven   int                         // number of the proof of Chip Authentication that awaits an answer, 0 for none
 	strengthen func(context.Context) error // runs Chip Authentication again in a session opened anew
+	terminal   termauth.Session            // what Terminal Authentication needs of this session
+	admit      func(context.Context) error // runs Terminal Authentication again; nil where it was not or cannot be
 }
 
 func (r *reader) progress(stage Stage, name string, bytes, total int) {
@@ -137,10 +144,15 @@ func (r *reader) reopen(ctx context.Context, cause error) error {
 	if r.strengthen == nil {
 		return nil
 	}
-	if err := r.strengthen(ctx); lost(err) {
+	err := r.strengthen(ctx)
+	if err == nil && r.admit != nil {
+		err = r.admit(ctx)
+	}
+	if lost(err) {
 		return err
-	} else if err != nil && r.card.broken {
-		r.strengthen = nil // it worked once; the rest is read under the keys of access control
+	}
+	if err != nil && r.card.broken {
+		r.strengthen, r.admit = nil, nil // it worked once; the rest is read under the keys of access control
 		return r.reopen(ctx, err)
 	}
 	return nil

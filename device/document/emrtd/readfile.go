@@ -195,7 +195,7 @@ func lengthAtFault(s apdu.Status) bool {
 func (r *reader) piece(ctx context.Context, t *transfer, asked int, selected *bool) ([]byte, apdu.Status, error) {
 	offset, refused := len(t.data), false
 	if !*selected {
-		if offset == 0 && r.bySFI != never {
+		if offset == 0 && t.file.SFI != 0 && r.bySFI != never {
 			resp, err := r.card.send(ctx, apdu.Command{INS: insReadBinary, P1: sfiBit | t.file.SFI, Ne: asked})
 			if err != nil {
 				return nil, 0, err

@@ -50,15 +50,17 @@ type Access struct {
 	Sessions    int          // sessions opened; more than one means that sessions were lost
 }
 
-// ProofKind names a protocol by which a chip shows that it is no copy. The
-// words are the check codes of the inspection.
+// ProofKind names a protocol by which a chip shows that it is no copy, or the
+// one by which the terminal shows the chip that it may read more. The words are
+// the check codes of the inspection.
 type ProofKind string
 
 // Proofs.
 const (
-	ProofChip   ProofKind = "chip.authentication"
-	ProofActive ProofKind = "active.authentication"
-	ProofCAM    ProofKind = "pace.cam"
+	ProofChip     ProofKind = "chip.authentication"
+	ProofActive   ProofKind = "active.authentication"
+	ProofCAM      ProofKind = "pace.cam"
+	ProofTerminal ProofKind = "terminal.authentication" // of the terminal: the chip accepted it
 )
 
 // Outcome is how a proof ended. The zero value proves nothing.
@@ -78,7 +80,7 @@ type Proof struct {
 	Kind    ProofKind
 	Outcome Outcome
 	Reason  fault.Code // "" where proven
-	KeyFile string     // file that held the public key: "DG14", "DG15", "CardSecurity"
+	KeyFile string     // file that held the public key: "DG14", "DG15", "CardSecurity"; "" for ProofTerminal
 	Detail  string     // algorithm and domain, "ECDH brainpoolP256r1 AES-128"
 
 	// Active Authentication only: what was signed and the signature, so that
@@ -94,7 +96,7 @@ const (
 	StageConnect Stage = "connect" // before access control
 	StageAccess  Stage = "access"  // PACE or BAC
 	StageFile    Stage = "file"
-	StageProof   Stage = "proof" // Chip or Active Authentication
+	StageProof   Stage = "proof" // Chip, Active or Terminal Authentication
 	StageDone    Stage = "done"
 )
 

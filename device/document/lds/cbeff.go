@@ -24,12 +24,14 @@ type kind struct {
 	magic string // of its ISO/IEC 19794 record
 	old   func([]byte) ([]Image, error)
 	part  string // of the standards
+	// placed: a representation of ISO/IEC 39794 begins with where the sample is from.
+	placed bool
 }
 
 var (
-	kindFace   = kind{"face", 0x65, "FAC\x00", faceRecords, "5"}
-	kindFinger = kind{"finger", 0x64, "FIR\x00", fingerRecords, "4"}
-	kindIris   = kind{"iris", 0x66, "IIR\x00", irisRecords, "6"}
+	kindFace   = kind{"face", 0x65, "FAC\x00", faceRecords, "5", false}
+	kindFinger = kind{"finger", 0x64, "FIR\x00", fingerRecords, "4", true}
+	kindIris   = kind{"iris", 0x66, "IIR\x00", irisRecords, "6", true}
 )
 
 // ParseDG2 reads the face images of EF.DG2 (Doc 9303-10, clause 4.7.2). The

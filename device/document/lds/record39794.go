@@ -36,12 +36,38 @@ func block39794(block der.Element, k kind) ([]Image, error) {
 		if data == nil {
 			return images, fault.New(ErrImage.Code, "%s representation without an image of a known format", k.name)
 		}
-		images = append(images, newImage(data, "ISO/IEC 39794-"+k.part+":2019", 0, 0))
+		img := newImage(data, "ISO/IEC 39794-"+k.part+":2019", 0, 0)
+		if k.placed {
+			img.Position = position39794(representation)
+		}
+		images = append(images, img)
 	}
 	if len(images) == 0 {
 		return nil, fault.New(ErrEmpty.Code, "%s data block without representation", k.name)
 	}
 	return images, nil
+}
+
+// maxPosition is the highest code of a finger's position; codes of eyes are lower.
+const maxPosition = 0x7F
+
+// position39794 reads the first field of a finger's or an iris's
+// representation: a choice of codes, or a code (parts 4 and 6, annex A). 0
+// where it holds neither.
+func position39794(representation der.Element) int {
+	field, err := representation.Reader().Next()
+	if err != nil || field.ID != der.Context(0) && field.ID != der.ContextConstructed(0) {
+		return 0
+	}
+	if field.Constructed() {
+		if field, err = field.Reader().Expect(der.Context(0)); err != nil {
+			return 0
+		}
+	}
+	if len(field.Content) != 1 || field.Content[0] > maxPosition {
+		return 0
+	}
+	return int(field.Content[0])
 }
 
 // Limits of a representation: the fields of the standard nest nine deep and

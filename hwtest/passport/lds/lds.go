@@ -33,21 +33,26 @@ func DG1(lines []string) []byte {
 	return der.TLV(0x61, der.TLV(0x5F1F, []byte(strings.Join(lines, ""))))
 }
 
-// DG2 writes one portrait, JPEG or JPEG 2000 as it is, in an ISO/IEC
-// 19794-5:2005 record inside a CBEFF template. sex is F, M or X.
+// DG2 writes a portrait, JPEG or JPEG 2000, as the one face of the group (Doc
+// 9303-10 (2021), 4.7.2), in ISO/IEC 19794. sex is F, M or X.
 func DG2(portrait []byte, sex string) ([]byte, error) {
+	return Face(portrait, sex, Encoding19794)
+}
+
+// Face is DG2 in either encoding.
+func Face(portrait []byte, sex string, e Encoding) ([]byte, error) {
+	width, height, jp2, err := imageSize(portrait)
+	if err != nil {
+		return nil, err
+	}
+	if e == Encoding39794 {
+		return group(0x75, template(typeFace, 0x29, e, faceBlock(width, height, jp2, portrait))), nil
+	}
 	record, err := faceRecord(portrait, sex)
 	if err != nil {
 		return nil, err
 	}
-	header := der.TLV(0xA1,
-		der.TLV(0x80, []byte{0x01, 0x01}), // patron header version
-		der.TLV(0x81, []byte{0x02}),       // biometric type: facial features
-		der.TLV(0x82, []byte{0x00}),       // subtype: none
-		der.TLV(0x87, []byte{0x01, 0x01}), // format owner: ISO/IEC JTC 1/SC 37
-		der.TLV(0x88, []byte{0x00, 0x08})) // format type: face image record
-	template := der.TLV(0x7F60, header, der.TLV(0x5F2E, record))
-	return der.TLV(0x75, der.TLV(0x7F61, der.SmallInt(1), template)), nil
+	return group(0x75, template(typeFace, 0x08, e, record)), nil
 }
 
 // faceRecord writes the record of ISO/IEC 19794-5:2005, clause 5: facial record

@@ -91,21 +91,33 @@ func Offers(infos []lds.SecurityInfo) ([]Offer, error) {
 // Run agrees new session keys. The chip has switched to them once Run returns
 // without an error: the next exchange must use the session returned, and
 // proves the chip or not.
-func (o Offer) Run(ctx context.Context, exchange apdu.Exchange, random io.Reader) (*sm.Session, error) {
-	public, secret, err := o.Key.agree(random)
+func (o Offer) Run(ctx context.Context, exchange apdu.Exchange, random io.Reader) (*Result, error) {
+	keys, err := o.Key.agree(random)
 	if err != nil {
 		return nil, err
 	}
-	defer clear(secret)
+	defer clear(keys.secret)
 	if o.Suite == sm.TripleDES {
-		err = o.setKAT(ctx, exchange, public)
+		err = o.setKAT(ctx, exchange, keys.public)
 	} else {
-		err = o.setAT(ctx, exchange, public)
+		err = o.setAT(ctx, exchange, keys.public)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return sm.FromSecret(o.Suite, secret)
+	session, err := sm.FromSecret(o.Suite, keys.secret)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Session: session, Ephemeral: keys.compressed}, nil
+}
+
+// Result is what Chip Authentication has agreed.
+type Result struct {
+	Session *sm.Session
+	// Ephemeral is our public key in the form in which Terminal Authentication
+	// signs it (BSI TR-03110-3 v2.21, A.2.2.3).
+	Ephemeral []byte
 }
 
 func (o Offer) keyReference() []byte {

@@ -115,14 +115,14 @@ func TestLeadingZeros(t *testing.T) {
 			}
 			return apdu.Response{Status: apdu.StatusOK}, nil
 		}
-		session, err := offers[0].Run(t.Context(), exchange, bytes.NewReader(private))
+		result, err := offers[0].Run(t.Context(), exchange, bytes.NewReader(private))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if want := tlv(0x7C, tlv(0x80, own.PublicKey().Bytes())); !bytes.Equal(sent, want) {
 			t.Fatalf("sent %X", sent)
 		}
-		sameSession(t, session, sm.AES128, secret)
+		sameSession(t, result.Session, sm.AES128, secret)
 	}
 	if zeros == 0 {
 		t.Error("no secret started with a zero octet")
@@ -151,7 +151,7 @@ func TestFinite(t *testing.T) {
 			t.Fatalf("%s: %v %v", name, offers, err)
 		}
 		var sent apdu.Command
-		session, err := offers[0].Run(t.Context(), func(_ context.Context, c apdu.Command) (apdu.Response, error) {
+		result, err := offers[0].Run(t.Context(), func(_ context.Context, c apdu.Command) (apdu.Response, error) {
 			sent = c
 			return apdu.Response{Status: apdu.StatusOK}, nil
 		}, rand.Reader)
@@ -163,7 +163,7 @@ func TestFinite(t *testing.T) {
 			t.Fatalf("%s: sent %X", name, sent.Data)
 		}
 		secret := new(big.Int).Exp(new(big.Int).SetBytes(public), x, p).FillBytes(make([]byte, 128))
-		sameSession(t, session, sm.TripleDES, secret)
+		sameSession(t, result.Session, sm.TripleDES, secret)
 	}
 }
 
@@ -238,7 +238,7 @@ func TestChipThatMisbehaves(t *testing.T) {
 				continue // MSE:Set KAT has no answer to look at
 			}
 			exchange := func(context.Context, apdu.Command) (apdu.Response, error) { return tc.answer, nil }
-			if session, err := offers[0].Run(t.Context(), exchange, rand.Reader); !errors.Is(err, tc.want) || session != nil {
+			if result, err := offers[0].Run(t.Context(), exchange, rand.Reader); !errors.Is(err, tc.want) || result != nil {
 				t.Errorf("suite %s, %s: %v", suite, name, err)
 			}
 		}

@@ -6,6 +6,7 @@
 package chipauth
 
 import (
+	"crypto/sha1"
 	"io"
 	"math/big"
 
@@ -171,16 +172,25 @@ func (k *Key) Domain() string {
 	return "modp" + big.NewInt(int64(k.p.BitLen())).String()
 }
 
-// agree draws an ephemeral key and returns it encoded, with the shared
-// secret: x coordinate or number, both at full length.
-func (k *Key) agree(random io.Reader) (public, secret []byte, err error) {
+// agreed is a key agreement with the chip.
+type agreed struct {
+	public     []byte // our ephemeral key, encoded
+	compressed []byte // the same as Terminal Authentication names it
+	secret     []byte // x coordinate or number at full length
+}
+
+// agree draws an ephemeral key and agrees.
+func (k *Key) agree(random io.Reader) (agreed, error) {
 	if k.curve != nil {
 		private, err := pace.Scalar(random, k.curve.N)
 		if err != nil {
-			return nil, nil, err
+			return agreed{}, err
 		}
-		public = k.curve.Marshal(k.curve.ScalarBaseMult(private))
-		return public, k.curve.CoordinateBytes(k.curve.ScalarMult(k.point, private).X), nil
+		own := k.curve.ScalarBaseMult(private)
+		return agreed{
+			public: k.curve.Marshal(own), compressed: k.curve.CoordinateBytes(own.X),
+			secret: k.curve.CoordinateBytes(k.curve.ScalarMult(k.point, private).X),
+		}, nil
 	}
 	order := k.q
 	if order == nil {
@@ -188,8 +198,10 @@ func (k *Key) agree(random io.Reader) (public, secret []byte, err error) {
 	}
 	private, err := pace.Scalar(random, order)
 	if err != nil {
-		return nil, nil, err
+		return agreed{}, err
 	}
 	full := func(v *big.Int) []byte { return v.FillBytes(make([]byte, (k.p.BitLen()+7)/8)) }
-	return full(new(big.Int).Exp(k.g, private, k.p)), full(new(big.Int).Exp(k.y, private, k.p)), nil
+	own := full(new(big.Int).Exp(k.g, private, k.p))
+	sum := sha1.Sum(own) // BSI TR-03110-3 v2.21, A.2.2.3
+	return agreed{public: own, compressed: sum[:], secret: full(new(big.Int).Exp(k.y, private, k.p))}, nil
 }

@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"crypto/sha1"
 	"io"
 	"math/big"
 	"sync"
@@ -34,6 +35,9 @@ type group interface {
 	// secret is what key agreement yields of e: field element or x
 	// coordinate at its full length, leading zeros kept.
 	secret(e element) []byte
+	// compress is what stands for a public key in Terminal Authentication: the
+	// x coordinate, or the SHA-1 of the number (BSI TR-03110-3 v2.21, A.2.2.3).
+	compress(e element) []byte
 	// fieldBits is the length of the prime, for the integrated mapping.
 	fieldBits() int
 	// encodes reports whether embed is defined on this group.
@@ -133,6 +137,8 @@ func (g elliptic) encode(e element) []byte { return g.c.Marshal(e.point) }
 
 func (g elliptic) secret(e element) []byte { return g.c.CoordinateBytes(e.point.X) }
 
+func (g elliptic) compress(e element) []byte { return g.secret(e) }
+
 // embed is the point encoding of Doc 9303-11, appendix B.2, in its steps; the
 // curves have cofactor 1.
 func (g elliptic) embed(t *big.Int) (element, error) {
@@ -223,6 +229,11 @@ func (g modp) encode(e element) []byte {
 }
 
 func (g modp) secret(e element) []byte { return g.encode(e) }
+
+func (g modp) compress(e element) []byte {
+	sum := sha1.Sum(g.encode(e))
+	return sum[:]
+}
 
 // embed raises the number to the cofactor (Doc 9303-11, 4.4.3.3.2, DH).
 func (g modp) embed(t *big.Int) (element, error) {

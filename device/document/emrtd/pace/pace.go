@@ -34,6 +34,13 @@ type Password struct {
 type Result struct {
 	Session *sm.Session
 
+	// ChipID is the chip's ephemeral key in the form by which Terminal
+	// Authentication names the chip (BSI TR-03110-3 v2.21, A.2.2.3).
+	ChipID []byte
+	// Authorities are the references of verifying authorities that came with
+	// the token, the newest first; nil where none did, as is usual.
+	Authorities []string
+
 	variant     Variant
 	chipMap     element  // the chip's public key of the mapping
 	chipData    *big.Int // chip authentication mapping: CA-IC; nil where it did not come
@@ -59,10 +66,13 @@ const (
 	tagKeyChip      = 0x84
 	tagTokenOwn     = 0x85
 	tagTokenChip    = 0x86
-	tagAuthorities  = 0x87 // certification authority references, not used here
+	tagAuthorities  = 0x87 // certification authority references, newest first
 	tagAuthorities2 = 0x88
 	tagChipData     = 0x8A
 )
+
+// maxReference bounds a certification authority reference in octets.
+const maxReference = 16
 
 // maxNonce bounds the encrypted nonce; it is one or two cipher blocks.
 const maxNonce = 64
@@ -235,7 +245,12 @@ func (p *protocol) authenticate(ctx context.Context, own []byte, chip element, s
 	if subtle.ConstantTimeCompare(got[tagTokenChip], theirs) != 1 {
 		return nil, fault.New(ErrToken.Code, "mutual authentication")
 	}
-	result := &Result{variant: p.variant}
+	result := &Result{variant: p.variant, ChipID: p.variant.group.compress(chip)}
+	for _, tag := range []byte{tagAuthorities, tagAuthorities2} {
+		if name := got[tag]; len(name) > 0 && len(name) <= maxReference {
+			result.Authorities = append(result.Authorities, string(name))
+		}
+	}
 	if p.variant.Mapping == ChipAuth {
 		result.chipData, result.chipDataErr = p.chipData(secret, got[tagChipData])
 	}
