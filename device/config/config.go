@@ -45,6 +45,7 @@ type Config struct {
 	Metrics   Listener         `yaml:"metrics"` // Prometheus
 	Log       Log              `yaml:"log"`
 	Central   *Central         `yaml:"central,omitempty"` // nil: the post stands alone
+	Audit     *Audit           `yaml:"audit,omitempty"`   // nil: the defaults of Signed
 }
 
 // Owner is a person whose signature counts, with the public half of a key that
@@ -186,7 +187,7 @@ func (c *Config) validate() error {
 	if c.Post == "" || strings.ContainsAny(c.Post, "/ \n") {
 		return fault.New("config.post", "post needs a name without spaces and slashes")
 	}
-	if err := c.Central.validate(); err != nil {
+	if err := errors.Join(c.Central.validate(), c.Audit.validate(c.Post)); err != nil {
 		return err
 	}
 	seen := make(map[string]bool)
