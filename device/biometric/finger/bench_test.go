@@ -81,8 +81,32 @@ func BenchmarkScore(b *testing.B) {
 	b.Run("other", func(b *testing.B) { loop(b, func(int) { m.Score(p, q) }) })
 }
 
+// BenchmarkPlainFVC compares by minutiae only, as a search does with its
+// finalists.
+func BenchmarkPlainFVC(b *testing.B) {
+	var all []*Template
+	for _, m := range fvcImages(b, "fvc2002_db1_b", 500) {
+		all = append(all, packedOnly(extracted(b, m)))
+	}
+	m := NewMatcher()
+	for name, step := range map[string]int{"mate": 10, "other": 1} {
+		b.Run(name, func(b *testing.B) {
+			loop(b, func(i int) { m.Score(all[i%2], all[i%2+step]) })
+		})
+		b.Run(name+"-relaxed", func(b *testing.B) {
+			loop(b, func(i int) { m.Relaxed(all[i%2], all[i%2+step]) })
+		})
+	}
+}
+
+func BenchmarkUnpack(b *testing.B) {
+	words := extracted(b, drawn(1, 400, 400)).AppendPacked(nil)
+	t := &Template{}
+	loop(b, func(int) { t.Unpack(words) })
+}
+
 func BenchmarkLikeness(b *testing.B) {
-	p, q := extracted(b, drawn(1, 400, 400)), extracted(b, drawn(2, 400, 400))
-	loop(b, func(int) { likeness(p, q) })
-	b.ReportMetric(float64(len(p.cylinders)*len(q.cylinders)), "cylinder-pairs/op")
+	p, words := extracted(b, drawn(1, 400, 400)).FilterProbe(), extracted(b, drawn(2, 400, 400)).AppendPacked(nil)
+	loop(b, func(int) { Likeness(p, words) })
+	b.ReportMetric(float64(p.Len()), "cylinders")
 }

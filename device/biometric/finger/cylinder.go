@@ -79,16 +79,16 @@ func turn256(radians float32) int { return int(math.Round(float64(radians) * (12
 
 // prepare computes the cylinders of the minutiae.
 func (t *Template) prepare() {
-	hull := convexHull(t.Minutiae)
+	t.hull = convexHull(t.Minutiae)
 	t.cylinders = make([]cylinder, 0, len(t.Minutiae))
 	for i := range t.Minutiae {
-		if c, ok := t.cylinder(i, hull); ok {
+		if c, ok := t.cylinder(i); ok {
 			t.cylinders = append(t.cylinders, c)
 		}
 	}
 }
 
-func (t *Template) cylinder(index int, hull [][2]float32) (c cylinder, ok bool) {
+func (t *Template) cylinder(index int) (c cylinder, ok bool) {
 	m := &t.Minutiae[index]
 	sin64, cos64 := math.Sincos(float64(m.Angle))
 	sin, cos := float32(sin64), float32(cos64)
@@ -120,7 +120,7 @@ func (t *Template) cylinder(index int, hull [][2]float32) (c cylinder, ok bool) 
 	}
 	for _, p := range mccCells {
 		x, y := m.X+cos*p.x-sin*p.y, m.Y+sin*p.x+cos*p.y
-		if !nearHull(hull, x, y) {
+		if !nearHull(t.hull, x, y, mccHullOffset) {
 			continue
 		}
 		c.mask |= 1 << p.bit
@@ -207,9 +207,9 @@ func convexHull(all []Minutia) [][2]float32 {
 	return hull
 }
 
-// nearHull reports whether a point lies in the hull or within mccHullOffset
+// nearHull reports whether a point lies in the hull or within offset pixels
 // of it.
-func nearHull(hull [][2]float32, x, y float32) bool {
+func nearHull(hull [][2]float32, x, y, offset float32) bool {
 	in := len(hull) > 2
 	for i, a := range hull {
 		b := hull[(i+1)%len(hull)]
@@ -224,7 +224,7 @@ func nearHull(hull [][2]float32, x, y float32) bool {
 			s = min(1, max(0, (px*ex+py*ey)/l))
 		}
 		dx, dy := px-s*ex, py-s*ey
-		if dx*dx+dy*dy <= mccHullOffset*mccHullOffset {
+		if dx*dx+dy*dy <= offset*offset {
 			return true
 		}
 	}

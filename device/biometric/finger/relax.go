@@ -156,6 +156,13 @@ func (m *Matcher) relax(a, b *Template) float32 {
 	return s / float32(top)
 }
 
+// Relaxed is the middle stage of a search: the global score of the relaxation
+// alone, 0 to 1, without an alignment.
+func (m *Matcher) Relaxed(a, b *Template) float32 {
+	m.pairUp(a, b)
+	return m.relax(a, b)
+}
+
 // compatible says how well two pairs of minutiae agree, 0 to 1: how far the
 // second lies from the first, how it is turned, and where it is seen.
 func compatible(a1, a2, b1, b2 *Minutia) float32 {

@@ -9,7 +9,7 @@ const (
 	featShare          // of those in the overlap
 	featMiss           // mean distance of the matched, share of the tolerance
 	featField          // agreement of the ridges' directions in the overlap
-	featArea           // overlap
+	featArea           // overlap; without ridges, how many minutiae lie in it
 	featPeriod         // disagreement of the ridge periods
 	featSimilar        // mean similarity of the matched cylinders
 	featStill          // correlation of the ridges
@@ -37,8 +37,12 @@ func (m *Matcher) measure(t *alignment, a, b *Template, global float32, g *agree
 	if n := len(t.matches); n > 0 {
 		v[featMiss] = miss / float64(n)
 	}
-	v[featField], v[featArea], v[featPeriod] = t.compareRidges(&a.ridges, &b.ridges)
 	v[featSimilar] = t.similar(a, b)
+	if plain(a, b) {
+		v[featArea] = math.Sqrt(float64(inA*inB)) / 10
+		return v
+	}
+	v[featField], v[featArea], v[featPeriod] = t.compareRidges(&a.ridges, &b.ridges)
 	v[featStill], v[featBest], v[featGood] = g.means()
 	return v
 }
@@ -59,25 +63,34 @@ func (t *Template) of(minutia int16) *cylinder {
 
 // overlapped counts the minutiae of each that lie where the other has ridges.
 func (m *Matcher) overlapped(t *alignment, a, b *Template) (inA, inB int) {
+	byHull := plain(a, b)
 	for i := range a.Minutiae {
 		x, y := t.place(a.Minutiae[i].X, a.Minutiae[i].Y)
-		if b.covers(x, y) {
+		if b.covers(x, y, byHull) {
 			inA++
 		}
 	}
 	for i := range b.Minutiae {
 		dx, dy := b.Minutiae[i].X-t.x, b.Minutiae[i].Y-t.y
-		if a.covers(t.cos*dx+t.sin*dy, t.cos*dy-t.sin*dx) {
+		if a.covers(t.cos*dx+t.sin*dy, t.cos*dy-t.sin*dx, byHull) {
 			inB++
 		}
 	}
 	return max(inA, len(t.matches)), max(inB, len(t.matches))
 }
 
+// hullMargin is how far around its minutiae a print reaches that has no
+// ridges, in pixels: about half of what lies between two minutiae.
+const hullMargin = 12
+
+// plain tells whether two prints can be compared by minutiae only: at least
+// one came from a record.
+func plain(a, b *Template) bool { return a.ridges.w == 0 || b.ridges.w == 0 }
+
 // covers reports whether a point lies on ridges of the print.
-func (t *Template) covers(x, y float32) bool {
-	if t.ridges.w == 0 {
-		return x >= 0 && y >= 0 && x < float32(t.Width) && y < float32(t.Height)
+func (t *Template) covers(x, y float32, byHull bool) bool {
+	if byHull {
+		return nearHull(t.hull, x, y, hullMargin)
 	}
 	return t.ridges.index(x, y) >= 0
 }
@@ -254,8 +267,17 @@ func (t *alignment) similar(a, b *Template) float64 {
 // three sets, as they are and degraded (TestFVCRotation, README.md).
 var weights = [features + 1]float64{-8.0416, 7.7590, 4.0225, 2.3585, -4.0038, -2.9776, -0.9407, 6.1411, 3.0086, 0.7065, -6.1516, 16.5362}
 
+// plainWeights do the same where at least one print has minutiae only, fitted
+// on the same prints, packed (TestFVCPlain).
+var plainWeights = [features + 1]float64{-11.0177, 18.3406, 2.3434, 16.7495, -2.1273, 0, 0.5461, 0, -1.7834}
+
 // llr is the log-likelihood ratio of features.
-func (v *vector) llr() float64 { return v.weigh(weights) }
+func (v *vector) llr(plain bool) float64 {
+	if plain {
+		return v.weigh(plainWeights)
+	}
+	return v.weigh(weights)
+}
 
 func (v *vector) weigh(w [features + 1]float64) float64 {
 	s := w[0]
@@ -271,5 +293,5 @@ func (v *vector) weigh(w [features + 1]float64) float64 {
 // an alignment.
 func (m *Matcher) Score(a, b *Template) float64 {
 	v := m.compare(a, b)
-	return v.llr()
+	return v.llr(plain(a, b))
 }

@@ -10,6 +10,7 @@ type Template struct {
 	Quality       int // 0 to 100, our own measure; -1 unknown
 
 	cylinders []cylinder
+	hull      [][2]float32 // of the minutiae
 	ridges    ridgeMap
 	relief    relief
 

@@ -104,7 +104,7 @@ func (p *CylinderProbe) near(first, last int) runs {
 }
 
 // Cylinders compares whole groups of codes with a probe: the sum over the
-// codes of the square of the best likeness to any code of the probe. The
+// codes of the best likeness to any code of the probe. The
 // likeness of a pair is both bases less the number of bits that differ; it is
 // 0 where that is negative or where the directions differ by more than a
 // quarter turn (-64 to 63 steps are let through). Integers are exact: every
@@ -131,7 +131,7 @@ func plainCylinders(probe *CylinderProbe, groups []uint64) uint32 {
 				}
 			}
 			best = max(0, best+int(int16(meta)))
-			sum += uint32(best * best)
+			sum += uint32(best)
 		}
 	}
 	return sum

@@ -66,7 +66,7 @@ func wantSum(probe, codes []CylinderCode) (sum uint32) {
 			}
 			best = max(best, c.Base+p.Base-d)
 		}
-		sum += uint32(best * best)
+		sum += uint32(best)
 	}
 	return sum
 }

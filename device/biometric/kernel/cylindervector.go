@@ -64,7 +64,7 @@ func row8(group *[CylinderGroup]uint64, row int) archsimd.Uint64x8 {
 // bits hold a likeness; what stands above is cut off at the end.
 func cylindersAVX512(probe *CylinderProbe, groups []uint64, near *[batch]runs) uint32 {
 	low := archsimd.BroadcastUint64x8(0xffff)
-	var sum archsimd.Int32x16
+	var sum archsimd.Uint64x8
 	for g := range len(groups) / CylinderGroup {
 		group := (*[CylinderGroup]uint64)(groups[g*CylinderGroup:])
 		at := &near[g&(batch-1)]
@@ -85,15 +85,14 @@ func cylindersAVX512(probe *CylinderProbe, groups []uint64, near *[batch]runs) u
 				best = best.Max(both.Sub(d.AsInt16x32()).Or(far))
 			}
 		}
-		best = best.AsUint64x8().And(low).AsInt16x32()
-		sum = sum.Add(best.DotProductPairs(best))
+		sum = sum.Add(best.AsUint64x8().And(low))
 	}
-	var out [16]int32
+	var out [8]uint64
 	sum.Store(&out)
 	archsimd.ClearAVXUpperBits()
-	total := int32(0)
-	for i := 0; i < len(out); i += 2 {
-		total += out[i]
+	total := uint64(0)
+	for _, v := range out {
+		total += v
 	}
 	return uint32(total)
 }
@@ -115,7 +114,7 @@ func cylindersAVX2(probe *CylinderProbe, groups []uint64, near *[batch]runs) uin
 	// instruction of the old encoding, which stalls between AVX ones.
 	four := archsimd.BroadcastUint32x8(4)
 	var zero archsimd.Uint8x32
-	var sum archsimd.Int32x8
+	var sum archsimd.Uint64x4
 	for g := range len(groups) / CylinderGroup {
 		group := (*[CylinderGroup]uint64)(groups[g*CylinderGroup:])
 		at := &near[g&(batch-1)]
@@ -140,14 +139,13 @@ func cylindersAVX2(probe *CylinderProbe, groups []uint64, near *[batch]runs) uin
 					best = best.Max(both.Sub(d).Or(far))
 				}
 			}
-			best = best.AsUint64x4().And(low).AsInt16x16()
-			sum = sum.Add(best.DotProductPairs(best))
+			sum = sum.Add(best.AsUint64x4().And(low))
 		}
 	}
-	var out [8]int32
+	var out [4]uint64
 	sum.Store(&out)
 	archsimd.ClearAVXUpperBits()
-	return uint32(out[0] + out[2] + out[4] + out[6])
+	return uint32(out[0] + out[1] + out[2] + out[3])
 }
 
 // lookUp counts the bits of each byte.
