@@ -81,7 +81,7 @@ func (c *Central) begin(ctx context.Context, number string) error {
 	if err := c.list(ctx, number); err != nil {
 		return err
 	}
-	address, err := c.serve("--listen", "127.0.0.1:0", "--lists", filepath.Join(c.dir, "lists"))
+	address, err := c.serve()
 	if err != nil {
 		return err
 	}
@@ -103,12 +103,13 @@ func (c *Central) run(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 func (c *Central) flags(args []string) []string {
-	return append(args, "--state", filepath.Join(c.dir, "s"), "--passphrase-file", c.passphrase())
+	return append(args, "--state", c.State(), "--passphrase-file", c.passphrase())
 }
 
 // serve starts the service and returns its address once it answers.
-func (c *Central) serve(args ...string) (string, error) {
-	p := &process{name: centralProgram, cmd: exec.Command(filepath.Join(c.bin, centralProgram), c.flags(append([]string{"serve"}, args...))...), done: make(chan struct{})}
+func (c *Central) serve() (string, error) {
+	args := c.flags([]string{"serve", "--listen", "127.0.0.1:0", "--lists", filepath.Join(c.dir, "lists")})
+	p := &process{name: centralProgram, cmd: exec.Command(filepath.Join(c.bin, centralProgram), args...), done: make(chan struct{})}
 	p.cmd.Stderr = c.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	said, err := p.cmd.StdoutPipe()

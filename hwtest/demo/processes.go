@@ -92,12 +92,11 @@ func StartPost(ctx context.Context, w *World, o Options, pcscd string) (*Post, *
 		return nil, nil, err
 	}
 	var err error
-	p.daemon, err = start(o.Bin, "watchpostd", p.log, nil, "--config", w.Config, "--passphrase-file", w.Passphrase, "--provision", w.Provision)
-	if err != nil {
+	if p.daemon, err = p.startDaemon(ctx, "--provision", w.Provision); err != nil {
 		return nil, nil, errors.Join(err, p.capture.stop())
 	}
 	c := client.NewSocket(filepath.Join(w.State, "admin.sock"))
-	if err := p.until(ctx, p.daemon, func() error { return w.SignIn(ctx, c) }); err != nil {
+	if err := w.SignIn(ctx, c); err != nil {
 		return nil, nil, errors.Join(err, p.Stop())
 	}
 	return p, c, nil

@@ -42,6 +42,7 @@ type stage struct {
 	options demo.Options
 	post    *demo.Post
 	client  *client.Client
+	central *demo.Central
 	log     *recorder
 	still   string // folder of a state that has been used and that no process holds
 	scenes  map[string]string
@@ -91,7 +92,7 @@ func binaries() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find the programs: %w", err)
 	}
-	for _, name := range []string{"watchpost", "watchpostd", "watchpost-capture", "hwtest"} {
+	for _, name := range []string{"watchpost", "watchpostd", "watchpost-capture", "watchpost-central", "hwtest"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			return "", fmt.Errorf("%w: run `make build`, or name the programs' folder in WATCHPOST_BIN", err)
 		}
@@ -116,6 +117,12 @@ func (s *stage) set(ctx context.Context) error {
 	s.options = demo.Options{
 		Bin: s.bin, Reader: s.bench.ReaderName(0), Faces: fewFaces, Documents: fewDocuments, LogLevel: "debug", Log: s.log,
 	}
+	// Central holds a document that no test lays down.
+	elsewhere := passport.Profile{Seed: 8, Issuer: demo.HomeIssuer()}
+	if s.central, err = demo.StartCentral(ctx, s.options, elsewhere.Person().DocumentNumber); err != nil {
+		return err
+	}
+	s.options.Central = s.central
 	if s.world, err = demo.NewWorld(ctx, filepath.Join(s.dir, "post"), s.options); err != nil {
 		return err
 	}
@@ -145,8 +152,10 @@ func (s *stage) set(ctx context.Context) error {
 }
 
 func (s *stage) start(ctx context.Context) (err error) {
-	s.post, s.client, err = demo.StartPost(ctx, s.world, s.options, s.bench.PCSCDSocket())
-	return err
+	if s.post, s.client, err = demo.StartPost(ctx, s.world, s.options, s.bench.PCSCDSocket()); err != nil {
+		return err
+	}
+	return s.central.Connected(ctx, s.client)
 }
 
 // makeScenes makes what the camera will see.
@@ -189,6 +198,9 @@ func (s *stage) strike() error {
 	var errs []error
 	if s.post != nil {
 		errs = append(errs, s.post.Stop())
+	}
+	if s.central != nil {
+		errs = append(errs, s.central.Stop())
 	}
 	if s.bench != nil {
 		errs = append(errs, s.bench.Close())
