@@ -20,10 +20,13 @@ type List struct {
 	documents  *docnumber.Table
 }
 
-// Load reads a generation's tables into memory: 512 bytes a face template and
-// 16 bytes a document number. The List owns the generation, also after an
+// Load authenticates every block of a generation's records and reads its tables
+// into memory: 512 bytes a face template and 16 bytes a document number. The List owns the generation, also after an
 // error.
 func Load(ctx context.Context, g *store.Generation) (*List, error) {
+	if err := g.Authenticate(ctx); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
 	faces, err := g.LoadFaces(ctx)
 	if err != nil {
 		return nil, errors.Join(err, g.Close())

@@ -3,8 +3,8 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/watchpost/watchpost/device/vault"
@@ -16,12 +16,12 @@ const chunkMagic = "WPC1"
 
 const chunkOverhead = len(chunkMagic) + vault.Overhead + 4
 
-// chunkClasses are the sizes of a chunk file in bytes. All but the last chunk
-// of a kind have the largest.
-var chunkClasses = []int{64 << 10, 256 << 10, 1 << 20, 4 << 20}
+// chunkSize is the largest size of a chunk file in bytes, the largest of
+// sizeClasses; all but the last chunk of a kind have it.
+const chunkSize = 4 << 20
 
 // maxChunk is the largest content of a chunk in bytes.
-var maxChunk = chunkClasses[len(chunkClasses)-1] - chunkOverhead
+const maxChunk = chunkSize - chunkOverhead
 
 func chunkIdentity(m *Manifest, f *File) []byte {
 	return vault.Identity("watchpost/chunk/1", m.List, decimal(m.Generation), string(f.Kind), decimal(uint64(f.Model)), decimal(uint64(f.Index)))
@@ -56,13 +56,12 @@ func (w *chunkWriter) flush() error {
 	if len(w.content) == 0 {
 		return nil
 	}
-	size := chunkClasses[0]
-	for _, size = range chunkClasses {
-		if len(w.content)+chunkOverhead <= size {
-			break
-		}
+	size, err := padded(int64(len(w.content) + chunkOverhead))
+	if err != nil {
+		return err
 	}
-	f := File{Kind: w.kind, Index: w.count, Model: w.model, Size: int64(size)}
+	size = min(size, chunkSize)
+	f := File{Kind: w.kind, Index: w.count, Model: w.model, Size: size}
 	// Names count through a kind over its models, so that they are unique.
 	named := 0
 	for _, g := range w.m.Files {
@@ -71,7 +70,7 @@ func (w *chunkWriter) flush() error {
 		}
 	}
 	f.Name = fmt.Sprintf("%s-%05d.chunk", w.kind, named)
-	plain := make([]byte, size-chunkOverhead+4)
+	plain := make([]byte, int(size)-chunkOverhead+4)
 	binary.BigEndian.PutUint32(plain, uint32(len(w.content)))
 	copy(plain[4:], w.content)
 	out, err := w.key.Seal(append(make([]byte, 0, size), chunkMagic...), plain, chunkIdentity(w.m, &f))
@@ -92,15 +91,20 @@ func (w *chunkWriter) flush() error {
 
 // readChunk returns the content of a chunk file.
 func readChunk(dir string, m *Manifest, f *File, key *vault.Key) ([]byte, error) {
-	path := filepath.Join(dir, f.Name)
-	if info, err := os.Stat(path); err != nil || info.Size() != f.Size || f.Size > int64(chunkClasses[len(chunkClasses)-1]) || f.Size < int64(chunkOverhead) {
-		return nil, damaged("%s is missing or of another length", f.Name)
+	if f.Size > chunkSize || f.Size < int64(chunkOverhead) {
+		return nil, damaged("%s has a wrong length", f.Name)
 	}
-	raw, err := os.ReadFile(path)
-	if err != nil || len(raw) < len(chunkMagic) || string(raw[:len(chunkMagic)]) != chunkMagic {
+	raw, err := readRegular(filepath.Join(dir, f.Name), f.Size)
+	if err != nil {
+		return nil, damaged("%w", err)
+	}
+	if int64(len(raw)) != f.Size || string(raw[:len(chunkMagic)]) != chunkMagic {
 		return nil, damaged("%s cannot be read as a chunk", f.Name)
 	}
 	plain, err := key.Open(nil, raw[len(chunkMagic):], chunkIdentity(m, f))
+	if errors.Is(err, vault.ErrLocked) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, damaged("%s does not open", f.Name)
 	}

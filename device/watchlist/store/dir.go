@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,10 @@ const (
 	currentName   = "CURRENT"
 	partialSuffix = ".partial"
 )
+
+// lockTimeout is how long opening waits for another process, design
+// section 12.
+const lockTimeout = time.Second
 
 var generationForm = regexp.MustCompile(`^gen-[0-9]{20}$`)
 
@@ -41,8 +46,8 @@ type Dir struct {
 // ErrLocked after one second where another has it open, and removes what an
 // interrupted Adopt has left.
 func OpenDir(ctx context.Context, path string) (*Dir, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fault.Wrap("store.write", err)
+	if err := makeDir(path); err != nil {
+		return nil, err
 	}
 	lock, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -94,12 +99,13 @@ func (d *Dir) Close() error { return fault.Wrap("store.close", d.lock.Close()) }
 
 // Current returns the number of the generation in force, or ErrEmpty.
 func (d *Dir) Current() (uint64, error) {
-	raw, err := os.ReadFile(filepath.Join(d.path, currentName))
+	const most = 64 // a name and its end of line are 25 bytes
+	raw, err := readRegular(filepath.Join(d.path, currentName), most)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, fault.New("store.empty", "no generation of the list has been applied")
 	}
 	if err != nil {
-		return 0, fault.Wrap("store.read", err)
+		return 0, err
 	}
 	name, ok := strings.CutSuffix(string(raw), "\n")
 	if !ok || !generationForm.MatchString(name) {
@@ -123,7 +129,11 @@ func (d *Dir) Open(list string, listKey *vault.Key, atLeast uint64) (*Generation
 	if n < atLeast {
 		return nil, fault.New("store.rollback", "generation %d is in force, %d was seen before", n, atLeast)
 	}
-	g, err := OpenFolder(filepath.Join(d.path, folderName(n)), listKey)
+	folder := filepath.Join(d.path, folderName(n))
+	if info, err := os.Lstat(folder); err != nil || !info.IsDir() {
+		return nil, damaged("%s is missing or no folder", folderName(n))
+	}
+	g, err := OpenFolder(folder, listKey)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +183,7 @@ func (d *Dir) adopt(ctx context.Context, partial, src, list string, listKey *vau
 	}
 	name := folderName(m.Generation)
 	if m.Generation == now {
-		if err := d.same(partial, name); err != nil {
+		if err := d.same(partial, name, listKey); err != nil {
 			return nil, err
 		}
 		return m, fault.Wrap("store.write", os.RemoveAll(partial))
@@ -190,18 +200,25 @@ func (d *Dir) adopt(ctx context.Context, partial, src, list string, listKey *vau
 	if err := replaceSynced(filepath.Join(d.path, currentName), []byte(name+"\n")); err != nil {
 		return nil, err
 	}
-	return m, d.removeOlder(name, folderName(now))
+	d.removeOlder(name, folderName(now))
+	return m, nil
 }
 
-// same accepts the generation in force given again, byte for byte.
-func (d *Dir) same(partial, name string) error {
-	ours, err := os.ReadFile(filepath.Join(d.path, name, metaName))
+// same accepts the generation in force given again, byte for byte. Where ours
+// is not what was adopted, that is damage and no conflict.
+func (d *Dir) same(partial, name string, listKey *vault.Key) error {
+	_, key, err := readMeta(filepath.Join(d.path, name), listKey)
 	if err != nil {
-		return damaged("read %s: %w", metaName, err)
+		return damaged("the generation in force: %w", err)
 	}
-	theirs, err := os.ReadFile(filepath.Join(partial, metaName))
+	key.Destroy()
+	ours, err := readRegular(filepath.Join(d.path, name, metaName), maxMeta)
 	if err != nil {
-		return fault.Wrap("store.read", err)
+		return damaged("%w", err)
+	}
+	theirs, err := readRegular(filepath.Join(partial, metaName), maxMeta)
+	if err != nil {
+		return damaged("%w", err)
 	}
 	if !bytes.Equal(ours, theirs) {
 		return fault.New("store.conflict", "another generation of the same number is in force")
@@ -233,17 +250,16 @@ func copyContents(ctx context.Context, dst, src string, m *Manifest) error {
 	return syncDir(dst)
 }
 
-func (d *Dir) removeOlder(keep ...string) error {
+// removeOlder removes all generations but those named. What cannot be removed
+// goes with the next generation: the swap stands.
+func (d *Dir) removeOlder(keep ...string) {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
-		return fault.Wrap("store.read", err)
+		return
 	}
 	for _, e := range entries {
-		if generationForm.MatchString(e.Name()) && e.Name() != keep[0] && e.Name() != keep[1] {
-			if err := os.RemoveAll(filepath.Join(d.path, e.Name())); err != nil {
-				return fault.Wrap("store.write", err)
-			}
+		if generationForm.MatchString(e.Name()) && !slices.Contains(keep, e.Name()) {
+			_ = os.RemoveAll(filepath.Join(d.path, e.Name()))
 		}
 	}
-	return nil
 }

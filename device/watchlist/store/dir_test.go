@@ -1,12 +1,16 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/watchpost/watchpost/device/fault"
 )
@@ -103,6 +107,42 @@ func TestAttackAdopt(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(path, folderName(9)), os.DirFS(gen5)); err != nil {
 		t.Fatal(err)
 	}
+	foreign := b.build(t, spec("other", 5), 5)
+	// restore takes something away and returns what brings it back.
+	restore := func(name string) func() {
+		at, held := filepath.Join(path, name), filepath.Join(t.TempDir(), "held")
+		info, err := os.Lstat(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.IsDir() {
+			err = os.CopyFS(held, os.DirFS(at))
+		} else {
+			err = os.Link(at, held)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			if err := errors.Join(os.RemoveAll(at), os.Rename(held, at)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	planted := func(name string, plant func(string) error) func() error {
+		return func() error {
+			defer restore(name)()
+			at := filepath.Join(path, name)
+			if err := errors.Join(os.RemoveAll(at), plant(at)); err != nil {
+				t.Fatal(err)
+			}
+			g, err := d.Open("bench", b.key, 5)
+			if err == nil {
+				g.Close()
+			}
+			return err
+		}
+	}
 	for _, c := range []struct {
 		name string
 		do   func() error
@@ -122,6 +162,36 @@ func TestAttackAdopt(t *testing.T) {
 		{"CURRENT cut", current("gen-0000000000"), "store.damaged"},
 		{"CURRENT empty", current(""), "store.damaged"},
 		{"CURRENT zero", current(folderName(0) + "\n"), "store.damaged"},
+		{"CURRENT long", current(strings.Repeat("x", 1<<20)), "store.damaged"},
+		{"CURRENT a link", planted(currentName, func(p string) error { return os.Symlink(folderName(5)+"/"+metaName, p) }), "store.damaged"},
+		{"CURRENT a folder", planted(currentName, func(p string) error { return os.Mkdir(p, 0o700) }), "store.damaged"},
+		{"CURRENT a pipe", planted(currentName, func(p string) error { return unix.Mkfifo(p, 0o600) }), "store.damaged"},
+		{"CURRENT taken away", planted(currentName, func(string) error { return nil }), "store.empty"},
+		{"generation a link", planted(folderName(5), func(p string) error { return os.Symlink(gen5, p) }), "store.damaged"},
+		{"generation a file", planted(folderName(5), func(p string) error { return os.WriteFile(p, nil, 0o600) }), "store.damaged"},
+		{"generation of another list", planted(folderName(5), func(p string) error { return os.CopyFS(p, os.DirFS(foreign)) }), "store.damaged"},
+		{"generation of another list, renamed", planted(folderName(5), func(p string) error {
+			if err := os.CopyFS(p, os.DirFS(foreign)); err != nil {
+				return err
+			}
+			edit(t, filepath.Join(p, metaName), func(raw []byte) []byte { return bytes.Replace(raw, []byte(`"other"`), []byte(`"bench"`), 1) })
+			return nil
+		}), "vault.open"},
+		{"meta.json a link", planted(folderName(5)+"/"+metaName, func(p string) error { return os.Symlink(gen5+"/"+metaName, p) }), "store.damaged"},
+		{"meta.json a pipe", planted(folderName(5)+"/"+metaName, func(p string) error { return unix.Mkfifo(p, 0o600) }), "store.damaged"},
+		{"meta.json changed, applied again", func() error {
+			defer restore(folderName(5) + "/" + metaName)()
+			at := filepath.Join(path, folderName(5), metaName)
+			raw, err := os.ReadFile(at)
+			if err == nil {
+				raw[len(raw)-20] ^= 1
+				err = errors.Join(os.Remove(at), os.WriteFile(at, raw, 0o600)) // the one that is held stays as it was
+			}
+			if err != nil {
+				return err
+			}
+			return adopt(gen5, "bench", b, 0)()
+		}, "store.damaged"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			wantCode(t, c.do(), c.code)

@@ -4,8 +4,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/watchpost/watchpost/device/fault"
 )
@@ -35,7 +38,63 @@ func replaceSynced(path string, raw []byte) error {
 	if err := os.Rename(temp, path); err != nil {
 		return fault.Wrap("store.write", err)
 	}
-	return syncDir(filepath.Dir(path))
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return fault.New(ErrUncertain.Code, "%w", err).WithHint(ErrUncertain.Hint)
+	}
+	return nil
+}
+
+// makeDir makes a folder and those above it that are missing, and syncs where
+// each was named: a folder that a power cut takes away takes all that is in it.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fault.Wrap("store.write", err)
+	}
+	return syncDir(parent)
+}
+
+// openRegular opens a regular file for reading: no link, and nothing that
+// would wait or never end.
+func openRegular(path string) (*os.File, int64, error) {
+	h, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, err
+	}
+	if err != nil {
+		return nil, 0, damaged("open %s: %w", filepath.Base(path), err)
+	}
+	info, err := h.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		h.Close()
+		return nil, 0, damaged("%s is not a regular file", filepath.Base(path))
+	}
+	return h, info.Size(), nil
+}
+
+// readRegular reads a regular file of at most limit bytes whole.
+func readRegular(path string, limit int64) ([]byte, error) {
+	h, size, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	if size > limit {
+		return nil, damaged("%s has %d bytes, at most %d", filepath.Base(path), size, limit)
+	}
+	raw := make([]byte, size)
+	if _, err := io.ReadFull(h, raw); err != nil {
+		return nil, damaged("read %s: %w", filepath.Base(path), err)
+	}
+	return raw, nil
 }
 
 func syncDir(dir string) error {
@@ -61,14 +120,11 @@ func sumFile(path string) (int64, []byte, error) {
 // copyFile copies src to a new file dst, syncs it, and returns length and
 // SHA-256 of what was written: of the copy, which nobody else can change.
 func copyFile(dst, src string) (n int64, sum []byte, err error) {
-	in, err := os.Open(src)
+	in, _, err := openRegular(src)
 	if err != nil {
-		return 0, nil, damaged("open: %w", err)
+		return 0, nil, damaged("%w", err)
 	}
 	defer in.Close()
-	if info, err := in.Stat(); err != nil || !info.Mode().IsRegular() {
-		return 0, nil, damaged("not a regular file")
-	}
 	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, nil, fault.Wrap("store.write", err)

@@ -5,14 +5,14 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"time"
+	"runtime"
+	"sync/atomic"
 
-	"go.etcd.io/bbolt"
-	dberrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/watchpost/watchpost/device/biometric/kernel"
 	"github.com/watchpost/watchpost/device/fault"
@@ -22,10 +22,6 @@ import (
 	"github.com/watchpost/watchpost/device/watchlist/record"
 )
 
-// lockTimeout is how long opening waits for another process, design
-// section 12.
-const lockTimeout = time.Second
-
 // Generation is an open generation, read only. It is safe for concurrent use
 // until Close.
 type Generation struct {
@@ -33,7 +29,8 @@ type Generation struct {
 	m    *Manifest
 	key  *vault.Key
 	seal *sealer
-	db   *bbolt.DB
+
+	records *blocks
 }
 
 // OpenFolder opens the generation in a folder with its list's key. Lengths of
@@ -55,40 +52,18 @@ func OpenFolder(dir string, listKey *vault.Key) (*Generation, error) {
 			return nil, damaged("%s is missing or of another length", f.Name)
 		}
 	}
-	err = guarded(func() (err error) {
-		g.db, err = bbolt.Open(filepath.Join(dir, recordsName), 0o600, &bbolt.Options{
-			ReadOnly: true, Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, NoStatistics: true,
-		})
-		return err
-	})
-	if err != nil {
-		g.Close()
-		if errors.Is(err, dberrors.ErrTimeout) {
-			return nil, fault.New("store.locked", "%s is held by another process", recordsName).AsRetryable()
-		}
-		return nil, damaged("open %s: %w", recordsName, err)
+	if g.records, err = openBlocks(dir, m, key); err != nil {
+		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil
 }
 
-// guarded turns what bbolt does with a damaged file (panics, reads outside the
-// mapping) into an error. bbolt has no checks against hostile pages; the bytes
-// of records are authenticated after it.
-func guarded(f func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if recover() != nil {
-			err = damaged("%s is damaged inside", recordsName)
-		}
-	}()
-	return f()
-}
-
-// Close releases the file and the keys. Calls under way end before it.
+// Close releases the file and the keys. Calls under way may fail with
+// store.closed or vault.locked.
 func (g *Generation) Close() error {
 	var err error
-	if g.db != nil {
-		err = g.db.Close()
+	if g.records != nil {
+		err = g.records.file.Close()
 	}
 	if g.seal != nil {
 		g.seal.index.Destroy()
@@ -128,93 +103,103 @@ func (g *Generation) ByID(id string) (*record.Record, error) {
 
 // find returns nil where there is none.
 func (g *Generation) find(k RecordKey) (*record.Record, error) {
-	var sealed []byte
-	err := g.view(func(b *bbolt.Bucket) error {
-		sealed = bytes.Clone(b.Get(k[:]))
-		return nil
-	})
-	if err != nil || sealed == nil {
-		return nil, err
+	for c := g.records.seek(k); ; {
+		it, err := c.next()
+		switch {
+		case errors.Is(err, io.EOF) || err == nil && bytes.Compare(it.key[:], k[:]) > 0:
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case it.key != k:
+			continue
+		}
+		r, err := g.seal.open(k, it.sealed)
+		if err != nil {
+			return nil, err
+		}
+		return g.m.fill(*r), nil
 	}
-	r, err := g.seal.open(k, sealed)
-	if err != nil {
-		return nil, err
-	}
-	return g.m.fill(*r), nil
 }
 
 // At returns the keys of the records that a locator of the document table
 // leads to: one, or by chance more. None is damage: the table and the records
 // were made together.
 func (g *Generation) At(l docnumber.Locator) ([]RecordKey, error) {
-	var prefix [8]byte
-	binary.BigEndian.PutUint64(prefix[:], uint64(l))
+	var first RecordKey
+	binary.BigEndian.PutUint64(first[:], uint64(l))
 	var keys []RecordKey
-	err := g.view(func(b *bbolt.Bucket) error {
-		c := b.Cursor()
-		for k, _ := c.Seek(prefix[:]); len(k) == len(RecordKey{}) && bytes.HasPrefix(k, prefix[:]); k, _ = c.Next() {
-			keys = append(keys, RecordKey(k))
+	for c := g.records.seek(first); ; {
+		it, err := c.next()
+		if errors.Is(err, io.EOF) || err == nil && it.key.Locator() > l {
+			break
 		}
-		return nil
-	})
-	if err == nil && len(keys) == 0 {
-		err = damaged("a listed document has no record")
+		if err != nil {
+			return nil, err
+		}
+		if it.key.Locator() == l {
+			keys = append(keys, it.key)
+		}
 	}
-	return keys, err
+	if len(keys) == 0 {
+		return nil, damaged("a listed document has no record")
+	}
+	return keys, nil
+}
+
+// Authenticate opens every block of the records on all cores and keeps
+// nothing of them: where it does not fail, no record is damaged.
+func (g *Generation) Authenticate(ctx context.Context) error {
+	info, err := g.records.file.Stat()
+	if err != nil {
+		return fault.Wrap("store.read", err)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			c := &cursor{blocks: g.records}
+			for n := next.Add(1) - 1; n < info.Size()/blockSize; n = next.Add(1) - 1 {
+				if err := ctx.Err(); err != nil {
+					return fault.Wrap("store.cancelled", err)
+				}
+				if err := c.open(n); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // Each calls f for every record in order of the keys, until f fails.
 func (g *Generation) Each(ctx context.Context, f func(RecordKey, *record.Record) error) error {
-	// Read in parts, so that f runs outside the guard around the database.
-	const part = 512
-	var from []byte
-	for {
-		if err := ctx.Err(); err != nil {
-			return fault.Wrap("store.cancelled", err)
+	const often = 512 // records between two looks at ctx
+	last := RecordKey{}
+	c := g.records.seek(last)
+	for n := 0; ; n++ {
+		if n%often == 0 && ctx.Err() != nil {
+			return fault.Wrap("store.cancelled", ctx.Err())
 		}
-		var items []item
-		err := g.view(func(b *bbolt.Bucket) error {
-			c := b.Cursor()
-			for k, v := c.Seek(from); k != nil && len(items) < part; k, v = c.Next() {
-				if len(k) != len(RecordKey{}) {
-					return damaged("a key has a wrong length")
-				}
-				items = append(items, item{RecordKey(k), bytes.Clone(v)})
-			}
+		it, err := c.next()
+		if errors.Is(err, io.EOF) {
 			return nil
-		})
-		if err != nil || len(items) == 0 {
+		}
+		if err != nil {
 			return err
 		}
-		for _, it := range items {
-			r, err := g.seal.open(it.key, it.sealed)
-			if err != nil {
-				return err
-			}
-			if err := f(it.key, g.m.fill(*r)); err != nil {
-				return err
-			}
+		if n > 0 && bytes.Compare(last[:], it.key[:]) >= 0 {
+			return damaged("records are not in order")
 		}
-		last := items[len(items)-1].key
-		if from = append(last[:], 0); len(items) < part {
-			return nil
+		last = it.key
+		r, err := g.seal.open(it.key, it.sealed)
+		if err != nil {
+			return err
+		}
+		if err := f(it.key, g.m.fill(*r)); err != nil {
+			return err
 		}
 	}
-}
-
-func (g *Generation) view(f func(*bbolt.Bucket) error) error {
-	return guarded(func() error {
-		tx, err := g.db.Begin(false)
-		if err != nil {
-			return fault.Wrap("store.closed", err)
-		}
-		defer func() { _ = tx.Rollback() }() // a read transaction
-		b := tx.Bucket(recordsBucket)
-		if b == nil {
-			return damaged("%s has no records", recordsName)
-		}
-		return f(b)
-	})
 }
 
 // Faces is the gallery of one model: person i of it has the record Records[i].

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -17,7 +16,7 @@ import (
 )
 
 // formatVersion is the version of a generation folder.
-const formatVersion = 1
+const formatVersion = 2
 
 const (
 	metaName    = "meta.json"
@@ -32,7 +31,8 @@ type Kind string
 
 // Kinds of files.
 const (
-	KindRecords   Kind = "records"   // bbolt database of sealed records
+	KindRecords   Kind = "records"   // blocks of sealed records
+	KindIndex     Kind = "index"     // where in them a record begins
 	KindFaces     Kind = "faces"     // face templates of one model
 	KindDocuments Kind = "documents" // sorted table of document hashes
 )
@@ -50,9 +50,12 @@ type Manifest struct {
 	Created    time.Time       `json:"created"`
 	Expires    time.Time       `json:"expires"`
 	Records    int             `json:"records"`
-	Documents  int             `json:"documents"` // entries of the document table
-	Faces      []FaceIndex     `json:"faces"`
-	Files      []File          `json:"files"`
+	// RecordBytes is how many bytes of records.db are records, before sealing
+	// of its blocks; what follows is padding.
+	RecordBytes int64       `json:"record_bytes"`
+	Documents   int         `json:"documents"` // entries of the document table
+	Faces       []FaceIndex `json:"faces"`
+	Files       []File      `json:"files"`
 }
 
 // FaceIndex counts the templates of one model.
@@ -84,7 +87,7 @@ type header struct {
 
 var (
 	listForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
-	fileForm = regexp.MustCompile(`^(records\.db|(faces|documents)-[0-9]{5,9}\.chunk)$`)
+	fileForm = regexp.MustCompile(`^(records\.db|(index|faces|documents)-[0-9]{5,9}\.chunk)$`)
 )
 
 // checkList refuses identifiers that cannot name a folder.
@@ -127,6 +130,11 @@ func decodeHeader(raw []byte) (*header, error) {
 	if checkList(h.List) != nil || h.Generation == 0 {
 		return nil, damaged("%s names no list or generation", metaName)
 	}
+	// One generation has one meta.json: another spelling of the same bytes
+	// would be taken for another generation of its number.
+	if own, err := json.Marshal(h); err != nil || !bytes.Equal(own, raw) {
+		return nil, damaged("%s is not spelled as it was written", metaName)
+	}
 	return h, nil
 }
 
@@ -145,7 +153,7 @@ func decodeManifest(raw []byte, h *header) (*Manifest, error) {
 	if m.List != h.List || m.Generation != h.Generation {
 		return nil, damaged("the manifest is of another list or generation")
 	}
-	if m.Records < 0 || m.Documents < 0 {
+	if m.Records < 0 || m.Documents < 0 || m.RecordBytes < 0 {
 		return nil, damaged("the manifest counts below zero")
 	}
 	seen := map[string]bool{}
@@ -164,14 +172,9 @@ func decodeManifest(raw []byte, h *header) (*Manifest, error) {
 
 // readMeta reads and opens meta.json of a generation folder.
 func readMeta(dir string, listKey *vault.Key) (*Manifest, *vault.Key, error) {
-	h, err := os.Open(filepath.Join(dir, metaName))
+	raw, err := readRegular(filepath.Join(dir, metaName), maxMeta)
 	if err != nil {
-		return nil, nil, damaged("open %s: %w", metaName, err)
-	}
-	defer h.Close()
-	raw, err := io.ReadAll(io.LimitReader(h, maxMeta+1))
-	if err != nil || len(raw) > maxMeta {
-		return nil, nil, damaged("%s cannot be read or is too large", metaName)
+		return nil, nil, damaged("%w", err)
 	}
 	head, err := decodeHeader(raw)
 	if err != nil {

@@ -3,7 +3,9 @@ package store
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 
+	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/watchlist/docnumber"
 	"github.com/watchpost/watchpost/device/watchlist/record"
@@ -45,43 +47,28 @@ func (s *sealer) identity(k RecordKey) []byte {
 	return append(append(id, s.prefix...), k[:]...)
 }
 
-// sizeClass is the length to which a record of n bytes is padded: 128, 256,
-// 512, then steps of 512 bytes to 4 KiB and of 4 KiB above.
-func sizeClass(n int) int {
-	switch {
-	case n <= 128:
-		return 128
-	case n <= 256:
-		return 256
-	case n <= 4<<10:
-		return (n + 511) / 512 * 512
-	}
-	return (n + 4095) / 4096 * 4096
-}
-
-// seal returns the padded and sealed JSON of a stripped record.
+// seal returns the sealed JSON of a stripped record.
 func (s *sealer) seal(k RecordKey, r *record.Record) ([]byte, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}
-	plain := make([]byte, sizeClass(4+len(text)))
-	binary.BigEndian.PutUint32(plain, uint32(len(text)))
-	copy(plain[4:], text)
-	sealed := make([]byte, 0, len(plain)+vault.Overhead)
-	return s.key.Seal(sealed, plain, s.identity(k))
+	if len(text) > maxRecord-vault.Overhead {
+		return nil, fault.New("store.record_size", "a record of %d bytes, at most %d", len(text), maxRecord-vault.Overhead)
+	}
+	return s.key.Seal(make([]byte, 0, len(text)+vault.Overhead), text, s.identity(k))
 }
 
 func (s *sealer) open(k RecordKey, sealed []byte) (*record.Record, error) {
 	plain, err := s.key.Open(make([]byte, 0, len(sealed)), sealed, s.identity(k))
+	if errors.Is(err, vault.ErrLocked) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, damaged("a record does not open")
 	}
-	if len(plain) < 4 || binary.BigEndian.Uint32(plain) > uint32(len(plain)-4) {
-		return nil, damaged("a record has a wrong length")
-	}
 	r := &record.Record{}
-	if err := json.Unmarshal(plain[4:4+binary.BigEndian.Uint32(plain)], r); err != nil {
+	if err := json.Unmarshal(plain, r); err != nil {
 		return nil, damaged("a record cannot be read")
 	}
 	return r, nil

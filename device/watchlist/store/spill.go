@@ -15,43 +15,14 @@ import (
 )
 
 // spillParts is into how many files sealed records are sorted on the way to
-// the database: by the first byte of their key, so that one part of a million
+// records.db: by the first byte of their key, so that one part of a million
 // records of 1.5 KB takes 6 MB of memory when it is sorted. Nothing is in
 // clear in them.
 const spillParts = 256
 
-// spill sorts sealed records of any number by key with little memory. It is
-// for one goroutine.
-type spill struct {
-	dir   string
-	files [spillParts]*os.File
-	bufs  [spillParts]*bufio.Writer
-}
-
-func newSpill(dir string) (*spill, error) {
-	s := &spill{dir: dir}
-	for i := range s.files {
-		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("spill-%03d", i)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			s.close()
-			return nil, fault.Wrap("store.write", err)
-		}
-		s.files[i], s.bufs[i] = f, bufio.NewWriterSize(f, 16<<10)
-	}
-	return s, nil
-}
-
-func (s *spill) add(k RecordKey, sealed []byte) error {
-	w := s.bufs[k[0]]
-	var head [len(k) + 4]byte
-	copy(head[:], k[:])
-	binary.BigEndian.PutUint32(head[len(k):], uint32(len(sealed)))
-	if _, err := w.Write(head[:]); err != nil {
-		return fault.Wrap("store.write", err)
-	}
-	_, err := w.Write(sealed)
-	return fault.Wrap("store.write", err)
-}
+// spillFrom is how many bytes of records are held in memory before files are
+// made.
+const spillFrom = 32 << 20
 
 // item is one sealed record.
 type item struct {
@@ -59,8 +30,62 @@ type item struct {
 	sealed []byte
 }
 
+// spill sorts sealed records of any number by key with little memory. It is
+// for one goroutine.
+type spill struct {
+	dir   string
+	held  []item // before there are files
+	bytes int
+	files []*os.File
+	bufs  []*bufio.Writer
+}
+
+func (s *spill) add(k RecordKey, sealed []byte) error {
+	if s.files == nil {
+		s.held = append(s.held, item{k, sealed})
+		if s.bytes += len(sealed); s.bytes < spillFrom {
+			return nil
+		}
+		return s.open()
+	}
+	return s.write(item{k, sealed})
+}
+
+// open makes the files and writes what was held.
+func (s *spill) open() error {
+	for i := range spillParts {
+		f, err := os.OpenFile(filepath.Join(s.dir, fmt.Sprintf("spill-%03d", i)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return fault.Wrap("store.write", err)
+		}
+		s.files, s.bufs = append(s.files, f), append(s.bufs, bufio.NewWriterSize(f, 16<<10))
+	}
+	for _, it := range s.held {
+		if err := s.write(it); err != nil {
+			return err
+		}
+	}
+	s.held = nil
+	return nil
+}
+
+func (s *spill) write(it item) error {
+	w := s.bufs[it.key[0]]
+	var head [entryHead]byte
+	copy(head[:], it.key[:])
+	binary.BigEndian.PutUint32(head[len(it.key):], uint32(len(it.sealed)))
+	if _, err := w.Write(head[:]); err != nil {
+		return fault.Wrap("store.write", err)
+	}
+	_, err := w.Write(it.sealed)
+	return fault.Wrap("store.write", err)
+}
+
 // each calls f for all records in order of their keys.
 func (s *spill) each(f func(item) error) error {
+	if s.files == nil {
+		return sorted(s.held, f)
+	}
 	for i, w := range s.bufs {
 		if err := w.Flush(); err != nil {
 			return fault.Wrap("store.write", err)
@@ -76,15 +101,22 @@ func (s *spill) each(f func(item) error) error {
 		for len(raw) > 0 {
 			k := RecordKey(raw)
 			n := binary.BigEndian.Uint32(raw[len(k):])
-			raw = raw[len(k)+4:]
+			raw = raw[entryHead:]
 			items = append(items, item{k, raw[:n:n]})
 			raw = raw[n:]
 		}
-		slices.SortFunc(items, func(a, b item) int { return bytes.Compare(a.key[:], b.key[:]) })
-		for _, it := range items {
-			if err := f(it); err != nil {
-				return err
-			}
+		if err := sorted(items, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sorted(items []item, f func(item) error) error {
+	slices.SortFunc(items, func(a, b item) int { return bytes.Compare(a.key[:], b.key[:]) })
+	for _, it := range items {
+		if err := f(it); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -94,9 +126,8 @@ func (s *spill) each(f func(item) error) error {
 func (s *spill) close() error {
 	var errs []error
 	for _, f := range s.files {
-		if f != nil {
-			errs = append(errs, f.Close(), os.Remove(f.Name()))
-		}
+		errs = append(errs, f.Close(), os.Remove(f.Name()))
 	}
+	s.files, s.bufs = nil, nil
 	return fault.Wrap("store.write", errors.Join(errs...))
 }

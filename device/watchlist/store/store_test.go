@@ -261,7 +261,7 @@ func TestNothingInClear(t *testing.T) {
 
 func FuzzMeta(f *testing.F) {
 	// Small on purpose: the fuzzer spends its time on shrinking large finds.
-	raw := []byte(`{"format":1,"list":"bench","generation":7,"key":"AAAA","sealed":"AAAA"}`)
+	raw := []byte(`{"format":2,"list":"bench","generation":7,"key":"AAAA","sealed":"AAAA"}`)
 	f.Add(raw, []byte(`{"schema":1,"list":"bench","generation":1,"files":[{"name":"records.db","sha256":"AAAA"}]}`))
 	f.Fuzz(func(t *testing.T, head, manifest []byte) {
 		h, err := decodeHeader(head)
