@@ -28,7 +28,7 @@ func (p Profile) addAuthenticity(doc *Document, groups map[int][]byte) error {
 	a := p.Authenticity
 	var infos [][]byte
 	for _, offer := range p.Access.PACE {
-		infos = append(infos, offer.info())
+		infos = append(infos, offer.infos()...)
 	}
 	if len(infos) > 0 {
 		doc.Files["CardAccess"] = lds.CardAccess(infos...)
@@ -148,7 +148,7 @@ func (p Profile) addMappingKey(doc *Document) error {
 		}
 		infos := [][]byte{mappingInfo(public.PublicKey())}
 		for _, o := range p.Access.PACE {
-			infos = append(infos, o.info())
+			infos = append(infos, o.infos()...)
 		}
 		doc.Files["CardSecurity"], err = issuer.CardSecurity(lds.CardAccess(infos...))
 		return fault.Wrap(codeProfile, err)
@@ -166,7 +166,7 @@ func (p Profile) chipKey(scheme pki.Scheme, purpose ...string) (*pki.Key, error)
 func checkAuthenticity(d *Document) error {
 	for i, offer := range d.Access.PACE {
 		_, err := domainByPACE(offer.Parameter)
-		if suites[offer.Suite] == suiteNone || err != nil || offer.arc() == 0 {
+		if suites[offer.Suite] == suiteNone || err != nil || offer.arc() == 0 || offer.Reference != 0 && (!offer.Explicit || offer.Reference < 32) {
 			return fault.New(codeProfile, "access.pace[%d]: no mapping %q with suite %q and parameters %d", i, string(offer.Mapping), offer.Suite, offer.Parameter)
 		}
 	}

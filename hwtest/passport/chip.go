@@ -77,12 +77,13 @@ func NewChip(doc *Document) (*Chip, error) {
 }
 
 // Agreement computes the shared secret of a private key and the other side's
-// public key, as sent, in the standardized domain of that identifier. Tests
-// give one that is nobody's in this repository.
-type Agreement func(parameter int, private *big.Int, public []byte) []byte
+// public key, as sent, in the standardized domain of that identifier. protocol
+// is "pace" or "ca". Tests give one that is nobody's in this repository.
+type Agreement func(protocol string, parameter int, private *big.Int, public []byte) []byte
 
-// SetAgreement has PACE's shared secrets computed by a. It is called before
-// the first command.
+// SetAgreement has shared secrets computed by a: those of PACE, and those of
+// chip authentication in a standardized domain. It is called before the first
+// command.
 func (c *Chip) SetAgreement(a Agreement) { c.agreement = a }
 
 // ATR returns the answer to reset. It never waits for a running command.

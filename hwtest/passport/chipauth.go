@@ -19,7 +19,8 @@ const (
 	oidPublicKeyECDH = "0.4.0.127.0.7.2.2.1.2"
 	oidChipAuth      = "0.4.0.127.0.7.2.2.3" // with agreement (1 DH, 2 ECDH) and suite as last arcs
 
-	oidDH = "1.2.840.10046.2.1" // DH keys of ANSI X9.42
+	oidDH    = "1.2.840.10046.2.1" // DH keys of ANSI X9.42
+	oidECKey = "1.2.840.10045.2.1"
 )
 
 // ChipKey is one key of chip authentication.
@@ -42,6 +43,24 @@ func (k ChipKey) oid() string {
 }
 
 func (k ChipKey) finite() bool { return strings.HasPrefix(k.Curve, "dh-") }
+
+// parameter is the identifier of the key's domain where it is a standardized
+// one, else -1.
+func (k ChipKey) parameter() int {
+	if number, ok := strings.CutPrefix(k.Curve, "dh-"); ok {
+		id, err := strconv.Atoi(number)
+		if err != nil {
+			return -1
+		}
+		return id
+	}
+	for id := firstCurve; id <= lastCurve; id++ {
+		if c, err := curve.ByPACE(id); err == nil && c.Name == k.Curve {
+			return id
+		}
+	}
+	return -1
+}
 
 // domain returns the group of the key.
 func (k ChipKey) domain() (domain, error) {
@@ -179,6 +198,9 @@ func (c *Chip) renew(k *ChipKey, point []byte, d damage) int {
 		return swData
 	}
 	secret := dom.secret(dom.mul(k.D, theirs))
+	if id := k.parameter(); c.agreement != nil && id >= 0 {
+		secret = c.agreement("ca", id, k.D, point)
+	}
 	if d.has(KindStaleKeys) {
 		return swOK // says yes and goes on under the old keys
 	}

@@ -6,7 +6,9 @@ import (
 	"math/big"
 
 	"github.com/watchpost/watchpost/hwtest/gen/curve"
+	"github.com/watchpost/watchpost/hwtest/gen/der"
 	"github.com/watchpost/watchpost/hwtest/gen/dh"
+	"github.com/watchpost/watchpost/hwtest/gen/pki"
 )
 
 // element is an element of a domain: a point, or a number.
@@ -29,15 +31,19 @@ type domain interface {
 	// compress is what stands for a public key in terminal authentication: the
 	// x coordinate, or the SHA-1 of the number (BSI TR-03110-3 (2016), A.2.2.3).
 	compress(e element) []byte
-	bits() int      // of the prime
-	keyTag() uint32 // of a public key in an authentication token
+	algorithm() []byte // AlgorithmIdentifier with the parameters written out
+	bits() int         // of the prime
+	keyTag() uint32    // of a public key in an authentication token
 	// embed makes an element of a pseudo-random number (Doc 9303-11 (2021), 4.4.3.3.2).
 	embed(number *big.Int) (element, bool)
 }
 
-// firstCurve is the lowest parameter identifier of a curve (Doc 9303-11
-// (2021), table 9).
-const firstCurve = 8
+// firstCurve and lastCurve bound the parameter identifiers of curves (Doc
+// 9303-11 (2021), table 9).
+const (
+	firstCurve = 8
+	lastCurve  = 18
+)
 
 func domainByPACE(id int) (domain, error) {
 	if id >= firstCurve {
@@ -70,6 +76,12 @@ func (d elliptic) secret(e element) []byte {
 		return nil
 	}
 	return e.point.X.FillBytes(make([]byte, d.c.Size()))
+}
+
+func (d elliptic) algorithm() []byte { return der.Seq(der.OID(oidECKey), pki.ECParameters(d.c)) }
+
+func (d finite) algorithm() []byte {
+	return der.Seq(der.OID(oidDH), der.Seq(der.Int(d.g.P), der.Int(d.g.G), der.Int(d.g.Q)))
 }
 
 func (d elliptic) compress(e element) []byte { return d.secret(e) }

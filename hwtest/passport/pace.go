@@ -24,6 +24,10 @@ type PACE struct {
 	Mapping   Mapping `yaml:"mapping,omitempty" json:"mapping,omitempty"` // gm by default
 	Suite     string  `yaml:"suite" json:"suite"`                         // 3des, aes128, aes192, aes256
 	Parameter int     `yaml:"parameter" json:"parameter"`                 // 0 to 2, or 8 to 18 (Doc 9303-11 (2021), table 9)
+	// Explicit writes the domain parameters out, as a chip with proprietary ones
+	// does; Reference is what PACEInfo calls them (32 and higher), 0 for nothing.
+	Explicit  bool `yaml:"explicit,omitempty" json:"explicit,omitempty"`
+	Reference int  `yaml:"reference,omitempty" json:"reference,omitempty"`
 }
 
 // oidPACE is id-PACE (Doc 9303-11 (2021), 9.2.1); mapping and agreement follow
@@ -52,9 +56,32 @@ func (p PACE) arc() int {
 	return 0
 }
 
-// info is the PACEInfo of Doc 9303-11 (2021), 9.2.1.
-func (p PACE) info() []byte {
-	return der.Seq(der.OID(p.oid()), der.SmallInt(2), der.SmallInt(int64(p.Parameter)))
+// infos are PACEInfo and, with explicit parameters, PACEDomainParameterInfo
+// (Doc 9303-11 (2021), 9.2.1 and 9.2.2).
+func (p PACE) infos() [][]byte {
+	if !p.Explicit {
+		return [][]byte{der.Seq(der.OID(p.oid()), der.SmallInt(2), der.SmallInt(int64(p.Parameter)))}
+	}
+	var id []byte
+	if p.Reference != 0 {
+		id = der.SmallInt(int64(p.Reference))
+	}
+	dom, err := domainByPACE(p.Parameter)
+	if err != nil {
+		return nil // checkAuthenticity says so
+	}
+	return [][]byte{
+		der.Seq(der.OID(p.oid()), der.SmallInt(2), id),
+		der.Seq(der.OID(fmt.Sprintf("%s.%d", oidPACE, p.arc())), dom.algorithm(), id),
+	}
+}
+
+// names reports whether a reference of MSE:Set AT means this offer; -1 is none.
+func (p PACE) names(reference int) bool {
+	if p.Explicit {
+		return reference < 0 || reference == p.Reference && p.Reference != 0
+	}
+	return reference < 0 || reference == p.Parameter
 }
 
 // paceRun is a PACE exchange on its way.
@@ -93,14 +120,14 @@ func (c *Chip) paceSelect(cmd command) ([]byte, int) {
 			oid = p.value
 		case p.tag == 0x83 && len(p.value) == 1:
 			password = int(p.value[0])
-		case p.tag == 0x84 && len(p.value) == 1:
-			parameter = int(p.value[0])
+		case p.tag == 0x84 && (len(p.value) == 1 || len(p.value) == 2):
+			parameter = int(new(big.Int).SetBytes(p.value).Int64())
 		default:
 			return nil, swData
 		}
 	}
 	for _, offer := range c.doc.Access.PACE {
-		if string(der.TLV(0x06, oid)) != string(der.OID(offer.oid())) || parameter >= 0 && parameter != offer.Parameter {
+		if string(der.TLV(0x06, oid)) != string(der.OID(offer.oid())) || !offer.names(parameter) {
 			continue
 		}
 		s := suites[offer.Suite]
@@ -208,7 +235,7 @@ func (c *Chip) paceAgree(run *paceRun, value []byte, d damage) ([]byte, int) {
 	run.mine = run.domain.mul(k, run.generator)
 	run.secret = run.domain.secret(shared)
 	if c.agreement != nil {
-		run.secret = c.agreement(run.offer.Parameter, k, value)
+		run.secret = c.agreement("pace", run.offer.Parameter, k, value)
 	}
 	mine := run.domain.encode(run.mine)
 	if string(mine) == string(value) {

@@ -97,6 +97,8 @@ func (r *reader) offersIn(cardAccess []byte) []offer {
 		}
 		if v, ok := pace.Lookup(info.OID, info.Parameter); ok {
 			offers = append(offers, offer{variant: v})
+		} else if v, err := proprietary(infos, info); err == nil {
+			offers = append(offers, offer{variant: v})
 		}
 	}
 	for i := range offers {
@@ -110,6 +112,29 @@ func (r *reader) offersIn(cardAccess []byte) []offer {
 		}
 	}
 	return offers
+}
+
+// firstProprietary is the lowest parameter id that a chip may give to domain
+// parameters of its own (Doc 9303-11, 9.2.1).
+const firstProprietary = 32
+
+// proprietary returns the variant of a PACEInfo whose domain parameters stand
+// in a PACEDomainParameterInfo: the one of its id, or without an id the only
+// one of its agreement.
+func proprietary(infos []lds.SecurityInfo, info lds.SecurityInfo) (pace.Variant, error) {
+	if info.Parameter >= 0 && info.Parameter < firstProprietary {
+		return pace.Variant{}, pace.ErrDomain
+	}
+	var found []lds.SecurityInfo
+	for _, i := range infos {
+		if i.Kind == lds.InfoPACEDomainParameters && i.OID == pace.AgreementOf(info.OID) && (info.Parameter < 0 || i.Parameter == info.Parameter) {
+			found = append(found, i)
+		}
+	}
+	if len(found) != 1 {
+		return pace.Variant{}, pace.ErrDomain
+	}
+	return pace.Proprietary(info.OID, info.Parameter, found[0].Required)
 }
 
 func liking(v pace.Variant) int {

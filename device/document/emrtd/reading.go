@@ -45,7 +45,7 @@ type Access struct {
 	Mapping     string       // PACE: "gm", "im", "cam"
 	Cipher      string       // of secure messaging under the access control: "3des", "aes-128"
 	Domain      string       // PACE: curve or group, "brainpoolP256r1"
-	ParameterID int          // PACE: standardized domain parameters, -1 where there are none
+	ParameterID int          // PACE: by which the chip names the domain parameters (0 to 31 standardized), -1 where by none
 	Downgrade   fault.Code   // why PACE was offered and not used; "" where it was used or not offered
 	Sessions    int          // sessions opened; more than one means that sessions were lost
 }

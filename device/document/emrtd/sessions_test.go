@@ -1,6 +1,7 @@
 package emrtd_test
 
 import (
+	"crypto/rand"
 	"encoding/asn1"
 	"encoding/pem"
 	"errors"
@@ -9,9 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/watchpost/watchpost/device/document/emrtd"
 	"github.com/watchpost/watchpost/hwtest/gen/curve"
@@ -41,33 +46,34 @@ func everyOffer() []passport.Profile {
 	return all
 }
 
-// sessions opens n chips, two at a time, and counts those that did not open by
-// PACE with Chip Authentication proven. change may alter chip and profile.
-func sessions(t *testing.T, n int, profiles []passport.Profile, change func(*passport.Document, *passport.Chip)) {
+// sessions opens n chips, as many at a time as there are processors, and
+// counts those that did not open by protocol with Chip Authentication proven.
+// prepare, which may be nil, alters chip and options.
+func sessions(t *testing.T, n int, protocol string, profiles []passport.Profile, prepare func(*passport.Document, *passport.Chip, *emrtd.Options)) {
 	t.Helper()
 	var failed atomic.Int64
 	var wait sync.WaitGroup
 	work := make(chan passport.Profile)
-	for range 2 {
+	begun := time.Now()
+	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for p := range work {
 				doc := document(t, p)
-				if change != nil {
-					change(doc, nil)
-				}
 				chip, err := passport.NewChip(doc)
 				if err != nil {
 					t.Error(err)
 					continue
 				}
-				if change != nil {
-					change(doc, chip)
-				}
 				v := &virtual{Chip: chip, maxCommand: 65_544, maxResponse: 65_538}
-				r, err := read(t, v, p, func(o *emrtd.Options) { o.Files = []string{"DG1", "DG14"} })
-				if err != nil || r.Access.Protocol != emrtd.ProtocolPACE || r.Access.Sessions != 1 || proof(r, emrtd.ProofChip).Outcome != emrtd.OutcomeProven {
+				r, err := read(t, v, p, func(o *emrtd.Options) {
+					o.Files = []string{"DG1", "DG14"}
+					if prepare != nil {
+						prepare(doc, chip, o)
+					}
+				})
+				if err != nil || r.Access.Protocol != protocol || r.Access.Sessions != 1 || proof(r, emrtd.ProofChip).Outcome != emrtd.OutcomeProven {
 					failed.Add(1)
-					t.Errorf("%+v %+v: %v %+v", p.Access.PACE[0], p.Authenticity.ChipKeys[0].Curve, err, r.Proofs)
+					t.Errorf("%+v %+v: %v %+v", p.Access.PACE, p.Authenticity.ChipKeys[0].Curve, err, r.Proofs)
 				}
 			}
 		})
@@ -77,7 +83,8 @@ func sessions(t *testing.T, n int, profiles []passport.Profile, change func(*pas
 	}
 	close(work)
 	wait.Wait()
-	t.Logf("%d sessions of PACE and Chip Authentication over %d variants: %d failures", n, len(profiles), failed.Load())
+	took := time.Since(begun)
+	t.Logf("%d sessions of %s and Chip Authentication over %d variants: %d failures, %.1f s, %.1f ms a session", n, protocol, len(profiles), failed.Load(), took.Seconds(), took.Seconds()*1000/float64(n))
 }
 
 // sessionCount is n, or few where WATCHPOST_SOAK is not set.
@@ -89,13 +96,48 @@ func sessionCount(n, few int) int {
 }
 
 // TestSoakSessions: 10,000 sessions of PACE and Chip Authentication over every
-// mapping, group and cipher (300 without WATCHPOST_SOAK).
+// mapping, group and cipher, domain parameters of the chip's own included (112
+// without WATCHPOST_SOAK).
 func TestSoakSessions(t *testing.T) {
-	sessions(t, sessionCount(10_000, 150), everyOffer(), nil)
+	sessions(t, sessionCount(10_000, 112), emrtd.ProtocolPACE, everyOffer(), nil)
 }
 
-// TestSoakLeadingZero: 1,000 sessions whose shared secrets start with a zero
-// octet (both agreements of PACE), with the chip's secrets from OpenSSL.
+// fromOpenSSL has the chip's shared secrets computed by OpenSSL, and counts
+// those of one protocol and how many of them start with a zero octet.
+type fromOpenSSL struct {
+	protocol     string
+	dir          string
+	calls, zeros atomic.Int64
+	all          atomic.Int64
+}
+
+func (o *fromOpenSSL) agreement(t *testing.T) passport.Agreement {
+	return func(protocol string, parameter int, private *big.Int, public []byte) []byte {
+		secret, err := openssl(filepath.Join(o.dir, fmt.Sprint(o.all.Add(1))), parameter, private, public)
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		if protocol == o.protocol {
+			o.calls.Add(1)
+			if secret[0] == 0 {
+				o.zeros.Add(1)
+			}
+		}
+		return secret
+	}
+}
+
+func (o *fromOpenSSL) check(t *testing.T) {
+	t.Helper()
+	if o.zeros.Load() != o.calls.Load() || o.calls.Load() == 0 {
+		t.Errorf("%d of %d secrets start with zero", o.zeros.Load(), o.calls.Load())
+	}
+	t.Logf("%d secrets of %s from OpenSSL, all with a zero in front; %d secrets in all", o.calls.Load(), o.protocol, o.all.Load())
+}
+
+// TestSoakLeadingZero: 1,000 sessions whose shared secrets of PACE start with
+// a zero octet (both agreements), with the chip's secrets from OpenSSL.
 func TestSoakLeadingZero(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("openssl is not installed: NOT RUN")
@@ -104,27 +146,90 @@ func TestSoakLeadingZero(t *testing.T) {
 	for i := range profiles {
 		profiles[i].Faults = []passport.Fault{{Kind: passport.KindLeadingZero}}
 	}
-	dir := t.TempDir()
-	var zeros, calls atomic.Int64
-	sessions(t, sessionCount(1000, 20), profiles, func(_ *passport.Document, chip *passport.Chip) {
-		if chip == nil {
-			return
-		}
-		chip.SetAgreement(func(parameter int, private *big.Int, public []byte) []byte {
-			secret, err := openssl(filepath.Join(dir, fmt.Sprint(calls.Add(1))), parameter, private, public)
-			if err != nil {
-				t.Error(err)
-				return nil
-			}
-			if secret[0] == 0 {
-				zeros.Add(1)
-			}
-			return secret
-		})
+	o := &fromOpenSSL{protocol: "pace", dir: t.TempDir()}
+	sessions(t, sessionCount(1000, 20), emrtd.ProtocolPACE, profiles, func(_ *passport.Document, chip *passport.Chip, _ *emrtd.Options) {
+		chip.SetAgreement(o.agreement(t))
 	})
-	if zeros.Load() != calls.Load() || calls.Load() == 0 {
-		t.Errorf("%d of %d secrets start with zero", zeros.Load(), calls.Load())
+	o.check(t)
+}
+
+// TestSoakLeadingZeroChip: 300 sessions of BAC whose shared secrets of Chip
+// Authentication start with a zero octet: the reader's ephemeral key is chosen
+// so, the chip's secrets are from OpenSSL.
+func TestSoakLeadingZeroChip(t *testing.T) {
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("openssl is not installed: NOT RUN")
 	}
+	var profiles []passport.Profile
+	suites := []string{"3des", "aes128", "aes192", "aes256"}
+	for i, name := range []string{"secp192r1", "brainpoolP192r1", "secp224r1", "brainpoolP224r1", "secp256r1", "brainpoolP256r1", "brainpoolP320r1",
+		"secp384r1", "brainpoolP384r1", "brainpoolP512r1", "secp521r1", "dh-0", "dh-1", "dh-2"} {
+		profiles = append(profiles, passport.Profile{
+			Seed: 13, NoPortrait: true,
+			Authenticity: passport.Authenticity{ChipKeys: []passport.ChipKey{{Curve: name, Suite: suites[i%4]}}},
+		})
+	}
+	o := &fromOpenSSL{protocol: "ca", dir: t.TempDir()}
+	sessions(t, sessionCount(300, 14), emrtd.ProtocolBAC, profiles, func(doc *passport.Document, chip *passport.Chip, options *emrtd.Options) {
+		chip.SetAgreement(o.agreement(t))
+		options.Random = &chosenScalar{scalar: scalarForZero(t, doc.Secret.ChipKeys[0])}
+	})
+	o.check(t)
+}
+
+// chosenScalar is a source of randomness that is random for BAC, which draws a
+// nonce of eight octets and a key of sixteen, and then gives a scalar.
+type chosenScalar struct {
+	drawn  int
+	scalar []byte
+}
+
+func (c *chosenScalar) Read(b []byte) (int, error) {
+	if c.drawn += len(b); c.drawn <= 8+16 {
+		return rand.Read(b)
+	}
+	if len(b) != len(c.scalar) {
+		return 0, fmt.Errorf("scalar of %d octets drawn, %d are here", len(b), len(c.scalar))
+	}
+	return copy(b, c.scalar), nil
+}
+
+// scalarForZero looks for a scalar by which the agreement with the chip's key
+// yields a secret that starts with a zero octet.
+func scalarForZero(t testing.TB, key passport.ChipKey) []byte {
+	t.Helper()
+	if number, ok := strings.CutPrefix(key.Curve, "dh-"); ok {
+		id, err := strconv.Atoi(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := dh.ByPACE(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := g.Scalar(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public := g.Power(g.G, key.D)
+		for v := g.Power(public, k); g.Encode(v)[0] != 0; v = g.Product(v, public) {
+			k.Add(k, big.NewInt(1))
+		}
+		return k.FillBytes(make([]byte, (g.Q.BitLen()+7)/8))
+	}
+	c, err := curve.ByName(key.Curve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := c.Scalar(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := c.Public(key.D)
+	for p := c.Mul(k, public); p.X.FillBytes(make([]byte, c.Size()))[0] != 0; p = c.Add(p, public) {
+		k.Add(k, big.NewInt(1))
+	}
+	return k.FillBytes(make([]byte, (c.N.BitLen()+7)/8))
 }
 
 // openssl derives a shared secret with the openssl command, in files that

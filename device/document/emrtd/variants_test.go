@@ -1,6 +1,7 @@
 package emrtd_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -28,7 +29,14 @@ func variants() []passport.PACE {
 		}
 		all = append(all, passport.PACE{Mapping: passport.MappingChip, Suite: suites[1+parameter%3], Parameter: parameter})
 	}
-	return all
+	// Domain parameters of the chip's own, with and without a reference.
+	return append(all,
+		passport.PACE{Suite: "aes128", Parameter: 13, Explicit: true},
+		passport.PACE{Suite: "aes256", Parameter: 16, Explicit: true, Reference: 32},
+		passport.PACE{Mapping: passport.MappingIntegrated, Suite: "aes128", Parameter: 15, Explicit: true, Reference: 300},
+		passport.PACE{Mapping: passport.MappingChip, Suite: "aes128", Parameter: 12, Explicit: true, Reference: 40},
+		passport.PACE{Suite: "aes192", Parameter: 1, Explicit: true},
+		passport.PACE{Mapping: passport.MappingIntegrated, Suite: "3des", Parameter: 0, Explicit: true, Reference: 33})
 }
 
 // TestEveryMapping reads chips with the integrated and the chip authentication
@@ -51,7 +59,14 @@ func TestEveryMapping(t *testing.T) {
 		if mapping == "" {
 			mapping = "gm"
 		}
-		if r.Access.Mapping != mapping || r.Access.ParameterID != offer.Parameter || r.Access.Downgrade != "" {
+		reference := offer.Parameter
+		if offer.Explicit {
+			reference = offer.Reference
+			if reference == 0 {
+				reference = -1
+			}
+		}
+		if r.Access.Mapping != mapping || r.Access.ParameterID != reference || r.Access.Downgrade != "" {
 			t.Errorf("%+v: %+v", offer, r.Access)
 		}
 		if got := proof(r, emrtd.ProofChip); got.Outcome != emrtd.OutcomeProven {
@@ -101,5 +116,31 @@ func TestShortNonce(t *testing.T) {
 	r, err := read(t, newVirtual(t, p), p)
 	if err != nil || r.Access.Downgrade != "pace.nonce" {
 		t.Errorf("%v, %+v", err, r.Access)
+	}
+}
+
+// TestProprietaryParameters: parameters of the chip's own are used where they
+// are sound, told apart by their reference, and refused where one value is
+// another's.
+func TestProprietaryParameters(t *testing.T) {
+	two := []passport.PACE{
+		{Suite: "aes128", Parameter: 12, Explicit: true, Reference: 32},
+		{Suite: "aes128", Parameter: 16, Explicit: true, Reference: 33},
+	}
+	p := strong(two[0], chipKey, nil, 0)
+	p.Access.PACE = two
+	r, err := read(t, newVirtual(t, p), p)
+	if err != nil || r.Access.Protocol != emrtd.ProtocolPACE || r.Access.Domain != "P-256" || r.Access.ParameterID != 32 {
+		t.Errorf("two sets: %+v, %v", r.Access, err)
+	}
+	// A twisted coefficient: the curve is no longer one that is known.
+	p = strong(passport.PACE{Suite: "aes128", Parameter: 13, Explicit: true}, chipKey, nil, 0)
+	sound := document(t, p).Files["CardAccess"]
+	forged := bytes.Clone(sound)
+	forged[bytes.Index(forged, []byte{0x26, 0xDC, 0x5C, 0x6C, 0xE9, 0x4A})] ^= 1 // b of brainpoolP256r1
+	p.FileData = map[string][]byte{"CardAccess": forged}
+	r, err = read(t, newVirtual(t, p), p)
+	if err != nil || r.Access.Protocol != emrtd.ProtocolBAC || r.Access.Downgrade != emrtd.ErrUnsupported.Code {
+		t.Errorf("forged: %+v, %v", r.Access, err)
 	}
 }

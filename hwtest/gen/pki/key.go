@@ -110,13 +110,16 @@ func (k *Key) PublicKey() []byte {
 
 func (k *Key) point() []byte { return k.Curve.Encode(k.Curve.Public(k.D)) }
 
-// parameters is the curve by name, or written out as RFC 3279 (2002), 2.3.5
-// has it.
+// parameters is the curve by name, or written out.
 func (k *Key) parameters() []byte {
-	c := k.Curve
 	if !k.Scheme.Explicit {
-		return der.OID(c.OID)
+		return der.OID(k.Curve.OID)
 	}
+	return ECParameters(k.Curve)
+}
+
+// ECParameters writes a curve's domain parameters out (RFC 3279 (2002), 2.3.5).
+func ECParameters(c *curve.Curve) []byte {
 	element := func(v *big.Int) []byte { return der.Octets(v.FillBytes(make([]byte, c.Size()))) }
 	return der.Seq(
 		der.SmallInt(1),

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"io"
 	"math/big"
+	"math/bits"
 
 	"github.com/watchpost/watchpost/device/document/emrtd/apdu"
 	"github.com/watchpost/watchpost/device/document/emrtd/sm"
@@ -119,7 +120,12 @@ type protocol struct {
 func (p *protocol) selectProtocol(ctx context.Context, reference byte, nameParameters bool) error {
 	data := apdu.AppendTLV(nil, 0x80, apdu.OID(p.variant.OID))
 	data = apdu.AppendTLV(data, 0x83, []byte{reference})
-	named := apdu.AppendTLV(bytes.Clone(data), 0x84, []byte{byte(p.variant.ParameterID)})
+	named := data
+	if id := p.variant.ParameterID; id >= 0 {
+		named = apdu.AppendTLV(bytes.Clone(data), 0x84, big.NewInt(int64(id)).FillBytes(make([]byte, max(1, (bits.Len(uint(id))+7)/8))))
+	} else {
+		nameParameters = true // there is no reference to try with
+	}
 	if nameParameters {
 		data = named
 	}

@@ -38,7 +38,7 @@ type Variant struct {
 	OID         string // dotted decimal
 	Mapping     Mapping
 	Suite       sm.Suite
-	ParameterID int
+	ParameterID int // by which the chip names the domain parameters, -1 where by none
 	group       group
 }
 
@@ -46,7 +46,10 @@ type Variant struct {
 func (v Variant) Domain() string { return v.group.name() }
 
 // Elliptic reports whether v runs over an elliptic curve.
-func (v Variant) Elliptic() bool { return v.ParameterID >= firstCurve }
+func (v Variant) Elliptic() bool {
+	_, ok := v.group.(elliptic)
+	return ok
+}
 
 func (v Variant) String() string {
 	return fmt.Sprintf("PACE-%s %s %s", v.Mapping, v.Domain(), v.Suite)
@@ -75,12 +78,22 @@ func IsPACE(oid string) bool {
 	return len(oid) > len(oidPACE)+1 && oid[:len(oidPACE)+1] == oidPACE+"."
 }
 
-// Lookup returns the variant of a PACEInfo. ok is false for protocols and
-// parameters that are not supported: proprietary ones, 3DES with chip
-// authentication mapping (never defined), an agreement that does not fit the
-// parameters, and integrated mapping on P-224, whose prime the point encoding
-// of Doc 9303-11, appendix B, does not admit.
+// Lookup returns the variant of a PACEInfo with standardized domain
+// parameters. ok is false for protocols and parameters that are not supported:
+// proprietary ones (see Proprietary), 3DES with chip authentication mapping
+// (never defined), an agreement that does not fit the parameters, and
+// integrated mapping on P-224, whose prime the point encoding of Doc 9303-11,
+// appendix B, does not admit.
 func Lookup(oid string, parameterID int) (v Variant, ok bool) {
+	g := standardGroup(parameterID)
+	if g == nil {
+		return Variant{}, false
+	}
+	return variantOf(oid, parameterID, g)
+}
+
+// variantOf joins protocol and group where they fit.
+func variantOf(oid string, parameterID int, g group) (v Variant, ok bool) {
 	if !IsPACE(oid) {
 		return Variant{}, false
 	}
@@ -93,12 +106,9 @@ func Lookup(oid string, parameterID int) (v Variant, ok bool) {
 	if !known || !knownSuite || (a.mapping == ChipAuth && suite == sm.TripleDES) {
 		return Variant{}, false
 	}
-	g := standardGroup(parameterID)
-	if g == nil || a.elliptic != (parameterID >= firstCurve) {
+	v = Variant{OID: oid, Mapping: a.mapping, Suite: suite, ParameterID: parameterID, group: g}
+	if a.elliptic != v.Elliptic() || a.mapping == Integrated && !g.encodes() {
 		return Variant{}, false
 	}
-	if a.mapping == Integrated && !g.encodes() {
-		return Variant{}, false
-	}
-	return Variant{OID: oid, Mapping: a.mapping, Suite: suite, ParameterID: parameterID, group: g}, true
+	return v, true
 }
