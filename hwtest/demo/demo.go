@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/hwtest/bench"
 )
 
@@ -32,6 +33,8 @@ type Options struct {
 	Documents int       // lost documents on the list, 0 is SyntheticDocuments
 	LogLevel  string    // of the programs, "" is warn; debug for all they can say
 	Log       io.Writer // takes what the programs say as well; nil is nobody
+
+	Roles []officer.Role // of the officer beside his own
 
 	Central *Central // that the post asks and reports to; nil: it stands alone. Set by Run
 
@@ -133,7 +136,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 	s := &script{client: c, bench: b, world: w, scenes: scenes, show: show}
 	if o.SkipScript {
-		return s.stay(ctx, all, o)
+		return s.stay(ctx, append(all, remote.found), o)
 	}
 	if err := o.Central.connected(ctx, c); err != nil {
 		return err
@@ -165,7 +168,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("%d of %d encounters did not end as they must", failed, (len(all)+remote.count())*max(1, o.Runs))
 	}
 	if o.Keep {
-		return s.stay(ctx, all, o)
+		return s.stay(ctx, append(all, remote.found), o)
 	}
 	return nil
 }

@@ -152,6 +152,7 @@ func (s *screen) open(w *World, all []encounterCase) {
 	s.line("\n  page        %s   (its certificate is the post's own: accept it once)", w.URL)
 	s.line("  officer     %s   password %s", officerID, w.Password)
 	s.line("  supervisor  %s   password %s", secondID, w.Second)
+	s.line("  colleague   %s   password %s", thirdID, w.Third)
 	s.line("")
 	for i, k := range all {
 		if i == 0 || all[i-1].letter != k.letter {
@@ -163,7 +164,7 @@ func (s *screen) open(w *World, all []encounterCase) {
 
 // keys tells what may be typed.
 func (s *screen) keys() {
-	s.line("  a letter and Enter puts that person at the post; x takes the passport away, q ends")
+	s.line("  a letter and Enter puts that person at the post; x takes the passport away;\n  cut, stall and restore do that to the link to central; q ends")
 }
 
 // stands tells who is at the post now, and what is printed on the passport.

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"strings"
+
+	"github.com/watchpost/watchpost/hwtest/wire"
 )
 
 // FreeListen returns the page's usual address, or one with a free port where
@@ -35,6 +37,8 @@ type ready struct {
 	Password   string `json:"password"`
 	Supervisor string `json:"supervisor"`
 	Second     string `json:"supervisor_password"`
+	Colleague  string `json:"colleague"`
+	Third      string `json:"colleague_password"`
 	Socket     string `json:"admin_socket"`
 	State      string `json:"state"`
 }
@@ -57,7 +61,7 @@ func (s *script) stay(ctx context.Context, all []encounterCase, o Options) error
 	}
 	w := s.world
 	s.show.open(w, all)
-	if err := say(ready{w.URL, officerID, w.Password, secondID, w.Second, w.State + "/admin.sock", w.State}); err != nil {
+	if err := say(ready{w.URL, officerID, w.Password, secondID, w.Second, thirdID, w.Third, w.State + "/admin.sock", w.State}); err != nil {
 		return fmt.Errorf("say how the post is reached: %w", err)
 	}
 	lying := false
@@ -113,12 +117,24 @@ func (s *script) stay(ctx context.Context, all []encounterCase, o Options) error
 				}
 				s.show.stands(standing{Title: "the passport is taken away"})
 			}
+			if state, is := links[line]; is {
+				known = true
+				o.Central.Wire.Set(state)
+				now := standing{Title: "the link to central: " + line}
+				s.show.stands(now)
+				if err := say(now); err != nil {
+					return err
+				}
+			}
 			if !known && line != "" {
 				s.show.keys()
 			}
 		}
 	}
 }
+
+// links are the words that cut the link to central and restore it.
+var links = map[string]wire.State{"cut": wire.Cut, "stall": wire.Stalled, "restore": wire.Open}
 
 // keysOf yields the lines of in until it ends; nil yields none for ever.
 func keysOf(ctx context.Context, in io.Reader) <-chan string {

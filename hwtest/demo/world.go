@@ -46,6 +46,7 @@ const (
 	listOwner  = "Demonstration Authority"
 	officerID  = "demo-officer"
 	secondID   = "demo-supervisor"
+	thirdID    = "demo-colleague"
 	cameraID   = "face"
 	listSeed   = 20_261_121
 	recordMan  = "DEMO-0001"
@@ -65,6 +66,7 @@ type World struct {
 	Passphrase string // file
 	Password   string // of the officer
 	Second     string // password of the supervisor
+	Third      string // password of another officer
 	URL        string // of the page, "" where it is not served
 	home       *pki.Issuer
 	logLevel   string
@@ -81,7 +83,7 @@ func newWorld(ctx context.Context, dir string, o Options, faces *capture.DecodeC
 		Dir: dir, State: filepath.Join(dir, "state"), Camera: filepath.Join(dir, "camera"),
 		Config: filepath.Join(dir, "post.yaml"), Capture: filepath.Join(dir, "capture.yaml"),
 		Provision: filepath.Join(dir, "provision"), Passphrase: filepath.Join(dir, "passphrase"),
-		Password: rand.Text(), Second: rand.Text(), logLevel: o.LogLevel,
+		Password: rand.Text(), Second: rand.Text(), Third: rand.Text(), logLevel: o.LogLevel,
 	}
 	for _, d := range []string{w.State, w.Camera} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
@@ -254,7 +256,8 @@ func (w *World) rules(files string, o Options) error {
 	}
 	tomorrow := time.Now().Add(24 * time.Hour)
 	accounts, err := json.Marshal(officer.Accounts{Version: officer.Version, Edition: 1, Accounts: []officer.Account{
-		{ID: officerID, Name: "Demonstration Officer", Roles: []officer.Role{officer.Officer}, Password: officer.HashPassword(w.Password), Expires: tomorrow},
+		{ID: officerID, Name: "Demonstration Officer", Roles: append([]officer.Role{officer.Officer}, o.Roles...), Password: officer.HashPassword(w.Password), Expires: tomorrow},
+		{ID: thirdID, Name: "Demonstration Colleague", Roles: []officer.Role{officer.Officer}, Password: officer.HashPassword(w.Third), Expires: tomorrow},
 		{ID: secondID, Name: "Demonstration Supervisor", Roles: []officer.Role{officer.Supervisor, officer.Auditor}, Password: officer.HashPassword(w.Second), Expires: tomorrow},
 	}})
 	if err != nil {

@@ -1,7 +1,9 @@
 import { AxeBuilder } from '@axe-core/playwright';
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { chromium, type BrowserContext, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 import type { PostAccess } from './post.ts';
@@ -12,6 +14,23 @@ const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', 
 
 const shots = process.env['WATCHPOST_SHOTS'] ?? mkdtempSync(join(tmpdir(), 'watchpost-shots-'));
 mkdirSync(shots, { recursive: true });
+
+/** pinned is the flag by which the browser knows the post's own certificate: one with certificate errors makes no passkeys. */
+function pinned(url: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false }, () => {
+      const key = socket.getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' });
+      socket.end();
+      if (key) resolve(`--ignore-certificate-errors-spki-list=${createHash('sha256').update(key).digest('base64')}`);
+      else reject(new Error('the post has no certificate'));
+    });
+    socket.once('error', reject);
+  });
+}
+
+/** Who is an account of the bench. */
+export type Who = 'officer' | 'colleague' | 'supervisor';
 
 export class Officer {
   readonly page: Page;
@@ -31,8 +50,7 @@ export class Officer {
     const profile = mkdtempSync(join(tmpdir(), 'watchpost-browser-'));
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-      args: flags,
-      ignoreHTTPSErrors: true, // the post's certificate is its own
+      args: [...flags, await pinned(post.url)],
       viewport: size,
     });
     const page = context.pages()[0] ?? (await context.newPage());
@@ -50,16 +68,24 @@ export class Officer {
 
   /** failed keeps a picture of what was on the screen when a test failed. */
   async failed(did: boolean): Promise<void> {
-    if (did) await this.page.screenshot({ path: join(shots, 'failed.png') });
+    if (did) for (const [i, page] of this.#context.pages().entries()) await page.screenshot({ path: join(shots, `failed-${i}.png`) });
   }
 
   get context(): BrowserContext {
     return this.#context;
   }
 
-  async signIn(password = this.#post.password): Promise<void> {
-    await this.page.getByLabel('Officer').fill(this.#post.officer);
-    await this.page.getByLabel('Password').fill(password);
+  /** on is the same officer at another window of the same browser. */
+  on(page: Page): Officer {
+    page.setDefaultTimeout(25_000);
+    return new Officer(page, this.#context, this.#post);
+  }
+
+  async signIn(password?: string, who: Who = 'officer'): Promise<void> {
+    const p = this.#post;
+    const known = { officer: [p.officer, p.password], colleague: [p.colleague, p.colleague_password], supervisor: [p.supervisor, p.supervisor_password] } as const;
+    await this.page.getByLabel('Officer').fill(known[who][0]);
+    await this.page.getByLabel('Password').fill(password ?? known[who][1]);
     await this.page.keyboard.press('Enter');
   }
 

@@ -14,6 +14,8 @@ export interface PostAccess {
   password: string;
   supervisor: string;
   supervisor_password: string;
+  colleague: string; // another officer
+  colleague_password: string;
   admin_socket: string;
   state: string; // folder
   bench: string; // address that puts persons at the post: GET bench/a
@@ -84,10 +86,16 @@ export async function startPost(): Promise<{ access: PostAccess; stop: () => Pro
 }
 
 /** put places a person before the camera and their passport on the reader. */
-export async function put(post: PostAccess, letter: 'a' | 'b' | 'c' | 'd' | 'e' | 'f'): Promise<Standing> {
+export async function put(post: PostAccess, letter: 'a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'g'): Promise<Standing> {
   const response = await fetch(`${post.bench}/${letter}`);
   if (!response.ok) throw new Error(await response.text());
   return (await response.json()) as Standing;
+}
+
+/** link cuts the link to central, has it stall, or restores it. */
+export async function link(post: PostAccess, what: 'cut' | 'stall' | 'restore'): Promise<void> {
+  const response = await fetch(`${post.bench}/${what}`);
+  if (!response.ok) throw new Error(await response.text());
 }
 
 /** takeAway takes the passport off the reader. */

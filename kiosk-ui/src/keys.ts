@@ -8,7 +8,7 @@ const ours = /^F[1-8]$/;
 export function press(event: KeyboardEvent): boolean {
   if (!ours.test(event.key) || event.altKey || event.ctrlKey || event.metaKey) return false;
   event.preventDefault(); // F1, F3, F5 and F6 are the browser's otherwise
-  const scope: ParentNode = document.querySelector('dialog[open]') ?? document;
+  const scope: ParentNode = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document; // the one on top was opened last
   const target = [...scope.querySelectorAll<HTMLElement>(`[data-key="${event.key}"]`)].find((e) => e.checkVisibility());
   if (!target || (target instanceof HTMLButtonElement && target.disabled)) return false;
   target.focus();

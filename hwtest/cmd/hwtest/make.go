@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/hwtest/gen/cvc"
 	"github.com/watchpost/watchpost/hwtest/gen/pki"
 	"github.com/watchpost/watchpost/hwtest/passport"
 )
@@ -21,7 +22,9 @@ func passportMakeCommand() *cobra.Command {
 		Long: `Writes the files of the chip (EF.SOD, EF.COM, DG1, ...) to a folder, as
 "watchpost document inspect --dir" takes them, and what its issuer publishes to
 the folder pki inside it: CSCA.der, DS.der, CSCA.crl (of today, revoking nobody)
-and masterlist.ml. "watchpost trust import" takes those.
+and masterlist.ml. "watchpost trust import" takes those. Where the profile has a
+terminal, pki/is-key.pem is the inspection system's key with its certificates,
+for "watchpost chip read --is-key".
 
 Standard output is one line of JSON: the folder, the zone's lines, and the key
 for "watchpost chip read --mrz". Files that are there already are replaced.`,
@@ -86,8 +89,15 @@ func writePassport(dir string, p passport.Profile, day time.Time) error {
 	files := map[string][]byte{
 		"pki/CSCA.der": issuer.CSCA.DER, "pki/DS.der": issuer.DS.DER, "pki/CSCA.crl": crl, "pki/masterlist.ml": list,
 	}
+	if p.Terminal != nil && !p.Terminal.Unguarded {
+		h, err := cvc.New(p.Terminal.Authority)
+		if err != nil {
+			return err
+		}
+		files["pki/is-key.pem"] = h.PEM()
+	}
 	for name, content := range doc.Files {
-		if name == "COM" || name == "SOD" || name == "CardAccess" || name == "CardSecurity" || name == "DIR" || name == "ATR_INFO" {
+		if name == "CVCA" || name == "COM" || name == "SOD" || name == "CardAccess" || name == "CardSecurity" || name == "DIR" || name == "ATR_INFO" {
 			name = "EF." + name
 		}
 		files[name+".bin"] = content

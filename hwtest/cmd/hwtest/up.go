@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/hwtest/bench"
 	"github.com/watchpost/watchpost/hwtest/demo"
 )
@@ -62,8 +63,12 @@ post; a letter and Enter on standard input puts the next one there.`,
 	cmd.Flags().BoolVar(&o.SecondOfficer, "second-officer", false, "with --post: a policy that asks for a second officer to confirm and to override")
 	cmd.Flags().IntVar(&o.Faces, "faces", 0, "with --post: synthetic faces on the list (default: as the demonstration)")
 	cmd.Flags().IntVar(&o.Documents, "documents", 0, "with --post: lost documents on the list (default: as the demonstration)")
+	roles := cmd.Flags().StringSlice("officer-roles", nil, "with --post: roles of the officer beside his own (supervisor, administrator, auditor)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *post {
+			for _, r := range *roles {
+				o.Roles = append(o.Roles, officer.Role(r))
+			}
 			return upPost(cmd, o)
 		}
 		p, err := loadProfile(*profile)

@@ -1,15 +1,21 @@
 import { Failure, wireError } from './failure.ts';
-import type { Account, Age, Candidate, Credentials, Encounter, Finding, Outcome, PolicyView, System } from './words.ts';
+import type { Account, Age, Candidate, Credentials, Encounter, Finding, Outcome, Passkey, PasskeyCreation, PasskeyRequest, PolicyView, System } from './words.ts';
 
 // Every call to the post, in one place. Sessions are cookies (HttpOnly); calls
 // that change something repeat the session's csrf value.
 
 let csrf = '';
 let onSignedOut: () => void = () => undefined;
+let onUsed: () => void = () => undefined;
 
 /** whenSignedOut sets who is told that the post no longer knows the session. */
 export function whenSignedOut(told: () => void): void {
   onSignedOut = told;
+}
+
+/** whenUsed sets who is told that the post has answered a call of the session, which lengthens it. */
+export function whenUsed(told: () => void): void {
+  onUsed = told;
 }
 
 async function call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
@@ -27,6 +33,7 @@ async function call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: u
     throw new Failure('network', 0, '', true);
   }
   const answer: unknown = response.status === 204 ? undefined : await response.json().catch(() => undefined);
+  if (response.status !== 401) onUsed();
   if (response.ok) return answer as T;
   const failure = wireError(answer)
     ? new Failure(answer.code, response.status, answer.hint ?? '', answer.retryable)
@@ -46,6 +53,13 @@ async function remember(account: Promise<Account>): Promise<Account> {
 export const signIn = (c: Credentials): Promise<Account> => remember(call('POST', '/v1/session', { ...c, browser: true }));
 export const whoAmI = (): Promise<Account> => remember(call('GET', '/v1/session'));
 export const signOut = (): Promise<void> => call('DELETE', '/v1/session');
+
+export const passkeys = async (): Promise<Passkey[]> => (await call<{ passkeys: Passkey[] }>('GET', '/v1/passkeys')).passkeys;
+export const beginPasskey = (): Promise<PasskeyCreation> => call('POST', '/v1/passkey-ceremonies');
+export const addPasskey = (ceremony: string, name: string, credential: object): Promise<Passkey> => call('POST', '/v1/passkeys', { ceremony, name, credential });
+export const removePasskey = (id: string): Promise<void> => call('DELETE', `/v1/passkeys/${encodeURIComponent(id)}`);
+export const beginPasskeySignIn = (): Promise<PasskeyRequest> => call('POST', '/v1/session/passkey-ceremonies');
+export const signInWithPasskey = (ceremony: string, credential: object): Promise<Account> => remember(call('POST', '/v1/session/passkey', { ceremony, credential, browser: true }));
 
 export const system = (): Promise<System> => call('GET', '/v1/system');
 export const policyView = (): Promise<PolicyView> => call('GET', '/v1/policy-view');

@@ -44,6 +44,9 @@ export function never(value: never): never {
 }
 
 export type Account = Schemas['SessionInfo'];
+export type Passkey = Schemas['Passkey'];
+export type PasskeyCreation = Schemas['PasskeyCreation'];
+export type PasskeyRequest = Schemas['PasskeyRequest'];
 export type PolicyView = Schemas['PolicyView'];
 export type Advice = Schemas['Advice'];
 export type Candidate = Schemas['Candidate'];

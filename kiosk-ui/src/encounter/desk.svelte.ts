@@ -3,6 +3,7 @@ import { parseEvent, type PostEvent, type Progress } from '../api/events.ts';
 import { failureOf, type Failure } from '../api/failure.ts';
 import type { Candidate, Credentials, Encounter, Finding, Outcome } from '../api/words.ts';
 import { follow } from '../live/socket.ts';
+import { Windows } from '../live/windows.svelte.ts';
 import type { Session } from '../session/session.svelte.ts';
 import { apply } from './apply.ts';
 
@@ -24,6 +25,8 @@ export class Desk {
   failure = $state<Failure>();
   failed = $state<Act>(); // what the failure was of; undefined for what the page did by itself
   busy = $state<Readonly<Record<Act, boolean>>>({ open: false, document: false, face: false, finding: false, outcome: false });
+  elsewhere = $state(false); // the outcome was recorded by another window
+  readonly windows = new Windows();
   #seen = 0; // last event
   #session: Session;
 
@@ -60,6 +63,7 @@ export class Desk {
     if (!this.current || event.encounter !== this.current.id) return;
     if (event.kind === 'step.progress') this.progress = event.data;
     if (event.kind === 'step.changed') this.progress = undefined;
+    if (event.kind === 'encounter.outcome' && !this.busy.outcome) this.elsewhere = true;
     const { encounter, stale } = apply(this.current, event);
     this.current = encounter;
     if (stale) void this.refresh();
@@ -112,11 +116,19 @@ export class Desk {
     return this.#on('outcome', (id) => calls.decide(id, outcome, reason, second));
   }
 
+  /** handOver puts the desk to the officer who has just signed in: on it lies their own open encounter, and nobody else's. */
+  async handOver(officer: string): Promise<void> {
+    await this.leave();
+    const own = this.open.find((e) => e.officer === officer);
+    if (officer !== '' && own) await this.resume(own);
+  }
+
   /** leave goes back to the start; the encounter stays as it is. */
   async leave(): Promise<void> {
     this.current = undefined;
     this.failure = undefined;
     this.progress = undefined;
+    this.elsewhere = false;
     await this.refresh();
   }
 

@@ -1,6 +1,8 @@
 import * as calls from '../api/calls.ts';
 import { failureOf, type Failure } from '../api/failure.ts';
 import type { Account, Credentials, PolicyView, System } from '../api/words.ts';
+import { Lease } from './lease.ts';
+import * as passkey from './passkey.ts';
 
 const pollEvery = 10_000; // ms between looks at the post
 const activeFor = 120_000; // ms after a touch in which the page's own calls may keep the session alive
@@ -14,8 +16,12 @@ export class Session {
   system = $state<System>();
   policy = $state<PolicyView>();
   unreachable = $state(false);
+  left = $state(Number.POSITIVE_INFINITY); // ms until the session ends if nothing is done
+  shift = $state(false); // the session ends then whatever is done
   #touched = Date.now();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #clock: ReturnType<typeof setInterval> | undefined;
+  #lease: Lease | undefined;
 
   /** begin looks whether the browser still holds a session. */
   async begin(): Promise<void> {
@@ -23,7 +29,9 @@ export class Session {
       if (this.state === 'in') this.state = 'expired';
       else if (this.state === 'asking') this.state = 'out';
     });
+    calls.whenUsed(() => this.#lease?.used(Date.now()));
     this.#timer = setInterval(() => void this.look(), pollEvery);
+    this.#clock = setInterval(() => this.#tick(), 1000);
     try {
       await this.#enter(await calls.whoAmI());
     } catch (thrown) {
@@ -37,9 +45,17 @@ export class Session {
     this.#touched = Date.now();
   }
 
-  async signIn(c: Credentials): Promise<Failure | undefined> {
+  signIn(c: Credentials): Promise<Failure | undefined> {
+    return this.#signIn(calls.signIn(c));
+  }
+
+  signInWithPasskey(): Promise<Failure | undefined> {
+    return this.#signIn(passkey.signIn());
+  }
+
+  async #signIn(asked: Promise<Account>): Promise<Failure | undefined> {
     try {
-      await this.#enter(await calls.signIn(c));
+      await this.#enter(await asked);
       return undefined;
     } catch (thrown) {
       return failureOf(thrown);
@@ -51,6 +67,21 @@ export class Session {
     this.account = undefined;
     this.system = undefined;
     this.state = 'out';
+  }
+
+  /** stay lengthens the session, where it is not the end of the shift. */
+  async stay(): Promise<void> {
+    this.touched();
+    await calls.whoAmI().catch(() => undefined); // whoever refuses has told that the session is over
+    this.#tick();
+  }
+
+  #tick(): void {
+    if (this.state !== 'in' || !this.#lease) return;
+    const { left, shift } = this.#lease.at(Date.now());
+    this.left = left;
+    this.shift = shift;
+    if (left <= 0) this.expired();
   }
 
   /** expired is called where a stream was shut because the session is over. */
@@ -71,6 +102,8 @@ export class Session {
 
   async #enter(account: Account): Promise<void> {
     this.account = account;
+    this.#lease = new Lease(account, Date.now());
+    this.left = Number.POSITIVE_INFINITY;
     this.touched();
     this.state = 'in';
     const [, policy] = await Promise.all([this.look(), calls.policyView()]);
@@ -84,5 +117,6 @@ export class Session {
 
   end(): void {
     clearInterval(this.#timer);
+    clearInterval(this.#clock);
   }
 }

@@ -10,6 +10,12 @@ export function ageOf(seconds: number): string {
   return text('time.days', { n: Math.floor(hours / 24) });
 }
 
+/** countdown writes seconds as a clock that runs out: "1:05". */
+export function countdown(seconds: number): string {
+  const s = Math.max(0, Math.ceil(seconds));
+  return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
+}
+
 const clockForm = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 const dayForm = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
 

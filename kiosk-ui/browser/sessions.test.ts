@@ -1,0 +1,156 @@
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { Officer } from './officer.ts';
+import { put } from './post.ts';
+
+// Sessions, windows and officers beside each other. The post's clock runs as it
+// does; only the page's is put forward, as if nobody had been there.
+
+const post = inject('post');
+let officer: Officer;
+
+beforeAll(async () => {
+  officer = await Officer.open(post);
+  await officer.signIn();
+  await officer.ready();
+});
+afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
+afterAll(() => officer.close());
+
+const ending = 'Your session is about to end';
+
+describe('a session that nobody uses', () => {
+  let away: Officer;
+
+  test('warns two minutes before its end', async () => {
+    await put(post, 'f');
+    const page = await officer.context.newPage();
+    await page.clock.install();
+    away = officer.on(page);
+    await page.goto(post.url);
+    await away.begin(false, 'Adult');
+    await page.clock.fastForward('27:00');
+    await page.getByRole('alertdialog').waitFor({ state: 'detached' });
+    await page.clock.fastForward('01:20');
+    await page.getByRole('alertdialog', { name: ending }).waitFor();
+    expect(await page.getByRole('timer').innerText()).toMatch(/1:[0-4]\d/);
+    await away.look('session-ending');
+  });
+
+  test('is lengthened by one key', async () => {
+    await away.page.keyboard.press('F2');
+    await away.page.getByRole('alertdialog').waitFor({ state: 'detached' });
+    await away.page.clock.fastForward('27:00');
+    expect(await away.page.getByRole('alertdialog').count(), 'the time starts anew').toBe(0);
+  });
+
+  test('ends, shows no more of the person, and goes on where it stopped', async () => {
+    await away.page.clock.fastForward('04:00');
+    const dialog = away.page.getByRole('dialog', { name: 'Your session has ended' });
+    await dialog.waitFor();
+    expect(await away.page.getByRole('heading', { name: 'Face', exact: true }).isVisible(), 'what was on the page').toBe(false);
+    await away.look('session-ended');
+    await dialog.getByLabel('Password').fill(post.password);
+    await away.page.keyboard.press('Enter');
+    await dialog.waitFor({ state: 'hidden' });
+    await away.page.getByRole('heading', { name: 'Face', exact: true }).waitFor();
+    await away.takeFace();
+    await away.reviewed();
+  });
+
+  test('is not handed over: another officer who signs in does not see the person', async () => {
+    await away.page.clock.fastForward('31:00');
+    const dialog = away.page.getByRole('dialog', { name: 'Your session has ended' });
+    await dialog.waitFor();
+    await away.signIn(undefined, 'colleague');
+    await away.ready();
+    expect(await away.page.locator('[data-card]').count()).toBe(0);
+    await away.page.getByRole('button', { name: 'Sign out' }).click();
+    await away.signIn();
+    await away.reviewed(); // straight on where the officer was
+    await away.abandon();
+    await away.page.close();
+  });
+
+  test('at the end of the shift says that it cannot be lengthened', async () => {
+    const page = await officer.context.newPage();
+    await page.addInitScript(() => {
+      const ask = window.fetch.bind(window);
+      window.fetch = async (input, init) => {
+        const response = await ask(input, init);
+        if (input !== '/v1/session' || !response.ok) return response;
+        const session = (await response.json()) as { server_time: string };
+        return Response.json({ ...session, ends: new Date(Date.parse(session.server_time) + 90_000).toISOString() });
+      };
+    });
+    await page.goto(post.url);
+    away = officer.on(page);
+    await page.getByRole('alertdialog', { name: ending }).waitFor();
+    await page.getByText('cannot be lengthened').waitFor();
+    await away.look('shift-ending');
+    await page.keyboard.press('F2');
+    await page.getByRole('alertdialog').waitFor({ state: 'detached' });
+    await page.close();
+  });
+});
+
+test('two windows: both show the same encounter, the second is told, and neither is left behind', async () => {
+  await put(post, 'f');
+  await officer.page.reload();
+  await officer.begin(false, 'Adult');
+  const second = officer.on(await officer.context.newPage());
+  await second.page.goto(post.url);
+  await second.page.getByText('is open in another window').waitFor();
+  await second.page.getByRole('heading', { name: 'Face', exact: true }).waitFor();
+  await second.look('two-windows');
+  expect(await officer.page.getByText('is open in another window').count(), 'the first was there before').toBe(0);
+  await officer.page.bringToFront();
+  await officer.takeFace();
+  expect((await officer.reviewed()).title).toBe((await second.reviewed()).title);
+  await second.page.bringToFront();
+  await second.decide('admitted');
+  await second.closed('admitted');
+  await officer.page.bringToFront();
+  await officer.closed('admitted');
+  expect(await officer.page.locator('section[data-outcome]').innerText()).toContain('Recorded in another window');
+  expect(await second.page.locator('section[data-outcome]').innerText()).not.toContain('Recorded in another window');
+  await officer.look('closed-elsewhere');
+  await second.page.close();
+  await officer.next();
+});
+
+test('two officers: each works on their own person and sees no other', async () => {
+  await put(post, 'f');
+  const colleague = await Officer.open(post);
+  try {
+    await colleague.signIn(undefined, 'colleague');
+    await officer.begin(false, 'Adult');
+    await colleague.begin(false, 'Not known');
+    await officer.takeFace();
+    await colleague.takeFace();
+    expect((await officer.reviewed()).tone).toBe('go');
+    expect((await colleague.reviewed()).tone).toBe('look');
+    await colleague.decide('referred');
+    await colleague.closed('referred');
+    await colleague.next();
+    expect(await colleague.page.getByText('Open encounters').count(), 'the other officer has one open').toBe(0);
+    await officer.decide('admitted');
+    await officer.closed('admitted');
+    expect(await officer.page.locator('section[data-outcome]').innerText()).toContain(post.officer);
+    await officer.next();
+  } finally {
+    await colleague.close();
+  }
+});
+
+test('a supervisor sees who has an encounter open, and takes up none', async () => {
+  await officer.begin(false, 'Adult');
+  const supervisor = await Officer.open(post);
+  try {
+    await supervisor.signIn(undefined, 'supervisor');
+    await supervisor.page.getByText(`of ${post.officer}`).waitFor();
+    await supervisor.look('supervisor');
+  } finally {
+    await supervisor.close();
+  }
+  await officer.abandon();
+});
