@@ -66,7 +66,7 @@ func (p *Pool) begin() chan made {
 	return spare
 }
 
-// Take returns a process of the caller's own, who ends it with Close after one
+// Take returns a process of the caller's own, who ends it with End after one
 // encounter. It waits for the spare where that is still starting, and starts
 // one where there is none. Errors are those of Start; the next Take tries anew.
 func (p *Pool) Take(ctx context.Context) (*Client, error) {
@@ -115,6 +115,9 @@ func (p *Pool) replace(client *Client) {
 		p.spare = p.begin()
 	}
 }
+
+// End ends a process handed out, without waiting for one that hangs.
+func (p *Pool) End(client *Client) { p.wg.Go(func() { client.Close() }) }
 
 // giveBack keeps a process that nobody waited for long enough.
 func (p *Pool) giveBack(spare chan made) {

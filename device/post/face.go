@@ -2,6 +2,7 @@ package post
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -98,13 +99,45 @@ type portraits struct {
 	log  *slog.Logger
 }
 
-// DecodePortrait implements encounter.PortraitDecoder.
+// A decode process is known to hang sooner than the devices: nothing else asks
+// it, and the officer waits for the answer.
+const (
+	decodePulseEvery = 250 * time.Millisecond
+	decodePulseLimit = 2 * time.Second
+)
+
+// DecodePortrait implements encounter.PortraitDecoder. A process that was lost
+// or hangs is replaced once: that may have been the picture's doing, and need
+// not have been.
 func (p *portraits) DecodePortrait(ctx context.Context, picture []byte) (encounter.Portrait, error) {
+	out, err := p.try(ctx, picture)
+	if errors.Is(err, capture.ErrLost) || errors.Is(err, capture.ErrHangs) {
+		p.log.Warn("portrait decoded again in another process", "code", string(fault.CodeOf(err)))
+		out, err = p.try(ctx, picture)
+	}
+	return out, err
+}
+
+// try decodes in one process of its own.
+func (p *portraits) try(ctx context.Context, picture []byte) (out encounter.Portrait, err error) {
 	process, err := p.pool.Take(ctx)
 	if err != nil {
 		return encounter.Portrait{}, err
 	}
-	defer process.Close()
+	defer p.pool.End(process)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watch := newPulse(process.Ping)
+	watch.every, watch.limit = decodePulseEvery, decodePulseLimit
+	go watch.run(ctx)
+	err = watch.during(ctx, func(ctx context.Context) (err error) {
+		out, err = p.decode(ctx, process, picture)
+		return err
+	})
+	return out, err
+}
+
+func (p *portraits) decode(ctx context.Context, process *capture.Client, picture []byte) (encounter.Portrait, error) {
 	f, err := process.Decode().FaceTemplate(ctx, picture, decodev1.FaceEngine_FACE_ENGINE_UNSPECIFIED)
 	out := encounter.Portrait{Face: f.Template}
 	if err != nil && fault.CodeOf(err) != "face.none" {

@@ -80,6 +80,7 @@ type Options struct {
 type cards interface {
 	insert(ctx context.Context, slot int, doc *passport.Document) error
 	remove(ctx context.Context, slot int) error
+	plug(ctx context.Context, in bool) error
 	close() error
 }
 
@@ -140,6 +141,12 @@ func (b *Bench) Remove(ctx context.Context, slot int) error {
 	}
 	return b.cards.remove(ctx, slot)
 }
+
+// Unplug takes the reader away from its programs; cards on it are gone.
+func (b *Bench) Unplug(ctx context.Context) error { return b.cards.plug(ctx, false) }
+
+// Plug gives the reader back, without cards.
+func (b *Bench) Plug(ctx context.Context) error { return b.cards.plug(ctx, true) }
 
 // Close ends the bench and everything that it started. It may be called more
 // than once.

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -29,62 +27,53 @@ func Inside(ctx context.Context, dir string, in io.Reader, out io.Writer) error 
 	if os.Getpid() != 1 {
 		return fault.New(codeInside, "not the first process of a namespace").WithHint("This is a part of the bench; start hwtest up.")
 	}
-	pcscd, err := prepare(ctx, dir)
+	plugged, err := prepare(ctx, dir)
 	if err != nil {
 		return errors.Join(w.say(message{Error: toMessage(err)}), err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cards := newLocal(func(e Event) { w.say(message{Event: &e}) })
-	ended := make(chan error, 1)
-	go func() {
-		ended <- pcscd.Wait()
-	}()
 	asked := make(chan error, 1)
-	go func() { asked <- serve(ctx, cards, in, w) }()
+	go func() { asked <- serve(ctx, cards, plugged, in, w) }()
 	err = w.say(message{Ready: true})
 	if err == nil {
 		select {
 		case err = <-asked:
-		case waitErr := <-ended:
-			ended <- waitErr
+		case waitErr := <-plugged.died:
 			err = fault.New(codeStart, "pcscd ended: %v; see %s", waitErr, logIn(dir))
 		case <-ctx.Done():
 		}
 	}
 	cancel()
 	err = errors.Join(err, cards.close())
-	pcscd.Process.Signal(syscall.SIGTERM) // an error means that it has ended
-	<-ended
+	// An error means that it is unplugged; a socket that stays goes with the
+	// bench's folder.
+	_ = plugged.unplug()
 	return err
 }
 
 // prepare makes the namespaces habitable and starts pcscd in them.
-func prepare(ctx context.Context, dir string) (*exec.Cmd, error) {
+func prepare(ctx context.Context, dir string) (*reader, error) {
 	if err := mountRun(filepath.Join(dir, "pcscd")); err != nil {
 		return nil, fault.Wrap(codeNamespace, err)
 	}
 	if err := loopbackUp(); err != nil {
 		return nil, fault.Wrap(codeNamespace, err)
 	}
-	pcscd, err := startPCSCD(dir)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	err = answers(ctx, socketIn(dir))
-	for slot := range Slots {
-		if err == nil {
-			err = listens(ctx, firstPort+slot)
+	r := newReader(dir)
+	return r, r.plug(ctx)
+}
+
+// removeAll removes files, of which some may have gone.
+func removeAll(files []string) error {
+	var errs []error
+	for _, f := range files {
+		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
 		}
 	}
-	if err != nil {
-		pcscd.Process.Kill() // an error means that it has ended
-		pcscd.Wait()
-		return nil, fmt.Errorf("%w; see %s", err, logIn(dir))
-	}
-	return pcscd, nil
+	return errors.Join(errs...)
 }
 
 // mountRun lays source over /run/pcscd, where pcscd has its socket whatever
@@ -138,7 +127,7 @@ func loopbackUp() error {
 
 // serve carries out requests, those of different slots side by side, until in
 // ends (nil) or is no longer a line of requests.
-func serve(ctx context.Context, c cards, in io.Reader, w *lines) error {
+func serve(ctx context.Context, c cards, plugged *reader, in io.Reader, w *lines) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -152,11 +141,17 @@ func serve(ctx context.Context, c cards, in io.Reader, w *lines) error {
 			}
 			return fault.Wrap(codeInside, err)
 		}
-		running.Go(func() { w.say(message{ID: r.ID, Error: toMessage(carryOut(ctx, c, r))}) })
+		running.Go(func() { w.say(message{ID: r.ID, Error: toMessage(carryOut(ctx, c, plugged, r))}) })
 	}
 }
 
-func carryOut(ctx context.Context, c cards, r request) error {
+func carryOut(ctx context.Context, c cards, plugged *reader, r request) error {
+	switch r.Op {
+	case "unplug":
+		return plugged.unplug()
+	case "plug":
+		return plugged.plug(ctx)
+	}
 	if err := checkSlot(r.Slot); err != nil {
 		return err
 	}

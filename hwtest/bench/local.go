@@ -120,6 +120,11 @@ func (l *local) remove(ctx context.Context, slot int) error {
 	}
 }
 
+// plug is for who owns the reader, and this bench only plays its cards.
+func (l *local) plug(context.Context, bool) error {
+	return fault.New(codeSlot, "the reader belongs to another pcscd and stays plugged in")
+}
+
 func (l *local) close() error {
 	l.mu.Lock()
 	if l.closed {

@@ -235,6 +235,14 @@ func (h *helper) remove(ctx context.Context, slot int) error {
 	return h.call(ctx, request{Op: "remove", Slot: slot})
 }
 
+func (h *helper) plug(ctx context.Context, in bool) error {
+	op := "unplug"
+	if in {
+		op = "plug"
+	}
+	return h.call(ctx, request{Op: op})
+}
+
 // close ends the helper by the end of its input, and by force when it does not
 // listen.
 func (h *helper) close() error {

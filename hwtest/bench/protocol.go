@@ -12,7 +12,7 @@ import (
 // request asks the helper to do something with a slot.
 type request struct {
 	ID       int                `json:"id"` // from 1
-	Op       string             `json:"op"` // "insert" or "remove"
+	Op       string             `json:"op"` // "insert", "remove", "unplug" or "plug"
 	Slot     int                `json:"slot"`
 	Document *passport.Document `json:"document,omitempty"` // of insert
 }
