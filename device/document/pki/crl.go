@@ -26,7 +26,10 @@ type CRL struct {
 	// limit or move its scope (delta, indirect, by reason) or are unknown. A
 	// list that has any must not be used to call a certificate good.
 	UnknownCritical []string
-	Deviations      []Deviation
+	// IssuingPoint is the value of issuingDistributionPoint, which is in
+	// UnknownCritical too; nil when absent.
+	IssuingPoint []byte
+	Deviations   []Deviation
 
 	revoked map[string]Revocation
 }
@@ -248,6 +251,9 @@ func (c *CRL) parseExtensions(r *der.Reader) error {
 		default:
 			// deltaCRLIndicator and issuingDistributionPoint narrow the scope
 			// even where a careless issuer did not mark them critical.
+			if x.OID == oidIssuingPoint {
+				c.IssuingPoint = x.Value
+			}
 			if x.Critical || x.OID == oidDeltaCRL || x.OID == oidIssuingPoint {
 				c.UnknownCritical = append(c.UnknownCritical, x.OID)
 			}

@@ -64,6 +64,26 @@ func parseName(e der.Element) (Name, error) {
 	return n, nil
 }
 
+// ParseName reads a Name out of its encoding, which must fill raw. Error:
+// ErrMalformed.
+func ParseName(raw []byte) (Name, error) {
+	e, rest, err := der.Parse(raw)
+	if err != nil {
+		return Name{}, asMalformed(err)
+	}
+	if len(rest) != 0 {
+		return Name{}, malformedf("%d bytes after the name", len(rest))
+	}
+	return parseName(e)
+}
+
+// Within reports whether n is m or lies below it: whether it begins with all
+// of m's parts (RFC 5280:2008 4.2.1.10).
+func (n Name) Within(m Name) bool {
+	rest, ok := strings.CutPrefix(n.Canonical(), m.Canonical())
+	return ok && (rest == "" || rest[0] == 0)
+}
+
 func parseAttribute(r *der.Reader) (Attribute, error) {
 	e, err := r.Expect(der.Sequence)
 	if err != nil {

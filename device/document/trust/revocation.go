@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/device/document/pki"
+	"github.com/watchpost/watchpost/device/document/pki/path"
 )
 
 // RevocationState says what the held revocation lists tell of a certificate.
@@ -18,7 +19,7 @@ const (
 	RevocationRevoked  RevocationState = 2 // a list, of whatever age, names it
 	RevocationNoCRL    RevocationState = 3 // no list of its issuer is held
 	RevocationStale    RevocationState = 4 // the newest list does not name it, but its next update has passed
-	RevocationUnusable RevocationState = 5 // lists are held, all with critical extensions that narrow them
+	RevocationUnusable RevocationState = 5 // lists are held, all with critical extensions that leave the certificate out, or may
 )
 
 // String names the state.
@@ -71,7 +72,7 @@ func (s *Store) revocation(c *pki.Certificate, issuer *Entry, at time.Time) Revo
 			return found
 		}
 		switch {
-		case len(h.crl.UnknownCritical) > 0:
+		case !path.Covers(h.crl, c):
 			found.State = RevocationUnusable
 		case !h.crl.NextUpdate.IsZero() && at.After(h.crl.NextUpdate):
 			found.State = RevocationStale
