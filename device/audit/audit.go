@@ -45,6 +45,10 @@ const (
 	LateHit             Action = "candidate.late"
 	EncounterRemoved    Action = "encounter.removed" // its time of keeping has run out
 	ReportRead          Action = "report.read"       // numbers of searches by list and officer
+	KeyMade             Action = "key.made"          // Object names it
+	HeadLate            Action = "audit.head_late"   // a witness has not taken a head in time
+	HeadRefused         Action = "audit.head_refused"
+	WitnessLost         Action = "audit.witness_lost" // a witness holds less than it took
 )
 
 // Line is one line of the log. It holds no personal data.

@@ -30,6 +30,7 @@ import (
 	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/uplink"
+	"github.com/watchpost/watchpost/device/uplink/courier"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/web"
 )
@@ -63,6 +64,7 @@ type Post struct {
 	events   *encounter.Events
 	link     *uplink.Link   // nil: the post stands alone
 	sender   *uplink.Sender // of outcomes over link
+	heads    heads          // of the audit log
 	failures chan error     // of servers
 }
 
@@ -120,6 +122,9 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	p.background(p.pulse.run)
 	pool := capture.NewPool(capture.Options{Role: capture.Decode, Models: o.Config.Capture.Models, Logger: o.Log, Stderr: os.Stderr}, warm)
 	p.closing(pool.Close)
+	if err := p.openAudit(state, keys); err != nil {
+		return p, err
+	}
 	if err := p.run(pool, patient); err != nil {
 		return p, err
 	}
@@ -262,9 +267,6 @@ func (p *Post) closing(f func() error) { p.closers = append(p.closers, f) }
 // Close refuses new work, ends what runs, and closes stores and keys.
 func (p *Post) Close() error {
 	var errs []error
-	if p.store != nil && p.post != nil {
-		errs = append(errs, p.Witnessed(audit.Line{Time: p.now(), Actor: "post", Action: audit.PostStopped}))
-	}
 	for len(p.closers) > 0 {
 		last := len(p.closers) - 1
 		errs = append(errs, p.closers[last]())
@@ -292,13 +294,20 @@ func (p *Post) System(ctx context.Context) (web.System, error) {
 	if err != nil {
 		return web.System{}, err
 	}
+	signed, err := p.auditState()
+	if err != nil {
+		return web.System{}, err
+	}
 	waiting, err := p.store.Outbox(maxOutboxCount)
 	if err != nil {
 		return web.System{}, err
 	}
 	s := web.System{
 		Post: p.config.Post, Workplace: string(p.config.Workplace), Version: Version, Time: p.now(), Started: p.started, ReadyMS: p.ready.Milliseconds(),
-		Lists: []web.ListState{}, Devices: []web.DeviceInfo{}, Policy: p.applied.policy.String(), Link: p.linkState(), Outbox: len(waiting), AuditHead: head,
+		Lists: []web.ListState{}, Devices: []web.DeviceInfo{}, Policy: p.applied.policy.String(), Link: p.linkState(), Outbox: len(waiting), AuditHead: head, Audit: signed,
+	}
+	for _, w := range signed.Witnesses {
+		s.Devices = append(s.Devices, web.DeviceInfo{ID: "audit." + w.Witness, Kind: "other", Name: "audit log: " + w.Witness, State: deviceWord(courier.State(w.State))})
 	}
 	for _, l := range p.applied.lists.Lists {
 		s.Lists = append(s.Lists, listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now()))
@@ -311,7 +320,7 @@ func (p *Post) System(ctx context.Context) (web.System, error) {
 		return err
 	})
 	if err != nil {
-		s.Devices = []web.DeviceInfo{{ID: "capture", Kind: "camera", Name: "capture process", State: "lost"}}
+		s.Devices = append(s.Devices, web.DeviceInfo{ID: "capture", Kind: "camera", Name: "capture process", State: "lost"})
 		return s, nil
 	}
 	for _, d := range devices {

@@ -27,6 +27,7 @@ type System struct {
 	Link      string       `json:"link" doc:"state of the link to central" enum:"none,up,down"`
 	Outbox    int          `json:"outbox" doc:"outcomes waiting for central's receipt"`
 	AuditHead audit.Head   `json:"audit_head"`
+	Audit     AuditState   `json:"audit" doc:"signed heads of the audit log, and who keeps them"`
 }
 
 // ListState is the state of one list held.
