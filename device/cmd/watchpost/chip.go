@@ -35,11 +35,11 @@ type openChannel func(ctx context.Context, reader string, wait time.Duration, st
 func chipReadCommand() *cobra.Command { return chipReadThrough(captureChannel) }
 
 func chipReadThrough(open openChannel) *cobra.Command {
-	var reader, can, store, dump, policyFile string
+	var reader, can, store, dump, policyFile, isKey string
 	var zone []string
 	var wait, budget time.Duration
 	c := &cobra.Command{
-		Use:   `read [--reader NAME] (--mrz "DOCNO,YYMMDD,YYMMDD"|LINES | --can N) [--trust STORE] [--dump DIR]`,
+		Use:   `read [--reader NAME] (--mrz "DOCNO,YYMMDD,YYMMDD"|LINES | --can N) [--trust STORE] [--dump DIR] [--is-key FILE|SOCKET]`,
 		Short: "Read and judge the chip that lies on a reader",
 		Long: `Reads the chip of a travel document through a PC/SC reader and judges it.
 
@@ -55,6 +55,12 @@ gave it (EF_COM.bin, EF_DG1.bin...) and evidence.json with what the session
 showed, for "watchpost document inspect --dir DIR". The files hold personal
 data.
 
+--is-key says who signs for this terminal, so that fingerprints (DG3) and irises
+(DG4) of a chip with Terminal Authentication can be read: the unix socket of
+whoever holds the key, or, in a laboratory, a PEM file with the private key and
+its CV certificates ("hwtest passport make" writes one). Without it
+terminal.authentication is not-performed.
+
 Out: one JSON object {document, access, checks: [{code, result, reason,
 clause}], data}, as "watchpost document inspect" gives it, with the checks that
 only a chip can answer. A file that cannot be read costs its own checks and no
@@ -62,7 +68,8 @@ others. Progress goes to standard error. A chip that cannot be read at all, or
 is taken away, gives {error: {code}} and exit status 3; files read until then
 are still dumped.`,
 		Example: `  watchpost chip read --mrz "L898902C3,740812,120415"
-  watchpost chip read --can 123456 --trust anchors --dump passport`,
+  watchpost chip read --can 123456 --trust anchors --dump passport
+  watchpost chip read --mrz - --is-key /run/terminal-control.sock`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			key, err := chipKey(zone, can, cmd.InOrStdin(), time.Now())
@@ -81,8 +88,14 @@ are still dumped.`,
 				}
 				rules.Trust = held
 			}
+			signer, closeSigner, err := openISKey(cmd.Context(), isKey)
+			if err != nil {
+				return err
+			}
+			defer closeSigner()
 			out := newRows(cmd)
-			inspection, reading, err := judgeChip(cmd, open, reader, wait, key, rules, budget)
+			options := examine.Options{Budget: budget, Progress: chipProgress(cmd.ErrOrStderr()), ISKey: signer}
+			inspection, reading, err := judgeChip(cmd, open, reader, wait, key, rules, options)
 			if reading != nil && dump != "" {
 				if dumpErr := evidence.Write(dump, reading.Files, evidence.Of(reading, key.Lines, rules.At)); dumpErr != nil {
 					return dumpErr
@@ -111,6 +124,7 @@ are still dumped.`,
 	c.Flags().StringVar(&store, "trust", "", "trust store")
 	c.Flags().StringVar(&dump, "dump", "", "folder for the files as they were read")
 	c.Flags().StringVar(&policyFile, "policy", "", "policy file (YAML)")
+	c.Flags().StringVar(&isKey, "is-key", "", "who signs for this terminal: a unix socket, or a laboratory's PEM file")
 	c.Flags().DurationVar(&wait, "wait", 0, "how long to wait for a document on the reader")
 	c.Flags().DurationVar(&budget, "budget", emrtd.DefaultBudget, "how long the reading may take")
 	return c
@@ -118,13 +132,13 @@ are still dumped.`,
 
 // judgeChip opens the channel, reads and judges. The reading is nil where no
 // card was reached.
-func judgeChip(cmd *cobra.Command, open openChannel, reader string, wait time.Duration, key examine.Key, rules examine.Rules, budget time.Duration) (inspect.Inspection, *emrtd.Reading, error) {
+func judgeChip(cmd *cobra.Command, open openChannel, reader string, wait time.Duration, key examine.Key, rules examine.Rules, o examine.Options) (inspect.Inspection, *emrtd.Reading, error) {
 	channel, closeChannel, err := open(cmd.Context(), reader, wait, cmd.ErrOrStderr())
 	if err != nil {
 		return inspect.Inspection{}, nil, err
 	}
 	defer closeChannel()
-	return examine.Chip(cmd.Context(), channel, key, rules, examine.Options{Budget: budget, Progress: chipProgress(cmd.ErrOrStderr())})
+	return examine.Chip(cmd.Context(), channel, key, rules, o)
 }
 
 // chipKey reads the key of the flags; "-" as zone means standard input.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/device/document/emrtd"
+	"github.com/watchpost/watchpost/device/document/emrtd/termauth"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/document/lds"
 )
@@ -22,13 +23,14 @@ type Rules struct {
 type Options struct {
 	Budget   time.Duration     // of the whole reading, 0 for emrtd.DefaultBudget
 	Progress func(emrtd.Event) // nil for none
+	ISKey    termauth.ISKey    // signs for this terminal; nil: DG3 and DG4 of a guarded chip stay shut
 }
 
 // Chip reads the chip on channel and judges what it gave. The reading is never
 // nil: with an error, which means that no chip could be opened or that it was
 // taken away, it holds what came before, and nothing has been judged.
 func Chip(ctx context.Context, channel emrtd.Channel, key Key, rules Rules, o Options) (inspect.Inspection, *emrtd.Reading, error) {
-	reading, err := emrtd.Read(ctx, channel, emrtd.Options{Passwords: key.Passwords, Budget: o.Budget, Progress: o.Progress})
+	reading, err := emrtd.Read(ctx, channel, emrtd.Options{Passwords: key.Passwords, Budget: o.Budget, Progress: o.Progress, ISKey: o.ISKey})
 	if err != nil {
 		return inspect.Inspection{}, reading, err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/watchpost/watchpost/device/document/emrtd/termauth"
 	"github.com/watchpost/watchpost/device/document/examine"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/document/trust"
@@ -47,6 +48,7 @@ type bench struct {
 	at          time.Time
 	anchors     [][]byte // of the store; nil is no store
 	maxResponse int
+	isKey       termauth.ISKey // nil: nobody signs for the terminal
 }
 
 // sound is a genuine passport with everything that a passport can have.
@@ -115,7 +117,7 @@ func (b *bench) run(t testing.TB) (inspect.Inspection, error) {
 		}
 		rules.Trust = im.Store()
 	}
-	i, _, err := examine.Chip(t.Context(), channel{chip, b.maxResponse}, key, rules, examine.Options{Budget: 20 * time.Second})
+	i, _, err := examine.Chip(t.Context(), channel{chip, b.maxResponse}, key, rules, examine.Options{Budget: 20 * time.Second, ISKey: b.isKey})
 	return i, err
 }
 
@@ -164,7 +166,7 @@ func TestSound(t *testing.T) {
 func TestNegative(t *testing.T) {
 	baseline := outcomes(sound(t).run(t))
 	perFamily, seen := map[string]int{}, map[string]string{}
-	for _, tc := range slices.Concat(accessCases, messagingCases, readingCases, proofCases, sodCases, chainCases, ldsCases, imageCases) {
+	for _, tc := range slices.Concat(accessCases, messagingCases, readingCases, proofCases, terminalCases, sodCases, chainCases, ldsCases, imageCases) {
 		perFamily[tc.family]++
 		if other, twice := seen[tc.want]; twice {
 			t.Errorf("%s and %s have the same outcome", tc.name, other)

@@ -103,7 +103,10 @@ func Parse(raw []byte) (*Certificate, error) {
 		return nil, malformed("signature is missing, or something follows it")
 	}
 	c := &Certificate{Raw: outer.Raw, Content: outer.Content}
-	return c, c.read(body)
+	if err := c.read(body); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // read takes the body apart. Its objects come in a fixed order.

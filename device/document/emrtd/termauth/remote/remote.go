@@ -52,10 +52,13 @@ type Stream interface {
 	SetDeadline(time.Time) error
 }
 
-// Key is the key at the other end of a stream. It is for one goroutine.
+// Key is the key at the other end of a stream. It is for one goroutine. After
+// an error of the stream it is of no more use: an answer that comes late would
+// be taken for that to the next question.
 type Key struct {
 	stream Stream
 	in     *bufio.Reader
+	broken error
 }
 
 // New returns the key at the other end of s, which stays the caller's to close.
@@ -77,6 +80,21 @@ func (k *Key) Sign(ctx context.Context, data []byte) ([]byte, error) {
 }
 
 func (k *Key) ask(ctx context.Context, q question) (answer, error) {
+	if k.broken != nil {
+		return answer{}, k.broken
+	}
+	a, err := k.exchange(ctx, q)
+	if err != nil {
+		k.broken = err
+		return answer{}, err
+	}
+	if a.Error != "" {
+		return answer{}, ErrRefused // its words are the other side's and stay there
+	}
+	return a, nil
+}
+
+func (k *Key) exchange(ctx context.Context, q question) (answer, error) {
 	until := time.Now().Add(answerTime)
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
 		until = end
@@ -94,13 +112,8 @@ func (k *Key) ask(ctx context.Context, q question) (answer, error) {
 		return answer{}, fault.Wrap(ErrLine.Code, err)
 	}
 	var a answer
-	if err := readLine(k.in, &a); err != nil {
-		return answer{}, err
-	}
-	if a.Error != "" {
-		return answer{}, ErrRefused // its words are the other side's and stay there
-	}
-	return a, nil
+	err = readLine(k.in, &a)
+	return a, err
 }
 
 // readLine reads one JSON object.
