@@ -25,6 +25,8 @@ type Action string
 const (
 	PostStarted         Action = "post.started"
 	PostStopped         Action = "post.stopped"
+	KeysUnlocked        Action = "keys.unlocked"
+	KeysLocked          Action = "keys.locked" // fact "why": what locked them
 	Provisioned         Action = "post.provisioned"
 	SignedIn            Action = "officer.signed_in"
 	SignInFailed        Action = "officer.sign_in_failed"
@@ -45,6 +47,7 @@ const (
 	LateHit             Action = "candidate.late"
 	EncounterRemoved    Action = "encounter.removed" // its time of keeping has run out
 	ReportRead          Action = "report.read"       // numbers of searches by list and officer
+	AuditRead           Action = "audit.read"        // the log or its heads, from the beginning
 	KeyMade             Action = "key.made"          // Object names it
 	HeadLate            Action = "audit.head_late"   // a witness has not taken a head in time
 	HeadRefused         Action = "audit.head_refused"

@@ -46,6 +46,7 @@ type Config struct {
 	Log       Log              `yaml:"log"`
 	Central   *Central         `yaml:"central,omitempty"` // nil: the post stands alone
 	Audit     *Audit           `yaml:"audit,omitempty"`   // nil: the defaults of Signed
+	Keys      *Keys            `yaml:"keys,omitempty"`    // when keys lock; nil: by command and at the end only
 }
 
 // Owner is a person whose signature counts, with the public half of a key that
@@ -187,7 +188,7 @@ func (c *Config) validate() error {
 	if c.Post == "" || strings.ContainsAny(c.Post, "/ \n") {
 		return fault.New("config.post", "post needs a name without spaces and slashes")
 	}
-	if err := errors.Join(c.Central.validate(), c.Audit.validate(c.Post)); err != nil {
+	if err := errors.Join(c.Central.validate(), c.Keys.validate(), c.Audit.validate(c.Post)); err != nil {
 		return err
 	}
 	seen := make(map[string]bool)

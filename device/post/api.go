@@ -2,26 +2,20 @@ package post
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
 	"iter"
-	"log/slog"
 	"net"
-	"path/filepath"
+	"net/http"
 
 	"github.com/watchpost/watchpost/device/capture"
-	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer/passkey"
-	"github.com/watchpost/watchpost/device/post/certificate"
 	"github.com/watchpost/watchpost/device/web"
 	kioskui "github.com/watchpost/watchpost/kiosk-ui"
 )
 
-// tlsFolder holds key and certificate of the HTTPS listener, below the state.
-const tlsFolder = "tls"
-
-// serveAPI serves /v1 on the admin socket and, with the page, over HTTPS. Both
-// are one server, so that limits and sessions count for both.
-func (p *Post) serveAPI() error {
+// leadAPI puts /v1, with the page, behind the doors of the daemon. It is one
+// handler for all of them, so that limits and sessions count for all.
+func (p *Post) leadAPI(lead func(http.Handler) (func() func() error, error)) error {
 	page, err := web.NewPage(kioskui.Files())
 	if err != nil {
 		return err
@@ -31,29 +25,14 @@ func (p *Post) serveAPI() error {
 		return err
 	}
 	api := web.New(web.Options{Post: p.post, Backend: p, Log: p.log, Now: p.now, Limits: web.DefaultLimits(), Passkeys: keys, Page: page})
-	p.closing(api.Close)
-	admin, err := listenUnix(p.config.AdminSocket())
+	leave, err := lead(api)
 	if err != nil {
 		return err
 	}
-	p.serve(admin, api)
-	if p.config.HTTP.Listen == "" {
-		return nil
-	}
-	host, _, err := net.SplitHostPort(p.config.HTTP.Listen)
-	if err != nil {
-		return fault.Wrap("config.listen", err)
-	}
-	local, err := certificate.Open(filepath.Join(p.config.StateDir(), tlsFolder), p.now, host, p.config.HTTP.Host())
-	if err != nil {
-		return err
-	}
-	l, err := net.Listen("tcp", p.config.HTTP.Listen)
-	if err != nil {
-		return fault.New("post.listen", "the page: %w", err).WithHint("another program has the address: change http.listen")
-	}
-	p.log.Info("page", "address", l.Addr().String(), slog.String("certificate", local.Fingerprint()))
-	p.serve(tls.NewListener(l, &tls.Config{GetCertificate: local.Get, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}}), api)
+	p.closing(func() error {
+		wait := leave()
+		return errors.Join(api.Close(), wait()) // closing ends the streams, which calls are in
+	})
 	return nil
 }
 

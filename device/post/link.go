@@ -1,6 +1,8 @@
 package post
 
 import (
+	"context"
+
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/uplink"
 	"github.com/watchpost/watchpost/device/vault"
@@ -37,6 +39,16 @@ func (p *Post) openLink(state string, keys *vault.Vault) error {
 	p.closing(p.link.Close)
 	p.sender = uplink.NewSender(p.link, p.store, p.now, p.log)
 	return nil
+}
+
+// KeepContact tells central how often the post has started, until ctx ends. An
+// error is central's word that the post has to lock; nil comes when ctx ends,
+// at once where there is no link.
+func (p *Post) KeepContact(ctx context.Context, starts uint64, run []byte) error {
+	if p.link == nil {
+		return nil
+	}
+	return p.link.KeepContact(ctx, starts, run)
 }
 
 // patient lets central answer late where there is a link.

@@ -41,10 +41,13 @@ var Version = "development"
 // Options of Start.
 type Options struct {
 	Config    *config.Config
-	Unlocker  vault.Unlocker // opens the vault
-	Provision string         // folder to take in first, "" takes nothing in
-	Log       *slog.Logger
-	Now       func() time.Time
+	Keys      *vault.Vault // open; Start takes it over and locks it in the end, also after an error
+	Provision string       // folder to take in first, "" takes nothing in
+	// Lead puts the API behind the doors of the daemon; what it returns takes
+	// it away from there, and then waits for calls under way.
+	Lead func(api http.Handler) (leave func() (wait func() error), err error)
+	Log  *slog.Logger
+	Now  func() time.Time
 }
 
 // Post is a running appliance.
@@ -79,17 +82,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 			p = nil
 		}
 	}()
-	state := o.Config.StateDir()
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		return p, fault.Wrap("post.state", err)
-	}
-	if err := vault.Harden(); err != nil {
-		return p, err
-	}
-	keys, err := vault.Open(ctx, filepath.Join(state, install.VaultFile), o.Unlocker)
-	if err != nil {
-		return p, err
-	}
+	state, keys := o.Config.StateDir(), o.Keys
 	p.closing(func() error { keys.Lock(); return nil })
 	if err := p.openStore(state, keys); err != nil {
 		return p, err
@@ -125,7 +118,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	if err := p.openAudit(state, keys); err != nil {
 		return p, err
 	}
-	if err := p.run(pool, patient); err != nil {
+	if err := p.run(pool, patient, o.Lead); err != nil {
 		return p, err
 	}
 	p.ready = o.Now().Sub(p.started)
@@ -163,7 +156,7 @@ func (p *Post) openStore(state string, keys *vault.Vault) error {
 }
 
 // run starts the encounters and the servers.
-func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
+func (p *Post) run(pool *capture.Pool, asker encounter.Screener, lead func(http.Handler) (func() func() error, error)) error {
 	rules := func() examine.Rules {
 		return examine.Rules{Trust: p.applied.trust, At: p.now(), Policy: inspect.Policy{AllowSHA1: p.applied.policy.Document.AllowSHA1}}
 	}
@@ -185,7 +178,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener) error {
 	if p.link != nil {
 		p.background(p.sender.Run)
 	}
-	if err := p.serveAPI(); err != nil {
+	if err := p.leadAPI(lead); err != nil {
 		return err
 	}
 	if p.config.Metrics.Listen != "" {
@@ -226,8 +219,8 @@ func (p *Post) sweep(ctx context.Context) {
 	}
 }
 
-// serversAtMost: admin socket, page, metrics.
-const serversAtMost = 3
+// serversAtMost: metrics.
+const serversAtMost = 1
 
 // Timeouts of the servers. Steps run in the background, so that no call is
 // slow; websockets leave the server's hands.

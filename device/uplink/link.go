@@ -75,23 +75,14 @@ type Link struct {
 // Open starts the link and returns at once; it connects, and connects again,
 // in the background. It fails only for options that can never work.
 func Open(o Options) (*Link, error) {
-	if !linkv1.ValidPost(o.Post) {
-		return nil, fault.New("link.post", "the name of a post with a link has 1 to 64 letters, digits, _ and -")
-	}
-	seal, err := linkv1.KEM().NewPublicKey(o.SealKey)
-	if err != nil || len(o.SignKey) != ed25519.PublicKeySize {
-		return nil, fault.New("link.central_key", "central's keys are 32 bytes each").WithHint("take both from: watchpost-central keys")
-	}
-	if o.Budget == 0 {
-		o.Budget = DefaultBudget
+	l, err := newLink(o, o.Key)
+	if err != nil {
+		return nil, err
 	}
 	public, err := o.Key.PublicKey()
 	if err != nil {
 		return nil, fault.Wrap("link.key", err)
 	}
-	l := &Link{o: o, changed: make(chan struct{})}
-	l.post = &linkv1.Post{Name: o.Post, Sign: o.Key.Sign, Central: o.SignKey, SealTo: seal}
-	l.ctx, l.stop = context.WithCancelCause(context.Background())
 	options := []nats.Option{
 		nats.Name(o.Post), nats.Nkey(public, o.Key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(o.Post)),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.CustomReconnectDelay(backoff),
@@ -115,6 +106,25 @@ func Open(o Options) (*Link, error) {
 		l.stop(ErrClosed)
 		return nil, fault.New("link.url", "%w", err).WithHint("central.url is nats://HOST:PORT or tls://HOST:PORT, central.ca a PEM file")
 	}
+	return l, nil
+}
+
+// newLink is a link by key that is not connected yet.
+func newLink(o Options, key nkeys.KeyPair) (*Link, error) {
+	if !linkv1.ValidPost(o.Post) {
+		return nil, fault.New("link.post", "the name of a post with a link has 1 to 64 letters, digits, _ and -")
+	}
+	seal, err := linkv1.KEM().NewPublicKey(o.SealKey)
+	if err != nil || len(o.SignKey) != ed25519.PublicKeySize {
+		return nil, fault.New("link.central_key", "central's keys are 32 bytes each").WithHint("take both from: watchpost-central keys")
+	}
+	if o.Budget == 0 {
+		o.Budget = DefaultBudget
+	}
+	l := &Link{o: o, changed: make(chan struct{})}
+	l.o.Key = key
+	l.post = &linkv1.Post{Name: o.Post, Sign: key.Sign, Central: o.SignKey, SealTo: seal}
+	l.ctx, l.stop = context.WithCancelCause(context.Background())
 	return l, nil
 }
 

@@ -9,13 +9,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/watchpost/watchpost/device/fault"
 )
 
-// fileFormat is the version of the vault file. Files of other versions are
+// Format is the version of the vault file. Files of other versions are
 // refused, never guessed at.
-const fileFormat = 1
+const Format = 2
 
 // maxFile bounds a vault file in bytes: a list key takes about 120.
 const maxFile = 1 << 20
@@ -25,14 +26,31 @@ type file struct {
 	Format   int               `json:"format"`
 	Unlock   []slot            `json:"unlock"`
 	Lists    map[string][]byte `json:"lists"`
-	Checksum []byte            `json:"checksum"` // SHA-256 of the file with this field empty: tells damage from a wrong passphrase
+	Previous []byte            `json:"previous,omitempty"` // device key before this one, wrapped by it; while a rotation is under way
+	Seal     []byte            `json:"seal"`               // HMAC-SHA-256 under the device key of all above: slots and lists are as this device wrote them
+	Checksum []byte            `json:"checksum"`           // SHA-256 of the file with this field empty: tells damage from a wrong passphrase
 }
 
 // slot is one way to the device key.
 type slot struct {
 	Kind   string          `json:"kind"`
+	Name   string          `json:"name,omitempty"` // whose, where there are several of a kind
 	Params json.RawMessage `json:"params"`
-	Device []byte          `json:"device"` // device key, wrapped
+	To     []byte          `json:"to"`     // X25519 public key whose private half the way derives
+	Device []byte          `json:"device"` // device key, sealed to it
+}
+
+// find returns where the slot of a kind and name is, -1 if there is none.
+func (f *file) find(kind, name string) int {
+	return slices.IndexFunc(f.Unlock, func(s slot) bool { return s.Kind == kind && s.Name == name })
+}
+
+// sealed returns what the seal is made over.
+func (f *file) sealed() ([]byte, error) {
+	c := *f
+	c.Seal, c.Checksum = nil, nil
+	raw, err := json.Marshal(c)
+	return raw, fault.Wrap("vault.damaged", err)
 }
 
 func (f *file) sum() ([]byte, error) {
@@ -70,8 +88,8 @@ func decodeFile(raw []byte) (*file, error) {
 	if err := json.Unmarshal(raw, &version); err != nil {
 		return nil, damagedFile("read the vault file: %w", err)
 	}
-	if version.Format != fileFormat {
-		return nil, fault.New("vault.format", "vault file of version %d, this program knows %d", version.Format, fileFormat)
+	if version.Format != Format {
+		return nil, fault.New("vault.format", "vault file of version %d, this program knows %d", version.Format, Format)
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
@@ -116,7 +134,11 @@ func readFile(path string) (*file, error) {
 
 // create writes the file where none is; a file there is left as it was.
 func (f *file) create(path string) error {
-	temp, err := f.writeTemp(path)
+	raw, err := f.encode()
+	if err != nil {
+		return err
+	}
+	temp, err := writeTemp(path, raw)
 	if err != nil {
 		return err
 	}
@@ -133,7 +155,17 @@ func (f *file) create(path string) error {
 
 // replace puts the file in the place of the one before, whole or not at all.
 func (f *file) replace(path string) error {
-	temp, err := f.writeTemp(path)
+	raw, err := f.encode()
+	if err != nil {
+		return err
+	}
+	return replaceFile(path, raw)
+}
+
+// replaceFile writes raw in the place of the file at path, whole or not at all,
+// and on the disk when it returns.
+func replaceFile(path string, raw []byte) error {
+	temp, err := writeTemp(path, raw)
 	if err != nil {
 		return err
 	}
@@ -144,11 +176,7 @@ func (f *file) replace(path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-func (f *file) writeTemp(path string) (string, error) {
-	raw, err := f.encode()
-	if err != nil {
-		return "", err
-	}
+func writeTemp(path string, raw []byte) (string, error) {
 	h, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
 	if err != nil {
 		return "", fault.Wrap("vault.write", err)

@@ -53,8 +53,11 @@ var _ Unlocker = Passphrase(nil)
 // bytes.
 const MinPassphrase = 8
 
+// PassphraseKind is the name of this way in a vault file.
+const PassphraseKind = "passphrase"
+
 // Kind implements Unlocker.
-func (Passphrase) Kind() string { return "passphrase" }
+func (Passphrase) Kind() string { return PassphraseKind }
 
 // String keeps passphrases out of formatted text.
 func (Passphrase) String() string { return "[passphrase]" }
@@ -89,4 +92,35 @@ func (p Passphrase) Derive(ctx context.Context, raw json.RawMessage) ([]byte, er
 		return nil, fault.Wrap("vault.cancelled", err)
 	}
 	return argon2.IDKey(p, q.Salt, q.Time, q.MemoryKiB, q.Threads, KeySize), nil
+}
+
+// OfficerPassphrase is the passphrase of one officer, where a vault without a
+// TPM opens for several.
+type OfficerPassphrase struct {
+	Officer    string
+	Passphrase Passphrase
+}
+
+var _ Named = OfficerPassphrase{}
+
+// Kind implements Unlocker.
+func (OfficerPassphrase) Kind() string { return PassphraseKind }
+
+// SlotName implements Named.
+func (p OfficerPassphrase) SlotName() string { return p.Officer }
+
+// String keeps passphrases out of formatted text.
+func (OfficerPassphrase) String() string { return "[passphrase]" }
+
+// GoString keeps passphrases out of formatted text.
+func (OfficerPassphrase) GoString() string { return "[passphrase]" }
+
+// Enrol implements Unlocker.
+func (p OfficerPassphrase) Enrol(ctx context.Context) (json.RawMessage, error) {
+	return p.Passphrase.Enrol(ctx)
+}
+
+// Derive implements Unlocker.
+func (p OfficerPassphrase) Derive(ctx context.Context, raw json.RawMessage) ([]byte, error) {
+	return p.Passphrase.Derive(ctx, raw)
 }

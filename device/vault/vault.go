@@ -2,6 +2,8 @@ package vault
 
 import (
 	"context"
+	"crypto/hmac"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -23,78 +25,115 @@ type Vault struct {
 	mu     sync.Mutex // protects what follows, and the file
 	file   *file
 	device *Key
-	lists  map[string]*Key
-	locked bool
+	// previous is the device key before this one while a rotation is under way,
+	// else nil.
+	previous *Key
+	lists    map[string]*Key
+	locked   bool
 }
 
-// deviceName is the name under which the device key is wrapped.
-const deviceName = "device"
+// previousName is the name under which the device key wraps the one before.
+const previousName = "previous"
+
+func errLocked() error { return fault.New("vault.locked", "the vault is locked") }
 
 // Create makes a vault file with a fresh device key that u unlocks, and
 // returns it unlocked. A file that is there already is never overwritten
 // (vault.exists).
 func Create(ctx context.Context, path string, u Unlocker) (*Vault, error) {
-	params, err := u.Enrol(ctx)
-	if err != nil {
-		return nil, err
-	}
 	ring := NewRing()
+	v, err := create(ctx, path, u, ring)
+	if err != nil {
+		ring.Close()
+	}
+	return v, err
+}
+
+func create(ctx context.Context, path string, u Unlocker, ring *Ring) (*Vault, error) {
 	device, err := ring.Random()
 	if err != nil {
 		return nil, err
 	}
-	kek, err := deriveKEK(ctx, ring, u, params)
+	v := &Vault{path: path, ring: ring, device: device, lists: map[string]*Key{}}
+	s, err := v.enrol(ctx, u)
 	if err != nil {
-		ring.Close()
 		return nil, err
 	}
-	defer kek.Destroy()
-	wrapped, err := kek.Wrap(device, ScopeDevice, deviceName)
-	if err != nil {
-		ring.Close()
+	f := &file{Format: Format, Unlock: []slot{s}, Lists: map[string][]byte{}}
+	if err := v.seal(f); err != nil {
 		return nil, err
 	}
-	f := &file{Format: fileFormat, Unlock: []slot{{Kind: u.Kind(), Params: params, Device: wrapped}}, Lists: map[string][]byte{}}
 	if err := f.create(path); err != nil {
-		ring.Close()
 		return nil, err
 	}
-	return &Vault{path: path, ring: ring, file: f, device: device, lists: map[string]*Key{}}, nil
+	v.file = f
+	return v, nil
 }
 
 // Open unlocks the vault at path with u. It fails with vault.missing,
-// vault.damaged, vault.format or ErrPassphrase.
+// vault.damaged, vault.format, vault.unlocker, ErrPassphrase, or what u itself
+// ends in.
 func Open(ctx context.Context, path string, u Unlocker) (*Vault, error) {
 	f, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(f.Unlock, func(s slot) bool { return s.Kind == u.Kind() })
+	at := f.find(u.Kind(), nameOf(u))
 	if at < 0 {
-		return nil, fault.New("vault.unlocker", "this vault does not open by %s", u.Kind())
+		return nil, noSlot(u.Kind(), nameOf(u))
 	}
 	ring := NewRing()
-	kek, err := deriveKEK(ctx, ring, u, f.Unlock[at].Params)
-	if err != nil {
+	v := &Vault{path: path, ring: ring, file: f, lists: map[string]*Key{}}
+	if err := v.open(ctx, u, f.Unlock[at]); err != nil {
 		ring.Close()
 		return nil, err
 	}
-	defer kek.Destroy()
-	device, err := kek.Unwrap(f.Unlock[at].Device, ScopeDevice, deviceName)
-	if err != nil {
-		ring.Close()
-		return nil, fault.New("vault.passphrase", "the device key does not open").
-			WithHint("check the passphrase; after repeated failures restore the vault file from its copy")
-	}
-	return &Vault{path: path, ring: ring, file: f, device: device, lists: map[string]*Key{}}, nil
+	return v, nil
 }
 
-func deriveKEK(ctx context.Context, ring *Ring, u Unlocker, params []byte) (*Key, error) {
-	raw, err := u.Derive(ctx, params)
+func (v *Vault) open(ctx context.Context, u Unlocker, s slot) error {
+	var err error
+	if v.device, err = s.open(ctx, v.ring, u); err != nil {
+		return err
+	}
+	want, err := v.sealOf(v.file)
+	if err != nil {
+		return err
+	}
+	if !hmac.Equal(want, v.file.Seal) {
+		return damagedFile("the vault file is not as this device wrote it")
+	}
+	if v.file.Previous != nil {
+		v.previous, err = v.device.Unwrap(v.file.Previous, ScopeDevice, previousName)
+	}
+	return err
+}
+
+// sealOf is the seal that f has to carry.
+func (v *Vault) sealOf(f *file) ([]byte, error) {
+	raw, err := f.sealed()
 	if err != nil {
 		return nil, err
 	}
-	return ring.Import(raw)
+	sum, err := v.device.MAC([]byte("watchpost/vault-file/1"), raw)
+	return sum[:], err
+}
+
+func (v *Vault) seal(f *file) (err error) {
+	f.Seal, err = v.sealOf(f)
+	return err
+}
+
+// put seals next and puts it in the place of the file. The caller holds mu.
+func (v *Vault) put(next *file) error {
+	if err := v.seal(next); err != nil {
+		return err
+	}
+	if err := next.replace(v.path); err != nil {
+		return err
+	}
+	v.file = next
+	return nil
 }
 
 // ListKey returns the key of a list, or vault.no_list_key where the device
@@ -103,7 +142,7 @@ func (v *Vault) ListKey(list string) (*Key, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.locked {
-		return nil, fault.New("vault.locked", "the vault is locked")
+		return nil, errLocked()
 	}
 	if k, ok := v.lists[list]; ok {
 		return k, nil
@@ -128,7 +167,7 @@ func (v *Vault) AcceptListKey(list string, wrapped []byte) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.locked {
-		return fault.New("vault.locked", "the vault is locked")
+		return errLocked()
 	}
 	key, err := v.receive(wrapped, ScopeList, list)
 	if err != nil {
@@ -141,10 +180,10 @@ func (v *Vault) AcceptListKey(list string, wrapped []byte) error {
 	next := *v.file
 	next.Lists = maps.Clone(v.file.Lists)
 	next.Lists[list] = own
-	if err := next.replace(v.path); err != nil {
+	if err := v.put(&next); err != nil {
 		return err
 	}
-	v.file, v.lists[list] = &next, key
+	v.lists[list] = key
 	return nil
 }
 
@@ -153,15 +192,14 @@ func (v *Vault) ShredListKey(list string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.locked {
-		return fault.New("vault.locked", "the vault is locked")
+		return errLocked()
 	}
 	next := *v.file
 	next.Lists = maps.Clone(v.file.Lists)
 	delete(next.Lists, list)
-	if err := next.replace(v.path); err != nil {
+	if err := v.put(&next); err != nil {
 		return err
 	}
-	v.file = &next
 	v.lists[list].Destroy()
 	delete(v.lists, list)
 	return nil
@@ -173,7 +211,7 @@ func (v *Vault) NewKey(scope Scope, name string) (*Key, []byte, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.locked {
-		return nil, nil, fault.New("vault.locked", "the vault is locked")
+		return nil, nil, errLocked()
 	}
 	key, err := v.ring.Random()
 	if err != nil {
@@ -192,17 +230,28 @@ func (v *Vault) OpenKey(wrapped []byte, scope Scope, name string) (*Key, error) 
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.locked {
-		return nil, fault.New("vault.locked", "the vault is locked")
+		return nil, errLocked()
 	}
-	return v.device.Unwrap(wrapped, scope, name)
+	return v.unwrap(wrapped, scope, name)
+}
+
+// unwrap opens what this device key wrapped, or the one before it while a
+// rotation is under way. The caller holds mu.
+func (v *Vault) unwrap(wrapped []byte, scope Scope, name string) (*Key, error) {
+	k, err := v.device.Unwrap(wrapped, scope, name)
+	if errors.Is(err, ErrOpen) && v.previous != nil {
+		return v.previous.Unwrap(wrapped, scope, name)
+	}
+	return k, err
 }
 
 // State is what may be shown of a vault: no keys.
 type State struct {
 	Format    int      `json:"format"`
 	Locked    bool     `json:"locked"`
-	UnlockBy  []string `json:"unlock_by"`
+	UnlockBy  []Way    `json:"unlock_by"`
 	Lists     []string `json:"lists"`
+	Rotating  bool     `json:"rotating,omitempty"`  // a rotation has not ended: run it again
 	Recipient []byte   `json:"recipient,omitempty"` // the device's public key, while unlocked
 }
 
@@ -214,10 +263,8 @@ func (v *Vault) State() State {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s := State{Format: v.file.Format, Locked: v.locked, Lists: slices.Sorted(maps.Keys(v.file.Lists)), Recipient: recipient}
-	for _, u := range v.file.Unlock {
-		s.UnlockBy = append(s.UnlockBy, u.Kind)
-	}
+	s := State{Format: v.file.Format, Locked: v.locked, UnlockBy: v.file.ways(),
+		Lists: slices.Sorted(maps.Keys(v.file.Lists)), Rotating: v.file.Previous != nil, Recipient: recipient}
 	return s
 }
 
@@ -233,6 +280,7 @@ func (v *Vault) Lock() {
 	for _, k := range v.lists {
 		k.Destroy()
 	}
+	v.previous.Destroy()
 	v.device.Destroy()
 	v.ring.Close()
 }

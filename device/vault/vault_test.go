@@ -161,8 +161,8 @@ func TestAttackVault(t *testing.T) {
 		{"empty file", bytesOf(nil), "vault.damaged"},
 		{"trailing bytes", bytesOf(append(bytes.Clone(raw), '{')), "vault.damaged"},
 		{"one bit changed", bytesOf(bytes.Replace(raw, []byte(`"lists":{}`), []byte(`"lists":{"x":""}`), 1)), "vault.damaged"},
-		{"unknown key", bytesOf(bytes.Replace(raw, []byte(`{"format":1`), []byte(`{"extra":1,"format":1`), 1)), "vault.damaged"},
-		{"later version", bytesOf(bytes.Replace(raw, []byte(`"format":1`), []byte(`"format":2`), 1)), "vault.format"},
+		{"unknown key", bytesOf(bytes.Replace(raw, []byte(`{"format":2`), []byte(`{"extra":1,"format":2`), 1)), "vault.damaged"},
+		{"later version", bytesOf(bytes.Replace(raw, []byte(`"format":2`), []byte(`"format":3`), 1)), "vault.format"},
 		{"device key of another vault", changed(func(f *file) { f.Unlock[0].Device = other.file.Unlock[0].Device }), "vault.passphrase"},
 		{"huge memory asked for", changed(func(f *file) { f.Unlock[0].Params = params(1, 1<<31, 1, 16) }), "vault.damaged"},
 		{"endless time asked for", changed(func(f *file) { f.Unlock[0].Params = params(1<<30, 64, 1, 16) }), "vault.damaged"},
@@ -309,7 +309,7 @@ func FuzzVaultFile(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(raw)
-	f.Add([]byte(`{"format":1}`))
+	f.Add([]byte(`{"format":2}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, err := decodeFile(raw)
 		if (got == nil) == (err == nil) {

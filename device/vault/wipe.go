@@ -11,20 +11,19 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 )
 
-// Params returns what the vault file at path keeps for one kind of unlocking,
+// Params returns what the vault file at path keeps for one way of unlocking,
 // in clear, without unlocking it. It fails with vault.missing, vault.damaged,
 // vault.format or vault.unlocker.
-func Params(path, kind string) (json.RawMessage, error) {
+func Params(path string, w Way) (json.RawMessage, error) {
 	f, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range f.Unlock {
-		if s.Kind == kind {
-			return s.Params, nil
-		}
+	at := f.find(w.Kind, w.Name)
+	if at < 0 {
+		return nil, noSlot(w.Kind, w.Name)
 	}
-	return nil, fault.New("vault.unlocker", "this vault does not open by %s", kind)
+	return f.Unlock[at].Params, nil
 }
 
 // Shred overwrites the vault file at path and removes it: what was sealed

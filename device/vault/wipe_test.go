@@ -11,10 +11,10 @@ import (
 func TestShred(t *testing.T) {
 	v, path := newVault(t)
 	v.Lock()
-	if _, err := Params(path, "passphrase"); err != nil {
+	if _, err := Params(path, Way{Kind: "passphrase"}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Params(path, "tpm")
+	_, err := Params(path, Way{Kind: "tpm"})
 	wantCode(t, err, "vault.unlocker")
 
 	// A second name of the same file shows what is left on the disk.
@@ -39,7 +39,7 @@ func TestShred(t *testing.T) {
 	_, err = Open(context.Background(), path, Passphrase("correct horse"))
 	wantCode(t, err, "vault.missing")
 	wantCode(t, Shred(path), "vault.missing")
-	_, err = Params(path, "passphrase")
+	_, err = Params(path, Way{Kind: "passphrase"})
 	wantCode(t, err, "vault.missing")
 }
 
@@ -48,7 +48,7 @@ func TestShredDamagedFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Params(path, "tpm")
+	_, err := Params(path, Way{Kind: "tpm"})
 	wantCode(t, err, "vault.damaged")
 	if err := Shred(path); err != nil {
 		t.Fatal(err)

@@ -99,7 +99,7 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 		r.closing(sub.Unsubscribe)
 		shards = 1
 	}
-	s, err := Serve(Options{Broker: nc, Identity: identity, KeyOf: auth.Key, Records: r.Store, Shards: shards, Log: c.Log})
+	s, err := Serve(Options{Broker: nc, Identity: identity, KeyOf: auth.Key, BootKeyOf: auth.BootKey, Records: r.Store, Posts: r.Store, Shards: shards, Log: c.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -52,9 +52,12 @@ type Options struct {
 	Broker   *nats.Conn
 	Identity *linkv1.Central
 	KeyOf    func(post string) (ed25519.PublicKey, error)
-	Records  Records
-	Shards   int // that hold lists, from 0
-	Log      *slog.Logger
+	// BootKeyOf returns the key by which a post asks for a lease.
+	BootKeyOf func(post string) (ed25519.PublicKey, error)
+	Posts     Posts
+	Records   Records
+	Shards    int // that hold lists, from 0
+	Log       *slog.Logger
 }
 
 // Service is central at work. It is safe for concurrent use.
@@ -68,7 +71,7 @@ type Service struct {
 // Serve takes calls until Close.
 func Serve(o Options) (*Service, error) {
 	s := &Service{o: o, slots: make(chan struct{}, parallel)}
-	for _, subject := range []string{linkv1.AskSubjects, linkv1.DeliverSubjects} {
+	for _, subject := range []string{linkv1.AskSubjects, linkv1.DeliverSubjects, linkv1.LeaseSubjects, linkv1.HelloSubjects} {
 		sub, err := o.Broker.QueueSubscribe(subject, queue, s.take)
 		if err != nil {
 			return nil, fault.Wrap("central.broker", errors.Join(err, s.Close()))
@@ -116,12 +119,19 @@ func (s *Service) answer(m *nats.Msg, came time.Time) {
 		s.o.Log.Warn("call refused", "code", "call.invalid", "why", "reply subject")
 		return
 	}
-	call, respond, err := s.o.Identity.Open(m.Subject, m.Data, s.o.KeyOf)
+	keyOf := s.o.KeyOf
+	if m.Subject == linkv1.LeaseSubject(post) {
+		keyOf = s.o.BootKeyOf
+	}
+	call, respond, err := s.o.Identity.Open(m.Subject, m.Data, keyOf)
 	if respond == nil {
 		s.o.Log.Warn("call refused", "post", post, "code", "call.invalid", "cause", err)
 		return
 	}
 	a := new(linkv1.Answer)
+	if err == nil && (call.GetLease() != nil) != (m.Subject == linkv1.LeaseSubject(post)) {
+		err = fault.New("call.invalid", "the boot key asks for leases and nothing else") // nor does another key
+	}
 	if err == nil {
 		err = s.do(call, a, came)
 	}
@@ -167,6 +177,18 @@ func (s *Service) do(call *linkv1.Call, a *linkv1.Answer, came time.Time) error 
 		defer cancel()
 		out, err := s.takeHead(ctx, call.Post, what.Head)
 		a.What = &linkv1.Answer_Head{Head: out}
+		return err
+	case *linkv1.Call_Lease:
+		ctx, cancel := context.WithTimeout(context.Background(), deliverLimit)
+		defer cancel()
+		out, err := s.lease(ctx, call, what.Lease)
+		a.What = &linkv1.Answer_Lease{Lease: out}
+		return err
+	case *linkv1.Call_Hello:
+		ctx, cancel := context.WithTimeout(context.Background(), deliverLimit)
+		defer cancel()
+		out, err := s.hello(ctx, call.Post, what.Hello)
+		a.What = &linkv1.Answer_Hello{Hello: out}
 		return err
 	}
 	return fault.New("call.invalid", "no call that this central knows")

@@ -1,131 +1,176 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/watchpost/watchpost/device/cmd/unlock"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/post/keysapi"
 	"github.com/watchpost/watchpost/device/provision/install"
+	"github.com/watchpost/watchpost/device/uplink"
 	"github.com/watchpost/watchpost/device/vault"
-	"github.com/watchpost/watchpost/device/vault/tpm"
 )
 
 // keyState is what "keys" prints.
 type keyState struct {
 	vault.State
-	Device string `json:"device"` // short name of the public key
+	Device string         `json:"device,omitempty"` // short name of the public key, while open
+	Link   string         `json:"link,omitempty"`   // public nkey by which central knows the post
+	Daemon *keysapi.State `json:"daemon,omitempty"` // what a running daemon says
+}
+
+// keysFlags are those of all commands on keys.
+type keysFlags struct {
+	state  string
+	config string
+	by     unlock.Flags
+}
+
+// dir is the state folder: of --state, else of the configuration.
+func (k *keysFlags) dir() (string, *config.Config, error) {
+	if k.config == "" {
+		if k.state == "" {
+			return config.DefaultState(), nil, nil
+		}
+		return k.state, nil, nil
+	}
+	conf, err := config.Read(k.config)
+	if err != nil {
+		return "", nil, err
+	}
+	if k.state != "" && k.state != conf.StateDir() {
+		return "", nil, fault.New("usage", "--state and the configuration name different folders")
+	}
+	return conf.StateDir(), conf, nil
+}
+
+// open opens the vault beside a daemon that does not run, or whose keys are
+// locked. The caller locks it.
+func (k *keysFlags) open(cmd *cobra.Command) (dir string, v *vault.Vault, err error) {
+	dir, conf, err := k.dir()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := noOpenDaemon(cmd.Context(), dir); err != nil {
+		return "", nil, err
+	}
+	v, err = k.by.Open(cmd.Context(), dir, conf, cmd.InOrStdin())
+	return dir, v, err
 }
 
 func keysCommand() *cobra.Command {
-	var state string
-	var unlock unlockFlags
+	k := new(keysFlags)
 	cmd := &cobra.Command{
 		Use:   "keys",
-		Short: "Show the state of a post's keys",
-		Long: `Prints the state of the vault as one JSON object: how it unlocks, of which lists it
-holds keys, and the device's public key, to which owners of lists wrap their keys.
-No secret is ever printed. The daemon must not run on the same state folder.`,
-		Example: `  watchpost keys init --state /var/lib/watchpost --passphrase-file passphrase
-  watchpost keys --state /var/lib/watchpost --passphrase-file passphrase
-  watchpost keys --state /var/lib/watchpost --tpm /dev/tpmrm0 --pin-file pin`,
+		Short: "Show the state of a post's keys, change them, lock and unlock",
+		Long: `Prints the state of the vault as one JSON object: how it opens, and what a running
+daemon says of it. With a way in (--passphrase-file, or --tpm and --pin-file) also of
+which lists it holds keys, and the device's public key, to which owners of lists wrap
+their keys. No secret is ever printed.
+
+Commands that change keys need a daemon that does not run or whose keys are locked.
+device/vault/UNLOCK.md tells which command belongs to which hour of a box's life.`,
+		Example: `  watchpost keys --state /var/lib/watchpost
+  watchpost keys --state /var/lib/watchpost --tpm /dev/tpmrm0 --pin-file pin
+  watchpost keys lock --state /var/lib/watchpost`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return showKeys(cmd, state, &unlock, vault.Open)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return k.show(cmd) },
 	}
-	cmd.PersistentFlags().StringVar(&state, "state", "", "state folder of the post (default: where the daemon keeps it)")
-	unlock.register(cmd)
-	cmd.AddCommand(keysInitCommand(&state, &unlock), keysLinkCommand(&state, &unlock), keysWipeCommand(&state, &unlock))
+	f := cmd.PersistentFlags()
+	f.StringVar(&k.state, "state", "", "state folder of the post (default: where the daemon keeps it)")
+	f.StringVar(&k.config, "config", "", "configuration of the post, instead of --state; needed for leases")
+	k.by.Register(f)
+	cmd.AddCommand(keysInitCommand(k), keysLinkCommand(k), keysLockCommand(k), keysUnlockCommand(k), keysPINCommand(k),
+		keysAddCommand(k), keysRemoveCommand(k), keysEscrowCommand(k), keysRecoverCommand(k), keysRotateCommand(k), keysBootCommand(k), keysWipeCommand(k))
 	return cmd
 }
 
-// defaultTPM is the kernel's TPM, shared with others by its resource manager.
-const defaultTPM = "/dev/tpmrm0"
-
-func keysInitCommand(state *string, unlock *unlockFlags) *cobra.Command {
-	var by string
-	c := &cobra.Command{
-		Use:   "init",
-		Short: "Make the vault of a new post",
-		Long: `Makes a vault with a fresh device key. A vault that is there is never overwritten.
-
-With --unlock tpm the vault opens only on this box, as it is booted now (PCR 7 and 11),
-and with the shift PIN of --pin-file (at least 6 bytes): ten wrong ones shut it, then
-one more is taken every ten minutes. Without a PIN whoever has the box has the keys.
-The TPM's own authorisations must be free, or its lockout limit set to at most 32.`,
-		Example: `  watchpost keys init --state /var/lib/watchpost --passphrase-file passphrase
-  watchpost keys init --state /var/lib/watchpost --unlock tpm --tpm /dev/tpmrm0 --pin-file pin`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch {
-			case by == "tpm" && unlock.tpm == "":
-				unlock.tpm = defaultTPM
-			case by != "" && by != "tpm" && by != "passphrase":
-				return fault.New("usage", "--unlock is passphrase or tpm")
-			case by == "passphrase" && unlock.tpm != "":
-				return fault.New("usage", "--unlock passphrase and --tpm exclude each other")
-			}
-			if unlock.tpm != "" && unlock.pinFile == "" {
-				cmd.PrintErrln("no --pin-file: whoever has the box will have the keys")
-			}
-			return showKeys(cmd, *state, unlock, createVault)
-		},
-	}
-	c.Flags().StringVar(&by, "unlock", "", "how the vault opens: passphrase or tpm (default: as the other flags say)")
-	return c
-}
-
-// createVault asks for the place first, so that a vault that is there already
-// does not cost a TPM one of its places. A count of starts that a vault before
-// left says nothing of the new one.
-func createVault(ctx context.Context, path string, u vault.Unlocker) (*vault.Vault, error) {
-	if _, err := os.Lstat(path); err == nil {
-		return nil, fault.New("vault.exists", "a vault file is there already")
-	}
-	v, err := vault.Create(ctx, path, u)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(filepath.Join(filepath.Dir(path), tpm.StartsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		v.Lock()
-		return nil, fault.Wrap("post.state", err)
-	}
-	return v, nil
-}
-
-func showKeys(cmd *cobra.Command, state string, unlock *unlockFlags, open func(context.Context, string, vault.Unlocker) (*vault.Vault, error)) error {
-	if state == "" {
-		state = config.DefaultState()
-	}
-	u, forget, err := unlock.unlocker(cmd.InOrStdin())
+func (k *keysFlags) show(cmd *cobra.Command) error {
+	dir, conf, err := k.dir()
 	if err != nil {
 		return err
 	}
-	defer forget()
-	if err := vault.Harden(); err != nil {
+	var state keyState
+	if state.Daemon, err = daemonState(cmd.Context(), dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		return fault.Wrap("post.state", err)
+	if !k.by.Given() || state.Daemon != nil && !state.Daemon.Locked {
+		ways, err := vault.Ways(filepath.Join(dir, install.VaultFile))
+		if err != nil {
+			return err
+		}
+		state.State = vault.State{Format: vault.Format, Locked: true, UnlockBy: ways}
+		if state.Daemon != nil {
+			state.Locked = state.Daemon.Locked
+		}
+		return printOne(cmd, state)
 	}
-	v, err := open(cmd.Context(), filepath.Join(state, install.VaultFile), u)
+	v, err := k.by.Open(cmd.Context(), dir, conf, cmd.InOrStdin())
 	if err != nil {
 		return err
 	}
 	defer v.Lock()
+	return showOpen(cmd, v, state)
+}
+
+// showOpen prints what an open vault says.
+func showOpen(cmd *cobra.Command, v *vault.Vault, state keyState) error {
 	r, err := v.Recipient()
 	if err != nil {
 		return err
 	}
+	state.State, state.Device = v.State(), r.ID()
+	return printOne(cmd, state)
+}
+
+// printOne prints one JSON object and nothing else.
+func printOne(cmd *cobra.Command, v any) error {
 	out := newRows(cmd)
-	if err := out.JSON(keyState{v.State(), r.ID()}); err != nil {
+	if err := out.JSON(v); err != nil {
 		return err
 	}
 	return out.End()
+}
+
+// linkKey is what "keys link" prints.
+type linkKey struct {
+	PublicKey string `json:"public_key"` // nkey of type user
+}
+
+func keysLinkCommand(k *keysFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "link",
+		Short: "Show the key by which central knows this post",
+		Long: `Prints the public half of the key by which central knows this post, making the key at
+the first call. The private half is derived from a key that only the vault opens; it
+never leaves the box. Central's operator registers it under the post's name:
+watchpost-central device add NAME KEY.`,
+		Example: "  watchpost keys link --state /var/lib/watchpost --passphrase-file passphrase",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, v, err := k.open(cmd)
+			if err != nil {
+				return err
+			}
+			defer v.Lock()
+			public, err := linkPublic(dir, v)
+			if err != nil {
+				return err
+			}
+			return printOne(cmd, linkKey{public})
+		},
+	}
+}
+
+func linkPublic(dir string, v *vault.Vault) (string, error) {
+	key, err := uplink.OpenKey(dir, v)
+	if err != nil {
+		return "", err
+	}
+	defer key.Wipe()
+	public, err := key.PublicKey()
+	return public, fault.Wrap("link.key", err)
 }

@@ -40,7 +40,7 @@ func TestKeysByTPM(t *testing.T) {
 		{"made again", []string{"init"}, state, byTPM("--pin-file", right), "vault.exists"},
 		{"shown", nil, state, byTPM("--pin-file", right), ""},
 		{"wrong PIN", nil, state, byTPM("--pin-file", wrong), "vault.pin"},
-		{"nothing given", nil, state, nil, "usage"},
+		{"nothing given: the state, without opening", nil, state, nil, ""},
 		{"two ways given", nil, state, byTPM("--passphrase-file", right), "usage"},
 		{"wiped by mistake", []string{"wipe"}, state, byTPM(), "usage"},
 		{"wiped", []string{"wipe"}, state, byTPM("--yes"), ""},

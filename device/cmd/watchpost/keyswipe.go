@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/post/keysapi"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/vault/tpm"
@@ -18,11 +19,12 @@ import (
 
 // wiped is what "keys wipe" prints.
 type wiped struct {
-	File bool `json:"file"` // the vault file was overwritten and removed
-	TPM  bool `json:"tpm"`  // the TPM opens no copy of it either
+	File   bool `json:"file"`   // the vault file was overwritten and removed
+	TPM    bool `json:"tpm"`    // the TPM opens no copy of it either
+	Daemon bool `json:"daemon"` // a running daemon has wiped what it held in memory
 }
 
-func keysWipeCommand(state *string, unlock *unlockFlags) *cobra.Command {
+func keysWipeCommand(k *keysFlags) *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
 		Use:   "wipe --yes",
@@ -30,8 +32,8 @@ func keysWipeCommand(state *string, unlock *unlockFlags) *cobra.Command {
 		Long: `Destroys the keys without asking for a PIN or a passphrase: the TPM forgets its half, so
 that no copy of this disk opens on this box either, then the vault file is overwritten
 and removed. Everything the post sealed stays shut for ever; lists and settings come
-back with a new provisioning folder after "keys init". Stop the daemon first: what it
-holds in memory goes when it ends.
+back with a new provisioning folder after "keys init". A running daemon is told to wipe
+what it holds in memory.
 
 Prints one JSON object that says what is gone. Where the TPM does not answer the file
 goes all the same, and the command ends with the TPM's code.`,
@@ -41,11 +43,11 @@ goes all the same, and the command ends with the TPM's code.`,
 			if !yes {
 				return fault.New("usage", "nothing brings the keys back: say --yes")
 			}
-			dir := *state
-			if dir == "" {
-				dir = config.DefaultState()
+			dir, _, err := k.dir()
+			if err != nil {
+				return err
 			}
-			done, failed := wipeKeys(cmd.Context(), dir, unlock.tpm)
+			done, failed := wipeKeys(cmd.Context(), dir, k.by.TPM)
 			out := newRows(cmd)
 			if err := errors.Join(out.JSON(done), failed); err != nil {
 				return err
@@ -59,20 +61,51 @@ goes all the same, and the command ends with the TPM's code.`,
 
 func wipeKeys(ctx context.Context, state, device string) (done wiped, err error) {
 	path := filepath.Join(state, install.VaultFile)
-	params, tpmErr := vault.Params(path, tpm.Kind)
-	switch {
-	case tpmErr == nil && device == "":
-		tpmErr = fault.New("tpm.missing", "the vault opens by a TPM and none was named").WithHint("give it with --tpm")
-	case tpmErr == nil:
-		tpmErr = tpm.Unlocker{Device: device}.Forget(ctx, params)
-		done.TPM = tpmErr == nil
-	case fault.CodeOf(tpmErr) == "vault.unlocker" || fault.CodeOf(tpmErr) == "vault.missing":
-		tpmErr = nil // there is nothing in a TPM, or Shred says it
+	var errs []error
+	ways, err := vault.Ways(path)
+	if err == nil {
+		done.TPM, err = forgetAll(ctx, path, ways, device)
 	}
-	fileErr := vault.Shred(path)
-	done.File = fileErr == nil
-	if err := os.Remove(filepath.Join(state, tpm.StartsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		fileErr = errors.Join(fileErr, fault.Wrap("post.state", err))
+	if fault.CodeOf(err) != "vault.missing" { // Shred says that
+		errs = append(errs, err)
 	}
-	return done, errors.Join(tpmErr, fileErr)
+	shredded := vault.Shred(path)
+	done.File = shredded == nil
+	errs = append(errs, shredded)
+	if err := os.Remove(filepath.Join(state, vault.StartsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, fault.Wrap("post.state", err))
+	}
+	// What a running daemon holds in memory goes last: it takes longest.
+	_, err = callDaemon(ctx, state, http.MethodPost, keysapi.Path+"/lock", nil)
+	done.Daemon = err == nil
+	if !errors.Is(err, errNoDaemon) {
+		errs = append(errs, err)
+	}
+	return done, errors.Join(errs...)
+}
+
+// forgetAll makes the TPM forget every way in that it has a part in.
+func forgetAll(ctx context.Context, path string, ways []vault.Way, device string) (bool, error) {
+	var errs []error
+	forgot := false
+	for _, w := range ways {
+		params, err := vault.Params(path, w)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		chip := chipHalf(w.Kind, params)
+		switch {
+		case chip == nil:
+		case device == "":
+			errs = append(errs, fault.New("tpm.missing", "the vault opens by a TPM and none was named").WithHint("give it with --tpm"))
+		default:
+			if err := (tpm.Unlocker{Device: device}).Forget(ctx, chip); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			forgot = true
+		}
+	}
+	return forgot && len(errs) == 0, errors.Join(errs...)
 }

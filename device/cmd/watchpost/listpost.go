@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/watchpost/watchpost/device/cmd/unlock"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/provision"
@@ -14,12 +15,15 @@ import (
 )
 
 // postFlags are what commands on a post's own files need.
-type postFlags struct{ config, passphraseFile string }
+type postFlags struct {
+	config string
+	by     unlock.Flags
+}
 
 func (p *postFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&p.config, "config", "", "configuration of the post")
-	c.Flags().StringVar(&p.passphraseFile, "passphrase-file", "", "file with the vault's passphrase, - for standard input")
-	require(c, "config", "passphrase-file")
+	p.by.Register(c.Flags())
+	require(c, "config")
 }
 
 // postFiles is a post's state, opened beside a daemon that does not run.
@@ -39,15 +43,7 @@ func (p *postFlags) open(cmd *cobra.Command) (*postFiles, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := vault.Harden(); err != nil {
-		return nil, err
-	}
-	passphrase, err := readPassphrase(p.passphraseFile, cmd.InOrStdin())
-	if err != nil {
-		return nil, err
-	}
-	defer clear(passphrase)
-	v, err := vault.Open(cmd.Context(), filepath.Join(conf.StateDir(), install.VaultFile), vault.Passphrase(passphrase))
+	v, err := p.by.Open(cmd.Context(), conf.StateDir(), conf, cmd.InOrStdin())
 	if err != nil {
 		return nil, err
 	}
@@ -71,15 +67,16 @@ func listApplyCommand() *cobra.Command {
 	var flags postFlags
 	var dir string
 	c := &cobra.Command{
-		Use:   "apply --dir DIR --config FILE --passphrase-file FILE",
+		Use:   "apply --dir DIR --config FILE (--passphrase-file FILE | --tpm DEVICE [--pin-file FILE] [--lease])",
 		Short: "Take a provisioning folder into a post that does not run",
 		Long: `Verify the folder, copy it into the post's state and install its lists: keys for this
 device into the vault, generations into the stores. Lists that the folder does not
 name are withdrawn. A running post takes the folder itself ("watchpostd --provision").
 
 One JSON object a list comes out, as of "list build".`,
-		Example: `  watchpost list apply --dir folder --config post.yaml --passphrase-file passphrase`,
-		Args:    cobra.NoArgs,
+		Example: `  watchpost list apply --dir folder --config post.yaml --passphrase-file passphrase
+  watchpost list apply --dir folder --config post.yaml --tpm /dev/tpmrm0 --pin-file pin`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			post, err := flags.open(cmd)
 			if err != nil {
@@ -111,7 +108,7 @@ func listStatCommand() *cobra.Command {
 	var flags postFlags
 	var deep bool
 	c := &cobra.Command{
-		Use:   "stat --config FILE --passphrase-file FILE [--deep]",
+		Use:   "stat --config FILE (--passphrase-file FILE | --tpm DEVICE [--pin-file FILE]) [--deep]",
 		Short: "Show the lists of a post that does not run",
 		Long: `One JSON object a list comes out, as of "list build". --deep reads every record and
 every table, and says store.damaged where anything is not as it was made. While the

@@ -16,9 +16,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/watchpost/watchpost/device/cmd/unlock"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/fault"
-	"github.com/watchpost/watchpost/device/post"
+	"github.com/watchpost/watchpost/device/post/shift"
 )
 
 func main() {
@@ -30,8 +31,8 @@ func main() {
 			fmt.Fprintf(os.Stderr, "  %s\n", hint)
 		}
 		var coded *fault.Error
-		if !errors.As(err, &coded) {
-			os.Exit(2) // cobra's own complaint about flags
+		if !errors.As(err, &coded) || coded.Code == "usage" {
+			os.Exit(2) // cobra's own complaint about flags has no code
 		}
 		os.Exit(3)
 	}
@@ -39,7 +40,8 @@ func main() {
 
 func newCommand() *cobra.Command {
 	var configPath, provision string
-	var unlock unlockFlags
+	var by unlock.Flags
+	var locked bool
 	cmd := &cobra.Command{
 		Use:   "watchpostd",
 		Short: "The daemon of a Watchpost post",
@@ -50,20 +52,25 @@ It refuses to start, with a code and what to do, when the passphrase or PIN is w
 box has booted something else, an old disk image was put back, the lists are damaged, nothing signed by two is there, or another process holds the
 stores. The capture process (watchpost-capture devices) has to run beside it.
 
-SIGTERM, SIGINT and SIGHUP (end of shift) end it in order and wipe its keys: the next
-start asks for the passphrase or PIN again.`,
+While it runs, its keys lock by "watchpost keys lock", when nobody works any more, at the
+end of the shift (keys in the configuration), when a gate's lease has run out, and when
+central says that the box is missing. A locked post answers vault.locked and opens again
+without a restart. SIGTERM, SIGINT and SIGHUP end it in order and wipe its keys.`,
 		Example: `  watchpostd --config /etc/watchpost/post.yaml --passphrase-file /run/credentials/watchpost/passphrase
   watchpostd --config post.yaml --tpm /dev/tpmrm0 --pin-file -
+  watchpostd --config desk.yaml --tpm /dev/tpmrm0 --locked
+  watchpostd --config gate.yaml --tpm /dev/tpmrm0 --lease
   watchpostd --config post.yaml --passphrase-file - --provision /media/stick/desk-1`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return run(cmd.Context(), configPath, &unlock, provision, cmd.InOrStdin())
+			return run(cmd.Context(), configPath, &by, locked, provision, cmd.InOrStdin())
 		},
 	}
 	cmd.Flags().StringVar(&configPath, "config", "", "configuration of the post (YAML)")
-	unlock.register(cmd)
+	by.Register(cmd.Flags())
+	cmd.Flags().BoolVar(&locked, "locked", false, "start with locked keys: an officer's sign-in, or watchpost keys unlock, opens them (--tpm still names the TPM)")
 	cmd.Flags().StringVar(&provision, "provision", "", "folder signed by two to take in before starting")
 	if err := cmd.MarkFlagRequired("config"); err != nil {
 		panic("watchpostd: " + err.Error()) // the flag is defined above
@@ -71,7 +78,7 @@ start asks for the passphrase or PIN again.`,
 	return cmd
 }
 
-func run(ctx context.Context, configPath string, unlock *unlockFlags, provision string, stdin io.Reader) error {
+func run(ctx context.Context, configPath string, by *unlock.Flags, locked bool, provision string, stdin io.Reader) error {
 	cfg, err := config.Read(configPath)
 	if err != nil {
 		return err
@@ -81,18 +88,18 @@ func run(ctx context.Context, configPath string, unlock *unlockFlags, provision 
 		return fault.Wrap("config.log", err)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	u, forget, err := unlock.unlocker(cfg.StateDir(), stdin)
-	if err != nil {
-		return err
+	o := shift.Options{Config: cfg, TPM: by.TPM, Provision: provision, Log: log, Now: time.Now, With: with(cfg, by.TPM)}
+	way := func() (shift.Way, error) {
+		u, forget, err := by.Unlocker(cfg.StateDir(), cfg, stdin)
+		return shift.Way{Unlocker: u, Forget: forget}, err
 	}
-	defer forget()
-	p, err := post.Start(ctx, post.Options{Config: cfg, Unlocker: u, Provision: provision, Log: log, Now: time.Now})
-	if err != nil {
-		return err
+	if !locked {
+		if o.First, err = way(); err != nil {
+			return err
+		}
 	}
-	select {
-	case <-ctx.Done():
-	case err = <-p.Failed():
+	if by.Lease {
+		o.Lease = way
 	}
-	return errors.Join(err, p.Close())
+	return shift.Run(ctx, o)
 }

@@ -1,67 +1,39 @@
 package main
 
 import (
-	"bytes"
-	"io"
-	"os"
 	"path/filepath"
 
-	"github.com/spf13/cobra"
-
+	"github.com/watchpost/watchpost/device/cmd/unlock"
+	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/post/keysapi"
+	"github.com/watchpost/watchpost/device/post/shift"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/vault/tpm"
 )
 
-// maxSecret bounds the file of a passphrase or PIN.
-const maxSecret = 4096
-
-// unlockFlags is how the daemon opens its vault.
-type unlockFlags struct {
-	passphraseFile string
-	tpm            string
-	pinFile        string
-}
-
-func (u *unlockFlags) register(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&u.passphraseFile, "passphrase-file", "", "file with the vault's passphrase, - for standard input")
-	f.StringVar(&u.tpm, "tpm", "", "open the vault by this TPM: /dev/tpmrm0 or unix:PATH")
-	f.StringVar(&u.pinFile, "pin-file", "", "with --tpm: file with the shift PIN, - for standard input")
-	cmd.MarkFlagsOneRequired("passphrase-file", "tpm")
-	cmd.MarkFlagsMutuallyExclusive("passphrase-file", "tpm")
-	cmd.MarkFlagsMutuallyExclusive("passphrase-file", "pin-file")
-}
-
-// unlocker reads the secret and returns what opens the vault, and what wipes
-// the secret. With a TPM each start of the daemon is counted.
-func (u *unlockFlags) unlocker(state string, stdin io.Reader) (vault.Unlocker, func(), error) {
-	if u.tpm == "" {
-		passphrase, err := readSecret(u.passphraseFile, stdin, "vault.passphrase_file", "give the file with --passphrase-file")
-		return vault.Passphrase(passphrase), func() { clear(passphrase) }, err
-	}
-	chip := tpm.Unlocker{Device: u.tpm, Starts: filepath.Join(state, tpm.StartsFile)}
-	if u.pinFile == "" {
-		return chip, func() {}, nil
-	}
-	pin, err := readSecret(u.pinFile, stdin, "vault.pin_file", "give the file with --pin-file")
-	chip.PIN = pin
-	return chip, func() { clear(pin) }, err
-}
-
-func readSecret(path string, stdin io.Reader, code fault.Code, hint string) ([]byte, error) {
-	in := stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fault.New(code, "%w", err).WithHint(hint)
+// with makes a way into the vault of what an officer gives while the daemon
+// runs. The TPM is the one that the daemon was started with.
+func with(cfg *config.Config, device string) func(keysapi.Secrets) (shift.Way, error) {
+	return func(given keysapi.Secrets) (shift.Way, error) {
+		forget := given.Wipe
+		var way vault.Unlocker
+		switch {
+		case len(given.Passphrase) > 0:
+			way = unlock.NamedPassphrase(given.Officer, given.Passphrase)
+		case device == "":
+			return shift.Way{}, fault.New("vault.passphrase", "no passphrase was given, and the daemon was started without a TPM").
+				WithHint("give the passphrase, or start the daemon with --tpm")
+		default:
+			way = tpm.Unlocker{Device: device, Officer: given.Officer, PIN: given.PIN, Boots: filepath.Join(cfg.StateDir(), tpm.BootFile)}
 		}
-		defer f.Close()
-		in = f
+		if !given.Lease {
+			return shift.Way{Unlocker: way, Forget: forget}, nil
+		}
+		released, err := unlock.Lease(cfg, way)
+		if err != nil {
+			return shift.Way{}, err
+		}
+		return shift.Way{Unlocker: released, Forget: func() { released.Close(); forget() }}, nil
 	}
-	raw, err := io.ReadAll(io.LimitReader(in, maxSecret))
-	if err != nil {
-		return nil, fault.Wrap(code, err)
-	}
-	return bytes.TrimRight(raw, "\r\n"), nil
 }

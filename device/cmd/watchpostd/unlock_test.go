@@ -47,7 +47,7 @@ log: {level: error}
 		return fault.CodeOf(cmd.ExecuteContext(context.Background()))
 	}
 	right, wrong := write("pin", "482913\n"), write("wrong", "000000\n")
-	starts := filepath.Join(state, tpm.StartsFile)
+	starts := filepath.Join(state, vault.StartsFile)
 	var old []byte
 	for _, c := range []struct {
 		name string
@@ -61,8 +61,12 @@ log: {level: error}
 		{"no PIN file", []string{"--tpm", device, "--pin-file", right + ".none"}, "vault.pin_file", nil},
 		{"no TPM", []string{"--tpm", device + ".none", "--pin-file", right}, "tpm.missing", nil},
 		{"passphrase instead", []string{"--passphrase-file", right}, "vault.unlocker", nil},
-		{"both", []string{"--tpm", device, "--passphrase-file", right}, fault.Unknown, nil}, // cobra's complaint
-		{"neither", nil, fault.Unknown, nil},
+		{"both", []string{"--tpm", device, "--passphrase-file", right}, "usage", nil},
+		{"neither", nil, "usage", nil},
+		{"PIN without TPM", []string{"--pin-file", right}, "usage", nil},
+		{"lease without a half in the box", []string{"--lease"}, "usage", nil},
+		{"lease with a PIN", []string{"--tpm", device, "--lease", "--pin-file", right}, "usage", nil},
+		{"lease from nobody", []string{"--tpm", device, "--lease"}, "config.central", nil},
 		{"right PIN again", []string{"--tpm", device, "--pin-file", right}, "provision.none", func() {
 			if err := os.WriteFile(starts, old, 0o600); err != nil {
 				t.Fatal(err)

@@ -3,6 +3,7 @@ package tpm
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-tpm/tpm2"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/vault"
 	swtpm "github.com/watchpost/watchpost/hwtest/tpm"
 )
 
@@ -211,10 +213,21 @@ func testGuessing(t *testing.T) {
 // TestAttackOldDiskImage puts back what was on the disk at an earlier start.
 func TestAttackOldDiskImage(t *testing.T) {
 	ctx := context.Background()
-	setup := func(t *testing.T) (box, func() error) {
-		b := newBox(t, newTPM(t))
-		b.u.Starts = filepath.Join(t.TempDir(), "starts")
-		return b, func() error { return b.open(t, b.u) }
+	setup := func(t *testing.T) (box, string, func() error) {
+		b, path := newBox(t, newTPM(t)), filepath.Join(t.TempDir(), vault.StartsFile)
+		c, err := b.u.Counter(b.params(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b, path, func() error {
+			v, err := vault.Open(ctx, b.path, b.u)
+			if err != nil {
+				return err
+			}
+			defer v.Lock()
+			_, err = v.CountStart(ctx, path, c)
+			return err
+		}
 	}
 	starts := func(t *testing.T, start func() error, n int) {
 		t.Helper()
@@ -224,64 +237,106 @@ func TestAttackOldDiskImage(t *testing.T) {
 			}
 		}
 	}
-	t.Run("image of an earlier start", func(t *testing.T) {
-		b, start := setup(t)
-		starts(t, start, 2)
-		old, err := os.ReadFile(b.u.Starts)
+	read := func(t *testing.T, path string) []byte {
+		t.Helper()
+		raw, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		starts(t, start, 1)
-		if err := os.WriteFile(b.u.Starts, old, 0o600); err != nil {
+		return raw
+	}
+	put := func(t *testing.T, path string, raw []byte) {
+		t.Helper()
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	t.Run("image of an earlier start", func(t *testing.T) {
+		_, path, start := setup(t)
+		starts(t, start, 2)
+		old := read(t, path)
+		starts(t, start, 1)
+		put(t, path, old)
 		wantCode(t, start(), "post.counter")
 		wantCode(t, start(), "post.counter") // and it stays so
 	})
 	t.Run("image of the enrolment", func(t *testing.T) {
-		b, start := setup(t)
-		starts(t, start, 1)
-		if err := os.Remove(b.u.Starts); err != nil {
+		_, path, start := setup(t)
+		starts(t, start, 2)
+		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
 		wantCode(t, start(), "post.counter")
 	})
 	t.Run("count forged", func(t *testing.T) {
-		b, start := setup(t)
+		_, path, start := setup(t)
 		starts(t, start, 1)
-		raw, err := os.ReadFile(b.u.Starts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw[7]++
-		if err := os.WriteFile(b.u.Starts, raw, 0o600); err != nil {
+		raw := read(t, path)
+		raw[15]++
+		put(t, path, raw)
+		wantCode(t, start(), "post.counter")
+	})
+	t.Run("count truncated", func(t *testing.T) {
+		_, path, start := setup(t)
+		starts(t, start, 1)
+		if err := os.Truncate(path, 8); err != nil {
 			t.Fatal(err)
 		}
 		wantCode(t, start(), "post.counter")
 	})
-	t.Run("count truncated", func(t *testing.T) {
-		b, start := setup(t)
+	t.Run("count of another post", func(t *testing.T) {
+		_, path, start := setup(t)
+		_, other, startOther := setup(t)
 		starts(t, start, 1)
-		if err := os.Truncate(b.u.Starts, 8); err != nil {
+		starts(t, startOther, 1)
+		put(t, path, read(t, other))
+		wantCode(t, start(), "post.counter")
+	})
+	t.Run("chip's count raised by a thief", func(t *testing.T) {
+		b, _, start := setup(t)
+		starts(t, start, 1)
+		c, err := b.u.Counter(b.params(t))
+		if err != nil {
 			t.Fatal(err)
+		}
+		for range 2 {
+			if err := c.Count(ctx, func(uint64) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
 		}
 		wantCode(t, start(), "post.counter")
 	})
 	t.Run("power cut between disk and chip is no attack", func(t *testing.T) {
-		b, start := setup(t)
+		b, path, start := setup(t)
 		starts(t, start, 1)
-		key, err := Unlocker{Device: b.u.Device, PIN: pin}.Derive(ctx, b.params(t))
+		c, err := b.u.Counter(b.params(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := b.decoded(t)
-		at, err := readStarts(b.u.Starts, key, p.Starts)
+		v, err := vault.Open(ctx, b.path, b.u)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := writeStarts(b.u.Starts, key, p.Starts, at+1); err != nil {
+		cut := errors.New("power cut")
+		if _, err := v.CountStart(ctx, path, cutAfterDisk{c, cut}); !errors.Is(err, cut) {
 			t.Fatal(err)
 		}
+		v.Lock()
 		starts(t, start, 3)
+	})
+}
+
+// cutAfterDisk loses power after the disk has been written.
+type cutAfterDisk struct {
+	vault.Counter
+	cut error
+}
+
+func (c cutAfterDisk) Count(ctx context.Context, check func(uint64) error) error {
+	return c.Counter.Count(ctx, func(now uint64) error {
+		if err := check(now); err != nil {
+			return err
+		}
+		return c.cut
 	})
 }

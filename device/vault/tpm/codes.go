@@ -10,16 +10,16 @@ import (
 
 // What opening can end in. Each is also the code of a case of TestAttackTPM.
 var (
-	ErrMissing = &fault.Error{Code: "tpm.missing"}     // no chip answers
-	ErrOther   = &fault.Error{Code: "tpm.other"}       // the chip is not the one that sealed, or was cleared
-	ErrPolicy  = &fault.Error{Code: "tpm.policy"}      // firmware, boot settings or image are others
-	ErrWiped   = &fault.Error{Code: "tpm.wiped"}       // the vault was wiped or replaced in the chip
-	ErrLockout = &fault.Error{Code: "tpm.lockout"}     // too many wrong PINs
-	ErrPIN     = &fault.Error{Code: "vault.pin"}       // wrong PIN
-	ErrNoPIN   = &fault.Error{Code: "vault.pin_none"}  // a PIN is needed and was not given
-	ErrShort   = &fault.Error{Code: "vault.pin_short"} // a new PIN is too short
-	ErrDamaged = &fault.Error{Code: "tpm.damaged"}     // the sealed object is not as written
-	ErrCounter = &fault.Error{Code: "post.counter"}    // an old disk image was put back
+	ErrMissing = &fault.Error{Code: "tpm.missing"}        // no chip answers
+	ErrOther   = &fault.Error{Code: "tpm.other"}          // the chip is not the one that sealed, or was cleared
+	ErrPolicy  = &fault.Error{Code: "tpm.policy"}         // firmware, boot settings or image are others
+	ErrWiped   = &fault.Error{Code: "tpm.wiped"}          // the vault was wiped or replaced in the chip
+	ErrLockout = &fault.Error{Code: "tpm.lockout"}        // too many wrong PINs
+	ErrPIN     = &fault.Error{Code: "vault.pin"}          // wrong PIN
+	ErrNoPIN   = &fault.Error{Code: "vault.pin_none"}     // a PIN is needed and was not given
+	ErrShort   = &fault.Error{Code: "vault.pin_short"}    // a new PIN is too short
+	ErrDamaged = &fault.Error{Code: "tpm.damaged"}        // the sealed object is not as written
+	ErrBoot    = &fault.Error{Code: "tpm.boot_signature"} // the boot's approval is forged
 )
 
 // coded turns what the chip answered into a code. Codes given further down

@@ -2,6 +2,9 @@ package tpm
 
 import (
 	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/google/go-tpm/tpm2"
 
@@ -54,6 +57,26 @@ func (c *chip) limitTries() error {
 		NewAuth:    tpm2.TPM2BAuth{Buffer: random},
 	}.Execute(c, tpm2.HMAC(tpm2.TPMAlgSHA256, nonceSize, c.salted(), tpm2.AESEncryption(128, tpm2.EncryptIn)))
 	return coded("take the lockout authorisation", err)
+}
+
+// withTries tells with a wrong PIN how many the chip still takes, and with a
+// lockout when it takes one more. Where the chip does not say, err stays.
+func (c *chip) withTries(err error) error {
+	var known *fault.Error
+	if !errors.As(err, &known) || known.Code != ErrPIN.Code && known.Code != ErrLockout.Code {
+		return err
+	}
+	failed, e1 := c.property(tpm2.TPMPTLockoutCounter)
+	most, e2 := c.property(tpm2.TPMPTMaxAuthFail)
+	seconds, e3 := c.property(tpm2.TPMPTLockoutInterval)
+	if errors.Join(e1, e2, e3) != nil {
+		return err
+	}
+	wait := time.Duration(seconds) * time.Second
+	if known.Code == ErrLockout.Code || failed >= most {
+		return known.WithHint(fmt.Sprintf("too many wrong PINs: the TPM takes one more in at most %v, while the box is switched on", wait))
+	}
+	return known.WithHint(fmt.Sprintf("check the PIN: the TPM takes %d more wrong ones, and forgets one every %v", most-failed, wait))
 }
 
 func (c *chip) property(which tpm2.TPMPT) (uint32, error) {

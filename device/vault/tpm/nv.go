@@ -10,10 +10,11 @@ import (
 )
 
 // Our NV indices lie in the owner's range (TCG registry of reserved handles,
-// 2019: 0x01800000 to 0x01BFFFFF). Two belong to a vault.
+// 2019: 0x01800000 to 0x01BFFFFF). One belongs to a vault and one to each way
+// into it.
 const (
 	firstIndex = 0x01857050
-	indexes    = 16
+	indexes    = 32
 )
 
 // counterPublic is the form of both counters. Whoever may use the chip may

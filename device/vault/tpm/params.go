@@ -11,10 +11,11 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 )
 
-// policyPCR is the one form of policy made today. A form whose boot values
-// are signed (PolicyAuthorize) takes another name, so that a program which
-// does not know it refuses.
-const policyPCR = "pcr"
+// Forms of policy. A program that does not know a form refuses it.
+const (
+	policyPCR    = "pcr"    // the boot is the one of the enrolment
+	policySigned = "signed" // the boot is one that the maker of the image has signed (PolicyAuthorize)
+)
 
 // maxBlob bounds each half of the sealed object in bytes; both take below 200.
 const maxBlob = 1024
@@ -25,15 +26,16 @@ const maxParams = 8192
 // params is what the vault file keeps in clear. Nothing in it is secret, and
 // the chip, not this program, decides: changing a field makes the chip refuse.
 type params struct {
-	Policy  string `json:"policy"`  // "pcr"
-	PCRs    []uint `json:"pcrs"`    // of the SHA-256 bank
-	PIN     bool   `json:"pin"`     // whether a PIN is part of the policy
-	Salt    []byte `json:"salt"`    // 16 bytes, mixed into the PIN
-	Parent  []byte `json:"parent"`  // name of the chip's storage key: which chip it is
-	Public  []byte `json:"public"`  // sealed object, TPMT_PUBLIC
-	Private []byte `json:"private"` // sealed object, encrypted by the chip
-	Epoch   index  `json:"epoch"`   // exists with this value for as long as the vault may open
-	Starts  index  `json:"starts"`  // raised at each start; value at enrolment
+	Policy  string `json:"policy"`             // "pcr" or "signed"
+	BootKey []byte `json:"boot_key,omitempty"` // of "signed": P-256, uncompressed point
+	PCRs    []uint `json:"pcrs"`               // of the SHA-256 bank
+	PIN     bool   `json:"pin"`                // whether a PIN is part of the policy
+	Salt    []byte `json:"salt"`               // 16 bytes, mixed into the PIN
+	Parent  []byte `json:"parent"`             // name of the chip's storage key: which chip it is
+	Public  []byte `json:"public"`             // sealed object, TPMT_PUBLIC
+	Private []byte `json:"private"`            // sealed object, encrypted by the chip
+	Epoch   index  `json:"epoch"`              // exists with this value for as long as the vault may open
+	Starts  index  `json:"starts"`             // raised at each start; value at enrolment
 }
 
 // index is an NV counter of the chip and a value of it.
@@ -63,7 +65,7 @@ func decodeParams(raw []byte) (*params, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, damaged("the parameters go on after their end")
 	}
-	if p.Policy != policyPCR {
+	if p.Policy != policyPCR && p.Policy != policySigned {
 		return nil, fault.New("tpm.format", "the sealed key has a form of policy that this program does not know")
 	}
 	if len(p.PCRs) == 0 || len(p.PCRs) > 24 || len(p.Salt) != saltSize || len(p.Parent) != nameSize ||
@@ -74,6 +76,11 @@ func decodeParams(raw []byte) (*params, error) {
 	for _, pcr := range p.PCRs {
 		if pcr > 23 {
 			return nil, damaged("a register out of bounds")
+		}
+	}
+	if p.Policy == policySigned {
+		if _, err := bootKeyPublic(p.BootKey); err != nil {
+			return nil, err
 		}
 	}
 	if _, err := p.public(); err != nil {

@@ -80,12 +80,17 @@ func (c *chip) storage() tpm2.AuthHandle {
 }
 
 // assert runs the policy of p in a session. It fails with tpm.wiped where the
-// vault's counter is gone or has moved on.
-func (c *chip) assert(session tpm2.TPMISHPolicy, p *params) error {
-	_, err := tpm2.PolicyPCR{PolicySession: session, Pcrs: tpm2.TPMLPCRSelection{PCRSelections: []tpm2.TPMSPCRSelection{{
-		Hash: tpm2.TPMAlgSHA256, PCRSelect: tpm2.PCClientCompatible.PCRs(p.PCRs...)}}}}.Execute(c)
+// vault's counter is gone or has moved on, and with tpm.policy where the boot
+// is not a signed one.
+func (c *chip) assert(session tpm2.TPMHandle, p *params, boots []SignedBoot, trial bool) error {
+	_, err := tpm2.PolicyPCR{PolicySession: session, Pcrs: selection(p.PCRs)}.Execute(c)
 	if err != nil {
 		return coded("state the registers", err)
+	}
+	if p.Policy == policySigned {
+		if err := c.approve(session, p, boots, trial); err != nil {
+			return err
+		}
 	}
 	if err := c.assertEpoch(session, p.Epoch); err != nil {
 		return err
@@ -99,13 +104,13 @@ func (c *chip) assert(session tpm2.TPMISHPolicy, p *params) error {
 }
 
 // policy opens a session in which the policy of p is stated, and its digest.
-func (c *chip) policy(p *params, opts ...tpm2.AuthOption) (tpm2.Session, func(), []byte, error) {
+func (c *chip) policy(p *params, boots []SignedBoot, trial bool, opts ...tpm2.AuthOption) (tpm2.Session, func(), []byte, error) {
 	s, done, err := tpm2.PolicySession(c, tpm2.TPMAlgSHA256, nonceSize, opts...)
 	if err != nil {
 		return nil, nil, nil, coded("open a session", err)
 	}
 	end := func() { _ = done() } // as flush
-	if err := c.assert(s.Handle(), p); err != nil {
+	if err := c.assert(s.Handle(), p, boots, trial); err != nil {
 		end()
 		return nil, nil, nil, err
 	}

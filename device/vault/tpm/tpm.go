@@ -2,6 +2,8 @@ package tpm
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -36,16 +38,46 @@ type Unlocker struct {
 	// PIN is the officer's shift PIN. Where it is nil at enrolment the vault
 	// opens by the boot alone, which a box that may be stolen must not.
 	PIN []byte
-	// Starts is the file that follows the chip's counter of starts. Where it
-	// is set, Derive raises the counter, and refuses a disk that is older
-	// than the chip (post.counter). Where it is empty nothing is counted.
-	Starts string
+	// Officer names whose PIN it is, where a vault opens for several officers,
+	// each with a PIN of their own; "" where there is one PIN for all.
+	Officer string
+	// Boots is the file of signed boots, "" where there is none.
+	Boots string
+	// BootKey, at enrolment, is the key of the maker of the image: the vault
+	// then opens under every boot that it has signed. Where it is nil the vault
+	// opens under the boot of the enrolment alone.
+	BootKey *ecdsa.PublicKey
+	// Sibling, at enrolment, is what the vault keeps for another way in by this
+	// chip: both share the count of starts.
+	Sibling json.RawMessage
 }
 
-var _ vault.Unlocker = Unlocker{}
+var _ vault.Named = Unlocker{}
 
 // Kind implements vault.Unlocker.
 func (Unlocker) Kind() string { return Kind }
+
+// SlotName implements vault.Named.
+func (u Unlocker) SlotName() string { return u.Officer }
+
+// Beside returns u enrolling beside a way in with the given parameters, nil for
+// none: both share the count of starts and whose boots they take.
+func (u Unlocker) Beside(sibling json.RawMessage) (Unlocker, error) {
+	if sibling == nil {
+		return u, nil
+	}
+	p, err := decodeParams(sibling)
+	if err != nil {
+		return u, err
+	}
+	u.Sibling = sibling
+	if p.Policy == policySigned {
+		if u.BootKey, err = ecdsa.ParseUncompressedPublicKey(elliptic.P256(), p.BootKey); err != nil {
+			return u, damaged("read the key of signed boots: %w", err)
+		}
+	}
+	return u, nil
+}
 
 // String keeps the PIN out of formatted text.
 func (Unlocker) String() string { return "[tpm]" }
@@ -81,16 +113,40 @@ func (u Unlocker) Enrol(ctx context.Context) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	p := &params{Policy: policyPCR, PCRs: []uint{7, 11}, PIN: len(u.PIN) > 0, Salt: make([]byte, saltSize), Parent: c.parent.Name.Buffer}
-	rand.Read(p.Salt)
-	if p.Epoch, err = c.newCounter(); err != nil {
-		return nil, err
+	p := &params{Policy: policyPCR, PCRs: BootPCRs(), PIN: len(u.PIN) > 0, Salt: make([]byte, saltSize), Parent: c.parent.Name.Buffer}
+	if u.BootKey != nil {
+		p.Policy = policySigned
+		if p.BootKey, err = u.BootKey.Bytes(); err != nil {
+			return nil, fault.New("tpm.boot_key", "boots are signed by a key on P-256: %w", err)
+		}
+		if _, err := bootKeyPublic(p.BootKey); err != nil {
+			return nil, fault.New("tpm.boot_key", "boots are signed by a key on P-256: %w", err)
+		}
 	}
-	if p.Starts, err = c.newCounter(); err == nil {
+	rand.Read(p.Salt)
+	if u.Sibling != nil {
+		sibling, err := decodeParams(u.Sibling)
+		if err != nil {
+			return nil, err
+		}
+		p.Starts = sibling.Starts
+	}
+	made := []*index{&p.Epoch}
+	if p.Starts == (index{}) {
+		made = append(made, &p.Starts)
+	}
+	for _, i := range made {
+		if *i, err = c.newCounter(); err != nil {
+			break
+		}
+	}
+	if err == nil {
 		err = c.seal(p, u.PIN)
 	}
 	if err != nil {
-		_ = c.forget(p) // the enrolment's own error is the one to tell
+		for _, i := range made {
+			_ = c.forget(*i) // the enrolment's own error is the one to tell
+		}
 		return nil, err
 	}
 	raw, err := json.Marshal(p)
@@ -99,7 +155,7 @@ func (u Unlocker) Enrol(ctx context.Context) (json.RawMessage, error) {
 
 // seal makes the sealed object of p with a fresh random key in it.
 func (c *chip) seal(p *params, pin []byte) error {
-	_, end, digest, err := c.policy(p, tpm2.Trial())
+	_, end, digest, err := c.policy(p, nil, true, tpm2.Trial())
 	if err != nil {
 		return err
 	}
@@ -145,25 +201,25 @@ func (u Unlocker) Derive(ctx context.Context, raw json.RawMessage) ([]byte, erro
 	if len(u.PIN) > MaxPIN {
 		return nil, fault.New("vault.pin", "a PIN of %d bytes", len(u.PIN))
 	}
+	var boots []SignedBoot
+	if p.Policy == policySigned {
+		if boots, err = readBoots(u.Boots); err != nil {
+			return nil, err
+		}
+	}
 	c, err := open(ctx, u.Device, p.Parent)
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
-	key, err := c.unseal(p, u.PIN)
+	key, err := c.unseal(p, u.PIN, boots)
 	if err != nil {
-		return nil, err
-	}
-	if u.Starts != "" {
-		if err := c.countStart(u.Starts, key, p.Starts); err != nil {
-			clear(key)
-			return nil, err
-		}
+		return nil, c.withTries(err)
 	}
 	return key, nil
 }
 
-func (c *chip) unseal(p *params, pin []byte) ([]byte, error) {
+func (c *chip) unseal(p *params, pin []byte, boots []SignedBoot) ([]byte, error) {
 	pub, err := p.public()
 	if err != nil {
 		return nil, err
@@ -181,7 +237,7 @@ func (c *chip) unseal(p *params, pin []byte) ([]byte, error) {
 	if p.PIN {
 		opts = append(opts, tpm2.Auth(auth(pin, p.Salt)))
 	}
-	s, end, digest, err := c.policy(p, opts...)
+	s, end, digest, err := c.policy(p, boots, false, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -205,6 +261,16 @@ func (c *chip) unseal(p *params, pin []byte) ([]byte, error) {
 // from this disk or from any copy of it. It needs no PIN, so that whoever
 // must can do it at once.
 func (u Unlocker) Forget(ctx context.Context, raw json.RawMessage) error {
+	return u.drop(ctx, raw, func(p *params) []index { return []index{p.Epoch, p.Starts} })
+}
+
+// ForgetWay makes the chip unable to open the vault in the way of these
+// parameters, and leaves what it shares with other ways.
+func (u Unlocker) ForgetWay(ctx context.Context, raw json.RawMessage) error {
+	return u.drop(ctx, raw, func(p *params) []index { return []index{p.Epoch} })
+}
+
+func (u Unlocker) drop(ctx context.Context, raw json.RawMessage, which func(*params) []index) error {
 	p, err := decodeParams(raw)
 	if err != nil {
 		return err
@@ -214,17 +280,17 @@ func (u Unlocker) Forget(ctx context.Context, raw json.RawMessage) error {
 		return err
 	}
 	defer c.close()
-	return c.forget(p)
-}
-
-func (c *chip) forget(p *params) error {
-	for _, i := range []index{p.Epoch, p.Starts} {
-		if !i.valid() {
-			continue // never made
-		}
-		if err := c.dropCounter(i.Handle); err != nil {
+	for _, i := range which(p) {
+		if err := c.forget(i); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (c *chip) forget(i index) error {
+	if !i.valid() {
+		return nil // never made
+	}
+	return c.dropCounter(i.Handle)
 }

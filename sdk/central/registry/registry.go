@@ -27,6 +27,8 @@ const lookupLimit = 2 * time.Second
 type Devices interface {
 	DeviceByID(ctx context.Context, id string) (store.Device, error)
 	DeviceByKey(ctx context.Context, publicKey string) (store.Device, error)
+	LeaseOf(ctx context.Context, device string) (store.Lease, error)
+	LeaseByKey(ctx context.Context, bootKey string) (store.Lease, error)
 }
 
 // Registry judges connections and gives the keys of posts. It is safe for
@@ -52,6 +54,13 @@ func (r *Registry) Check(c server.ClientAuthentication) bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookupLimit)
 	defer cancel()
+	if l, err := r.Devices.LeaseByKey(ctx, o.Nkey); err == nil {
+		c.RegisterUser(&server.User{Username: l.Device + " (boot)", Permissions: &server.Permissions{
+			Publish:   &server.SubjectPermission{Allow: []string{linkv1.LeaseSubject(l.Device)}},
+			Subscribe: &server.SubjectPermission{Allow: []string{linkv1.InboxPrefix(l.Device) + ".>"}},
+		}})
+		return true
+	}
 	d, err := r.Devices.DeviceByKey(ctx, o.Nkey)
 	if err != nil {
 		r.Log.Warn("connection refused", "remote", remote(c), "code", string(fault.CodeOf(err)))
@@ -62,7 +71,8 @@ func (r *Registry) Check(c server.ClientAuthentication) bool {
 	return true
 }
 
-// Key returns the public key of a post in use.
+// Key returns the public key of a post in use; store.ErrMissing for one that is
+// reported missing, which may connect, so that it can be told.
 func (r *Registry) Key(post string) (ed25519.PublicKey, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookupLimit)
 	defer cancel()
@@ -70,7 +80,21 @@ func (r *Registry) Key(post string) (ed25519.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.Missing != nil {
+		return nil, store.ErrMissing
+	}
 	return ParseKey(d.PublicKey)
+}
+
+// BootKey returns the key by which a post asks for a lease.
+func (r *Registry) BootKey(post string) (ed25519.PublicKey, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookupLimit)
+	defer cancel()
+	l, err := r.Devices.LeaseOf(ctx, post)
+	if err != nil {
+		return nil, err
+	}
+	return ParseKey(l.BootKey)
 }
 
 // ParseKey reads a public nkey of type user.

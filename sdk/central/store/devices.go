@@ -17,6 +17,7 @@ type Device struct {
 	PublicKey string     `json:"public_key"` // nkey of type user
 	Added     time.Time  `json:"added"`
 	Retired   *time.Time `json:"retired,omitempty"`
+	Missing   *time.Time `json:"missing,omitempty"` // reported missing: it gets nothing
 }
 
 // AddDevice registers a post. The caller has checked that the key is one.
@@ -41,7 +42,7 @@ func (s *Store) RetireDevice(ctx context.Context, id string) error {
 	return coded(err)
 }
 
-const deviceColumns = "SELECT id, public_key, added, retired FROM devices "
+const deviceColumns = "SELECT id, public_key, added, retired, missing FROM devices "
 
 // Devices returns all posts, retired ones too, by id.
 func (s *Store) Devices(ctx context.Context) ([]Device, error) {

@@ -19,9 +19,13 @@ func deviceCommand(o *shared) *cobra.Command {
 keys link). It may publish and subscribe below edge.NAME. only. Retiring takes its
 rights from the next call on; a retired name or key is never used again.
 
+A post that is reported missing gets one answer to all it asks: that it is missing. It
+then locks itself, gets no lease any more, and stays shut at its next start.
+
 The database has to run: start "watchpost-central serve" first, or give --dsn.`,
 		Example: `  watchpost-central device add desk-1 UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4
   watchpost-central device list
+  watchpost-central device missing gate-7
   watchpost-central device retire desk-1`,
 	}
 	cmd.AddCommand(
@@ -53,6 +57,8 @@ The database has to run: start "watchpost-central serve" first, or give --dsn.`,
 				return o.withStore(cmd.Context(), func(s *store.Store) error { return s.RetireDevice(cmd.Context(), args[0]) })
 			},
 		},
+		missingCommand(o, "missing", "Report a post missing: it locks at its next contact", true),
+		missingCommand(o, "found", "Take the report back", false),
 		&cobra.Command{
 			Use: "list", Short: "Print all posts", Args: cobra.NoArgs,
 			Long:    "Prints one JSON object a post, retired ones too.",
@@ -74,6 +80,26 @@ The database has to run: start "watchpost-central serve" first, or give --dsn.`,
 		},
 	)
 	return cmd
+}
+
+func missingCommand(o *shared, word, short string, missing bool) *cobra.Command {
+	return &cobra.Command{
+		Use: word + " NAME", Short: short, Args: cobra.ExactArgs(1),
+		Long:    short + ". Prints the post as it is registered now.",
+		Example: "  watchpost-central device " + word + " gate-7",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.withStore(cmd.Context(), func(s *store.Store) error {
+				if err := s.SetMissing(cmd.Context(), args[0], missing); err != nil {
+					return err
+				}
+				d, err := s.DeviceByID(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return row(cmd, d)
+			})
+		},
+	}
 }
 
 // withStore opens the database that serve uses.

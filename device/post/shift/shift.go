@@ -1,0 +1,473 @@
+// Package shift runs a post for as long as its keys may be open, and keeps its
+// doors answering while they are not: it opens the vault at the start, locks it
+// by command, when nobody works any more, at the end of the shift, or when the
+// lease is gone, and opens it again without a restart of the daemon.
+//
+// Locking ends the whole post: stores and lists are closed and every key is
+// wiped. Encounters under way wait sealed in post.db, and are there when the
+// next officer unlocks.
+package shift
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/config"
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/post"
+	"github.com/watchpost/watchpost/device/post/doors"
+	"github.com/watchpost/watchpost/device/post/keysapi"
+	"github.com/watchpost/watchpost/device/provision/install"
+	"github.com/watchpost/watchpost/device/uplink"
+	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/vault/lease"
+	"github.com/watchpost/watchpost/device/vault/tpm"
+	"github.com/watchpost/watchpost/device/web"
+	kioskui "github.com/watchpost/watchpost/kiosk-ui"
+)
+
+// Why keys were locked, as audit lines and GET /v1/keys say it. Where central
+// or the lease locked them it is the code.
+const (
+	WhyCommand = "command"
+	WhyIdle    = "idle"
+	WhyShift   = "shift_end"
+	WhyRefused = "sign_in_refused" // the vault opened, the account did not
+	WhyStart   = "start"           // the daemon was started locked
+)
+
+// Pace of looking.
+const (
+	lookEvery   = time.Second      // at idleness, the shift's end and the lease
+	leaseAgain  = 30 * time.Second // a lease that could not be had is asked for again, at most
+	leaseSooner = time.Second      // at least
+)
+
+// Way is a way into the vault and what wipes its secrets.
+type Way struct {
+	Unlocker vault.Unlocker
+	Forget   func()
+}
+
+// Options of Run.
+type Options struct {
+	Config *config.Config
+	// First opens the vault at the start; its Unlocker is nil where the daemon
+	// starts locked.
+	First Way
+	// With makes a way in of what an officer gives later.
+	With func(keysapi.Secrets) (Way, error)
+	// Lease makes a way in by a lease, nil for posts that have none.
+	Lease     func() (Way, error)
+	TPM       string // device, for the count of starts; "" counts on disk only
+	Provision string // folder to take in at the first start
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Shift is a daemon's keys over its life. Its methods are for any goroutine.
+type Shift struct {
+	o      Options
+	run    [16]byte // of this run of the daemon, for central
+	sw     *doors.Switch
+	locked http.Handler
+	doors  *doors.Doors
+
+	used     atomic.Int64 // time of the last work, nanoseconds since 1970
+	requests chan request
+	tries    tries
+
+	mu    sync.Mutex // protects what follows
+	state keysapi.State
+	lease *lease.Unlocker // while open by one
+}
+
+// request is a command to the one goroutine that opens and locks.
+type request struct {
+	way  *Way   // unlocks; nil locks
+	why  string // it locks
+	done chan error
+}
+
+// opened is a post with open keys.
+type opened struct {
+	post   *post.Post
+	keys   *vault.Vault
+	lease  *lease.Unlocker // nil where it opened otherwise
+	forget func()
+	since  time.Time
+	lost   chan error // what central or the lease says against it
+	stop   func()     // ends the watching
+}
+
+// Run runs the post until ctx ends. The first opening's failure ends it.
+func Run(ctx context.Context, o Options) error {
+	page, err := web.NewPage(kioskui.Files())
+	if err != nil {
+		return err
+	}
+	s := &Shift{o: o, requests: make(chan request), locked: web.NewLocked(page)}
+	rand.Read(s.run[:])
+	s.sw = doors.NewSwitch(s.locked)
+	if err := os.MkdirAll(o.Config.StateDir(), 0o700); err != nil {
+		return fault.Wrap("post.state", err)
+	}
+	if err := vault.Harden(); err != nil {
+		return err
+	}
+	if err := s.lockMemory(); err != nil {
+		return err
+	}
+	defer func() {
+		if s.doors != nil {
+			_ = s.doors.Close() // calls under way have ended or been given up
+		}
+	}()
+	return s.live(ctx)
+}
+
+// lockMemory keeps the process out of swap space as the configuration asks.
+func (s *Shift) lockMemory() error {
+	locked, err := vault.LockMemory()
+	if err != nil {
+		if k := s.o.Config.Keys; k != nil && k.Swap == "refuse" {
+			return err
+		}
+		s.o.Log.Warn("memory can be written to swap space", "code", string(fault.CodeOf(err)), "hint", fault.HintOf(err))
+		return nil
+	}
+	s.o.Log.Info("memory", "locked", locked)
+	return nil
+}
+
+// live opens and locks in turn.
+func (s *Shift) live(ctx context.Context) error {
+	var p *opened
+	var err error
+	if s.o.First.Unlocker == nil {
+		s.lockedFor(WhyStart)
+		err = s.open()
+	} else if p, err = s.unlock(ctx, s.o.First, s.o.Provision); err != nil && s.mayWait(err) {
+		s.o.Log.Warn("no lease yet", "code", string(fault.CodeOf(err)))
+		s.lockedFor(string(fault.CodeOf(err)))
+		err = s.open()
+	}
+	if err != nil {
+		return err
+	}
+	for {
+		if p == nil {
+			p, err = s.waitLocked(ctx)
+		} else {
+			err = s.waitOpen(ctx, p)
+			p = nil
+		}
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// open opens the doors if they are not.
+func (s *Shift) open() error {
+	if s.doors != nil {
+		return nil
+	}
+	var err error
+	s.doors, err = doors.Open(doors.Options{Config: s.o.Config, Admin: s.admin(), Public: s.public(s.sw), Now: s.o.Now, Log: s.o.Log})
+	return err
+}
+
+// mayWait reports whether a post without a lease waits for one: where central
+// cannot be reached, not where it refuses.
+func (s *Shift) mayWait(err error) bool { return s.o.Lease != nil && fault.IsRetryable(err) }
+
+// unlock opens the vault and starts the post. What it fails with leaves the
+// vault locked.
+func (s *Shift) unlock(ctx context.Context, w Way, provision string) (*opened, error) {
+	p := &opened{forget: w.Forget, since: s.o.Now(), lost: make(chan error, 2)}
+	p.lease, _ = w.Unlocker.(*lease.Unlocker)
+	fail := func(err error) (*opened, error) { w.Forget(); return nil, err }
+	state := s.o.Config.StateDir()
+	var err error
+	if p.keys, err = vault.Open(ctx, filepath.Join(state, install.VaultFile), w.Unlocker); err != nil {
+		return fail(err)
+	}
+	starts, err := s.countStart(ctx, p.keys)
+	if err != nil {
+		p.keys.Lock()
+		return fail(err)
+	}
+	p.post, err = post.Start(ctx, post.Options{Config: s.o.Config, Keys: p.keys, Provision: provision, Log: s.o.Log, Now: s.o.Now, Lead: s.lead})
+	if err != nil {
+		return fail(err)
+	}
+	if p.lease == nil {
+		w.Forget() // a lease's is kept: it renews
+	}
+	by := vault.Way{Kind: w.Unlocker.Kind()}
+	if n, ok := w.Unlocker.(vault.Named); ok {
+		by.Name = n.SlotName()
+	}
+	s.used.Store(s.o.Now().UnixNano())
+	s.set(keysapi.State{Since: p.since, By: by, UnlockBy: p.keys.State().UnlockBy, Starts: starts, Ends: s.ends(p.since)}, p.lease)
+	s.witness(p, audit.KeysUnlocked, actor(by), map[string]string{"by": by.Kind})
+	s.watch(p, starts)
+	return p, nil
+}
+
+// actor is who unlocked, as far as the way in tells.
+func actor(by vault.Way) string {
+	if by.Name != "" {
+		return by.Name
+	}
+	return "post"
+}
+
+// witness writes an audit line. A store that cannot take it shows elsewhere.
+func (s *Shift) witness(p *opened, action audit.Action, who string, facts map[string]string) {
+	if err := p.post.Witnessed(audit.Line{Time: s.o.Now(), Actor: who, Action: action, Facts: facts}); err != nil {
+		s.o.Log.Error("audit line", "action", string(action), "code", string(fault.CodeOf(err)))
+	}
+}
+
+// countStart raises the count of starts, in the TPM as well where the vault
+// has a way in by it.
+func (s *Shift) countStart(ctx context.Context, keys *vault.Vault) (uint64, error) {
+	var chip vault.Counter
+	if params := chipParams(keys); params != nil && s.o.TPM != "" {
+		var err error
+		if chip, err = (tpm.Unlocker{Device: s.o.TPM}).Counter(params); err != nil {
+			return 0, err
+		}
+	}
+	return keys.CountStart(ctx, filepath.Join(s.o.Config.StateDir(), vault.StartsFile), chip)
+}
+
+// chipParams returns the parameters of the first way in by a TPM, nil where
+// there is none.
+func chipParams(keys *vault.Vault) []byte {
+	for _, w := range keys.State().UnlockBy {
+		params, err := keys.WayParams(w)
+		if err != nil {
+			continue
+		}
+		switch w.Kind {
+		case tpm.Kind:
+			return params
+		case lease.Kind:
+			if kind, local, err := lease.Local(params); err == nil && kind == tpm.Kind {
+				return local
+			}
+		}
+	}
+	return nil
+}
+
+// lead puts the API of a post behind the doors.
+func (s *Shift) lead(api http.Handler) (func() func() error, error) {
+	wait := s.sw.To(api)
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, wait())
+	}
+	return func() func() error { return s.sw.To(s.locked) }, nil
+}
+
+// waitOpen waits for what ends the opening, and ends it.
+func (s *Shift) waitOpen(ctx context.Context, p *opened) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		var why string
+		var done chan error
+		select {
+		case <-ctx.Done():
+			return s.end(p, "")
+		case err := <-p.post.Failed():
+			return errors.Join(err, s.end(p, ""))
+		case err := <-s.doors.Failed():
+			return errors.Join(err, s.end(p, ""))
+		case err := <-p.lost:
+			why = string(fault.CodeOf(err))
+		case r := <-s.requests:
+			if r.way != nil {
+				r.way.Forget()
+				r.done <- nil // open already
+				continue
+			}
+			why, done = r.why, r.done
+		case <-tick.C:
+			why = s.over(p)
+		}
+		if why == "" {
+			continue
+		}
+		err := s.end(p, why)
+		if done != nil {
+			done <- err
+		}
+		return err
+	}
+}
+
+// over says why the keys have to lock by now, "" if they need not.
+func (s *Shift) over(p *opened) string {
+	if p.lease != nil {
+		if left, life := p.lease.Left(); life > 0 && left <= 0 {
+			return string(lease.ErrExpired.Code)
+		}
+	}
+	now := s.o.Now()
+	if ends := s.state.Ends; ends != nil && !now.Before(*ends) { // state changes in this goroutine only
+		return WhyShift
+	}
+	if k := s.o.Config.Keys; k != nil && k.LockIdle > 0 && now.Sub(time.Unix(0, s.used.Load())) >= k.LockIdle.Of() {
+		return WhyIdle
+	}
+	return ""
+}
+
+// ends is when the shift that began at begun ends at the latest.
+func (s *Shift) ends(begun time.Time) *time.Time {
+	k := s.o.Config.Keys
+	end, ok := k.EndOf(begun)
+	if k != nil && k.Shift > 0 {
+		if by := begun.Add(k.Shift.Of()); !ok || by.Before(end) {
+			end, ok = by, true
+		}
+	}
+	if !ok {
+		return nil
+	}
+	return &end
+}
+
+// end closes the post and wipes its keys; why is "" where the daemon ends.
+func (s *Shift) end(p *opened, why string) error {
+	if why != "" {
+		s.witness(p, audit.KeysLocked, "post", map[string]string{"why": why})
+		s.lockedFor(why)
+	}
+	p.stop()
+	err := p.post.Close()
+	if p.lease != nil {
+		p.forget()
+	}
+	p.post, p.keys, p.lease = nil, nil, nil
+	// Tables of ciphers and what officers saw lie in the heap: give its pages
+	// back to the kernel, which clears them.
+	runtime.GC()
+	debug.FreeOSMemory()
+	if why != "" {
+		s.o.Log.Warn("keys locked", "why", why)
+	}
+	return err
+}
+
+// waitLocked waits for somebody who unlocks, or for a lease.
+func (s *Shift) waitLocked(ctx context.Context) (*opened, error) {
+	var again <-chan time.Time
+	if s.o.Lease != nil {
+		t := time.NewTicker(leaseAgain)
+		defer t.Stop()
+		again = t.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case err := <-s.doors.Failed():
+			return nil, err
+		case <-again:
+			w, err := s.o.Lease()
+			if err != nil {
+				return nil, err
+			}
+			p, err := s.unlock(ctx, w, "")
+			if err == nil {
+				return p, nil
+			}
+			s.o.Log.Warn("no lease", "code", string(fault.CodeOf(err)))
+		case r := <-s.requests:
+			if r.way == nil {
+				r.done <- nil // locked already
+				continue
+			}
+			p, err := s.unlock(ctx, *r.way, "")
+			r.done <- err
+			if err == nil {
+				return p, nil
+			}
+		}
+	}
+}
+
+// watch renews the lease and keeps contact with central while p is open.
+func (s *Shift) watch(p *opened, starts uint64) {
+	ctx, stop := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	keep, renewing := p.post, p.lease
+	work.Go(func() {
+		if err := keep.KeepContact(ctx, starts, s.run[:]); err != nil {
+			p.lost <- err
+		}
+	})
+	if renewing != nil {
+		work.Go(func() {
+			if err := renew(ctx, renewing, s.o.Log); err != nil {
+				p.lost <- err
+			}
+		})
+	}
+	p.stop = func() { stop(); work.Wait() }
+}
+
+// renew asks for more time once a third of the lease has gone, until ctx ends
+// or the releaser refuses.
+func renew(ctx context.Context, l *lease.Unlocker, log *slog.Logger) error {
+	for {
+		left, life := l.Left()
+		wait := left - life*2/3
+		if wait <= 0 {
+			err := l.Renew(ctx)
+			if uplink.Shuts(err) {
+				return err
+			}
+			if err != nil {
+				log.Warn("lease not renewed", "code", string(fault.CodeOf(err)), "left_s", int64(left.Seconds()))
+				wait = min(max(left/10, leaseSooner), leaseAgain)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(max(wait, 0)):
+		}
+	}
+}
+
+func (s *Shift) set(state keysapi.State, l *lease.Unlocker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.lease = state, l
+}
+
+// lockedFor notes that the keys are locked.
+func (s *Shift) lockedFor(why string) {
+	ways, err := vault.Ways(filepath.Join(s.o.Config.StateDir(), install.VaultFile))
+	if err != nil {
+		s.o.Log.Warn("vault", "code", string(fault.CodeOf(err)))
+	}
+	s.set(keysapi.State{Locked: true, Why: why, Since: s.o.Now(), UnlockBy: ways}, nil)
+}
