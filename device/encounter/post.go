@@ -104,7 +104,8 @@ type Screener interface {
 	Screen(ctx context.Context, q screening.Question, late func(screening.Reply)) screening.Result
 }
 
-// Dependencies are the parts that a post works with. None but Clock may be nil.
+// Dependencies are the parts that a post works with. None but Clock
+// and Room may be nil.
 type Dependencies struct {
 	Name      string // of the post
 	Policy    *policy.Policy
@@ -117,6 +118,7 @@ type Dependencies struct {
 	Events    *Events
 	Now       func() time.Time
 	Clock     func() retention.Moment // what the machine's clocks show; nil reads them
+	Room      func() error            // store.full as long as no encounter may begin; nil: there always is
 	Log       *slog.Logger
 	Answered  func(time.Duration) // told of each answer: last capture to answer
 	Ended     func(Outcome)       // told of each outcome
@@ -213,6 +215,11 @@ func (p *Post) Open(req OpenRequest) (Encounter, error) {
 	defer p.mu.Unlock()
 	if p.closing {
 		return Encounter{}, ErrStopping
+	}
+	if p.Room != nil {
+		if err := p.Room(); err != nil {
+			return Encounter{}, err
+		}
 	}
 	for _, a := range p.open {
 		if a.view.Officer == req.Officer {

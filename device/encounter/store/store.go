@@ -87,6 +87,7 @@ type Store struct {
 	sealer Sealer
 	ring   *vault.Ring
 	heads  signing
+	relief func() bool // makes room on a full disk, nil: nothing does
 
 	// wiping is held for reading while keys of records that are seen are
 	// used, for writing while places are zeroed; it is taken after mu.

@@ -25,9 +25,22 @@ type writer struct {
 	gone  []uint32 // places whose records this transaction removes
 }
 
-// update runs f in one transaction and returns after it is on disk. After
-// ErrUncertain nothing more is written before the store is opened anew.
+// update runs f in one transaction and returns after it is on disk. Where the
+// disk is full and room could be made, f runs once more. After ErrUncertain
+// nothing more is written before the store is opened anew.
 func (s *Store) update(f func(*writer) error) error {
+	err := s.updateOnce(f)
+	if fault.CodeOf(err) == ErrFull.Code && s.relief != nil && s.relief() {
+		err = s.updateOnce(f)
+	}
+	return err
+}
+
+// Relieve names what is called when a write finds the disk full: it may make
+// room, and says whether it has. It is set before the store is used.
+func (s *Store) Relieve(f func() (made bool)) { s.relief = f }
+
+func (s *Store) updateOnce(f func(*writer) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failed {
