@@ -271,6 +271,11 @@ func deviceWord(s courier.State) string {
 	return "unknown"
 }
 
+// AuditHeads implements web.Backend.
+func (p *Post) AuditHeads(from int64, limit int) ([][]byte, error) {
+	return p.store.Heads(from, limit)
+}
+
 // auditState is what the page shows of the log's heads.
 func (p *Post) auditState() (web.AuditState, error) {
 	out := web.AuditState{Witnesses: []web.WitnessState{}}

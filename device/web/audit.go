@@ -1,9 +1,16 @@
 package web
 
 import (
+	"context"
+	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/officer"
 )
 
 // AuditState is how well the audit log is guarded.
@@ -22,4 +29,42 @@ type WitnessState struct {
 	Heads        int64      `json:"heads" doc:"heads that it has taken"`
 	Lines        int64      `json:"lines" doc:"lines under the last of them"`
 	WaitingSince time.Time  `json:"waiting_since,omitzero" doc:"when the oldest head that it has not taken was signed"`
+}
+
+type headsOutput struct {
+	Body struct {
+		Heads []string `json:"heads" nullable:"false" doc:"signed notes in the order of their numbers"`
+	}
+}
+
+func (s *Server) auditOperations() {
+	register(s, huma.Operation{
+		OperationID: "get-audit-heads", Method: http.MethodGet, Path: "/v1/audit/heads", Summary: "Signed heads of the audit log",
+		Description: "For supervisors and auditors. Whoever keeps heads elsewhere can hold the lines against them: watchpost audit verify.",
+		Security:    signedIn,
+	}, func(ctx context.Context, in *struct {
+		From  int64 `query:"from" minimum:"0" doc:"number of the first head"`
+		Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	}) (*headsOutput, error) {
+		a, err := officerOf(ctx, officer.Auditor, officer.Supervisor)
+		if err != nil {
+			return nil, fail(err)
+		}
+		heads, err := s.backend.AuditHeads(in.From, in.Limit)
+		if err != nil {
+			return nil, fail(err)
+		}
+		out := new(headsOutput)
+		out.Body.Heads = make([]string, 0, len(heads))
+		for _, h := range heads {
+			out.Body.Heads = append(out.Body.Heads, string(h))
+		}
+		return out, fail(s.auditRead(a, in.From))
+	})
+}
+
+// auditRead writes down that somebody reads the log, each page of it: a reader
+// who wants its end stops at a page that is not full.
+func (s *Server) auditRead(a *officer.Account, from int64) error {
+	return s.backend.Witnessed(audit.Line{Time: s.now(), Actor: a.ID, Action: audit.AuditRead, Facts: map[string]string{"from": strconv.FormatInt(from, 10)}})
 }

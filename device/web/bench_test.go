@@ -82,6 +82,10 @@ func (b *bench) AuditLines(from int64, limit int) ([][]byte, error) {
 	return b.store.AuditLines(from, limit)
 }
 
+func (b *bench) AuditHeads(from int64, limit int) ([][]byte, error) {
+	return b.store.Heads(from, limit)
+}
+
 func (b *bench) Witnessed(line audit.Line) error {
 	return b.store.Commit(store.Change{Audit: []audit.Line{line}})
 }

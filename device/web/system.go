@@ -82,10 +82,14 @@ func (s *Server) systemOperations() {
 		From  int64 `query:"from" minimum:"0"`
 		Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}) (*auditOutput, error) {
-		if _, err := officerOf(ctx, officer.Auditor, officer.Supervisor); err != nil {
+		a, err := officerOf(ctx, officer.Auditor, officer.Supervisor)
+		if err != nil {
 			return nil, fail(err)
 		}
 		lines, err := s.backend.AuditLines(in.From, in.Limit)
+		if err == nil {
+			err = s.auditRead(a, in.From)
+		}
 		if err != nil {
 			return nil, fail(err)
 		}

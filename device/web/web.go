@@ -34,6 +34,7 @@ type Backend interface {
 	System(ctx context.Context) (System, error)
 	Accounts() *officer.Accounts
 	AuditLines(from int64, limit int) ([][]byte, error)
+	AuditHeads(from int64, limit int) ([][]byte, error)
 	// Witnessed writes an audit line for what the API did itself.
 	Witnessed(line audit.Line) error
 	// Preview yields frames of the camera for faces as capture.Client does.
@@ -106,6 +107,7 @@ func New(o Options) *Server {
 	s.pictureOperations()
 	s.systemOperations()
 	s.reportOperations()
+	s.auditOperations()
 	s.mux.HandleFunc("GET /v1/events", s.events)
 	s.mux.HandleFunc("GET /v1/preview", s.preview)
 	return s

@@ -147,8 +147,8 @@ func takeHead(ctx context.Context, tx pgx.Tx, device string, head checkpoint.Che
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, "INSERT INTO audit_heads (device, number, lines, signed, head, committed_ms) VALUES ($1,$2,$3,$4,$5,$6)",
-		device, head.Number, head.Lines, head.Time, sub.Head, *ms); err != nil {
+	if _, err := tx.Exec(ctx, "INSERT INTO audit_heads (device, number, lines, signed, why, head, committed_ms) VALUES ($1,$2,$3,$4,$5,$6,$7)",
+		device, head.Number, head.Lines, head.Time, string(head.Why), sub.Head, *ms); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, "UPDATE audit_alarms SET ended = now() WHERE device = $1 AND code = $2 AND ended IS NULL", device, lateCode)
@@ -194,13 +194,15 @@ func (s *Store) HeadAlarms(ctx context.Context) ([]HeadAlarm, error) {
 
 // LateHeads raises an alarm for every post in use whose last head, or whose
 // registration where it has shown none, is older than limit, and returns the
-// posts for which it is new.
+// posts for which it is new. A post whose last head says that it stopped or
+// locked is silent for a reason that it has signed.
 func (s *Store) LateHeads(ctx context.Context, limit time.Duration) ([]string, error) {
 	rows, err := s.pool.Query(ctx, `INSERT INTO audit_alarms (device, code)
 		SELECT d.id, $1 FROM devices d
-		LEFT JOIN (SELECT device, max(committed_ms) AS at FROM audit_heads GROUP BY device) h ON h.device = d.id
-		WHERE d.retired IS NULL AND coalesce(to_timestamp(h.at / 1000.0), d.added) < now() - $2::interval
-		ON CONFLICT DO NOTHING RETURNING device`, lateCode, limit)
+		LEFT JOIN LATERAL (SELECT committed_ms, why FROM audit_heads WHERE device = d.id ORDER BY number DESC LIMIT 1) h ON true
+		WHERE d.retired IS NULL AND coalesce(h.why, '') NOT IN ($3, $4)
+		AND coalesce(to_timestamp(h.committed_ms / 1000.0), d.added) < now() - $2::interval
+		ON CONFLICT DO NOTHING RETURNING device`, lateCode, limit, string(checkpoint.Stop), string(checkpoint.Lock))
 	if err != nil {
 		return nil, coded(err)
 	}

@@ -111,4 +111,11 @@ func TestLateHeads(t *testing.T) {
 	if late, err := s.LateHeads(ctx, time.Hour); err != nil || len(late) != 0 {
 		t.Errorf("late after a head: %v %v", late, err)
 	}
+	l.Sign(t, checkpoint.Stop)
+	if _, _, err := s.TakeHead(ctx, "desk-1", l.KeyText(), l.Submission(t, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if late, err := s.LateHeads(ctx, 0); err != nil || len(late) != 0 {
+		t.Errorf("a post that said that it stops is late: %v %v", late, err)
+	}
 }

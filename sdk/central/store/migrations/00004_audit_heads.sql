@@ -11,6 +11,7 @@ CREATE TABLE audit_heads (
     number       bigint NOT NULL CHECK (number >= 0),
     lines        bigint NOT NULL CHECK (lines >= 0),
     signed       timestamptz NOT NULL,        -- by the post's clock
+    why          text NOT NULL,               -- start, lines, interval, lock, stop
     head         bytea NOT NULL,              -- the signed note
     committed_ms bigint NOT NULL,             -- in the receipt
     PRIMARY KEY (device, number)
