@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Officer } from './officer.ts';
-import { put } from './post.ts';
+import { link, put } from './post.ts';
 
 // The encounters of the demonstration, each through the page.
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
 afterAll(() => officer.close());
 
-async function screened(letter: 'a' | 'b' | 'c' | 'd' | 'e', age: 'Adult' | 'Not known'): Promise<{ tone: string; title: string; cards: Record<string, string> }> {
+async function screened(letter: 'a' | 'b' | 'c' | 'd' | 'e' | 'g', age: 'Adult' | 'Not known'): Promise<{ tone: string; title: string; cards: Record<string, string> }> {
   const { mrz = '' } = await put(post, letter);
   await officer.begin(true, age);
   await officer.typeFields(mrz);
@@ -137,5 +137,49 @@ describe('without papers', () => {
     await officer.closed('admitted');
     expect(await officer.page.locator('section[data-outcome]').innerText()).toContain('against the advice');
     await officer.next();
+  });
+});
+
+describe('with central, which holds a list that the post does not', () => {
+  test('g: a document on that list: found through the link, left open, referred', async () => {
+    await officer.linkIs('connected');
+    const verdict = await screened('g', 'Adult');
+    await officer.look('g-central');
+    expect(verdict).toMatchObject({ tone: 'stop', title: 'May be a listed person' });
+    expect(verdict.cards).toMatchObject({ document: 'go', holder: 'go', lists: 'stop' });
+    const card = officer.page.locator('article[data-record="ALERT-0001"]');
+    expect(await card.innerText()).toContain('Neighbouring Authority');
+    await card.getByLabel('Cannot tell').check();
+    await card.getByLabel('What you compared').fill('number as printed');
+    await officer.page.keyboard.press('F2');
+    await card.locator('xpath=self::*[@data-finding="undecided"]').waitFor();
+    expect((await officer.reviewed()).cards['lists']).toBe('look');
+    await officer.decide('referred');
+    await officer.closed('referred');
+    await officer.next();
+  });
+
+  test('h: the same document with the link cut: nothing is clear, and why; restored, the hit comes late and loud', async () => {
+    await link(post, 'cut');
+    await officer.linkIs('cut');
+    const verdict = await screened('g', 'Adult');
+    await officer.look('h-link-cut');
+    expect(verdict).toMatchObject({ tone: 'look', title: 'The lists could not be searched fully' });
+    expect(verdict.cards).toMatchObject({ document: 'go', holder: 'go', lists: 'look' });
+    expect(await officer.page.locator('[data-card="lists"]').innerText()).toContain('Central was not asked: the link is cut');
+    await officer.decide('referred');
+    await officer.closed('referred');
+    await officer.next();
+    await officer.linkIs('1 waiting to be sent');
+    await officer.look('h-waiting');
+    await link(post, 'restore');
+    const alarm = officer.page.getByRole('alert').filter({ hasText: 'Late hit' });
+    await alarm.waitFor();
+    expect(await alarm.innerText()).toContain('ALERT-0001');
+    expect(await alarm.innerText()).toContain('Stop the person');
+    await officer.look('h-late-hit');
+    await alarm.getByRole('button', { name: 'I have seen this' }).click();
+    await officer.linkIs('connected');
+    await officer.page.getByText('waiting to be sent').waitFor({ state: 'hidden' });
   });
 });

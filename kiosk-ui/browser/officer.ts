@@ -154,6 +154,12 @@ export class Officer {
     await this.next();
   }
 
+  /** linkIs waits until the bar says so of the link to central; somebody is there, so that the page asks the post. */
+  async linkIs(says: string): Promise<void> {
+    await this.page.mouse.click(2, 2);
+    await this.page.locator('header li').filter({ hasText: 'Link' }).filter({ hasText: says }).waitFor();
+  }
+
   /** problem waits for the message of a code and returns its words. */
   async problem(code: string): Promise<string> {
     const told = this.page.locator(`[data-code="${code}"]`);

@@ -172,7 +172,9 @@ function listsCard(e: Encounter): Card {
 export function missingText(missing: string): string {
   const at = missing.indexOf(': ');
   const [what, why] = at < 0 ? ['', missing] : [missing.slice(0, at), missing.slice(at + 2)];
-  return textOf([`missing.${what}.${why}`, `missing.${why}`, `missing.${why.split(' ').at(-1) ?? ''}`], 'missing.other', { what, why });
+  const who = textOf([`source.${what}`], 'source.other', { name: what });
+  const says = textOf([`missing.${what}.${why}`, `missing.${why}`, `missing.${why.split(' ').at(-1) ?? ''}`], 'missing.other', { what: who, why });
+  return says.charAt(0).toLocaleUpperCase() + says.slice(1);
 }
 
 /** cards are the questions that this encounter answers. */
