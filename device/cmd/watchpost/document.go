@@ -26,11 +26,11 @@ func documentCommand() *cobra.Command {
 }
 
 func documentInspectCommand() *cobra.Command {
-	var dir, store, at, policyFile string
+	var dir, store, at, policyFile, report string
 	var zone []string
 	var noChip bool
 	c := &cobra.Command{
-		Use:   "inspect (--dir DIR | --no-chip) [--mrz LINES] [--trust STORE] [--at TIME] [--policy F]",
+		Use:   "inspect (--dir DIR | --no-chip) [--mrz LINES] [--trust STORE] [--at TIME] [--policy F] [--report tr03135]",
 		Short: "Judge the files of a chip that lie in a folder",
 		Long: `Judges a document by the files of its chip, without the chip.
 
@@ -47,13 +47,20 @@ this issuer, kind and date have one. STORE is a store of "watchpost trust import
 ds.chain is not-performed. TIME (2025-03-01 or 2025-03-01T12:00:00Z, default
 now) is the day that dates and revocation lists are judged for. F is a post's
 policy, or a file with only its document section:
-  document: {allow_sha1: true}
-Without F SHA-1 is refused by sod.algorithm; signatures are judged either way.
+  document: {allow_sha1: true, max_crl_age: 2160h}
+Without F SHA-1 is refused by sod.algorithm (signatures are judged either way),
+and a revocation list counts as long as its own next update says. The form of
+F is device/encounter/policy/policy.schema.json.
 
 Out: one JSON object {document, access, checks: [{code, result, reason,
 clause}], data}. result is pass, fail, not-assessable or not-performed; every
 check is there, also those that files alone cannot answer. data holds personal
-data. The exit status is 0 whatever the verdict, 3 when there is nothing to
+data. With --report tr03135 the checks come in the shape of BSI TR-03135
+instead: {form, judged_at, policy, document, access, optical, electronic,
+combined, overall}, each group {result, checks: [{code, performed, result,
+reason, clause}]} with successful, failed, undetermined or not_performed; a
+group, and all of it, is failed if one check is, else undetermined if one is.
+The exit status is 0 whatever the verdict, 3 when there is nothing to
 judge.`,
 		Example: `  watchpost trust import --store anchors DE_ML.ml --anchor german-csca.cer
   watchpost document inspect --dir passport --trust anchors --at 2025-03-01
@@ -62,6 +69,9 @@ judge.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if noChip == (dir != "") || noChip && len(zone) == 0 {
 				return fault.New("usage", "give --dir DIR, or --no-chip with --mrz LINES")
+			}
+			if report != "" && report != "tr03135" {
+				return fault.New("usage", "--report is tr03135")
 			}
 			in := inspect.Input{NoChip: noChip}
 			var err error
@@ -89,8 +99,13 @@ judge.`,
 				}
 				in.Trust = held
 			}
+			inspection := inspect.Judge(in)
 			out := newRows(cmd)
-			if err := out.JSON(inspect.Judge(in)); err != nil {
+			var row any = inspection
+			if report != "" {
+				row = inspection.Report(in)
+			}
+			if err := out.JSON(row); err != nil {
 				return err
 			}
 			return out.End()
@@ -101,6 +116,7 @@ judge.`,
 	c.Flags().BoolVar(&noChip, "no-chip", false, "a chip was looked for and none answered")
 	c.Flags().StringVar(&store, "trust", "", "trust store")
 	c.Flags().StringVar(&at, "at", "", "time of judgement, RFC 3339 or a date")
+	c.Flags().StringVar(&report, "report", "", "tr03135: checks in the shape of BSI TR-03135")
 	c.Flags().StringVar(&policyFile, "policy", "", "policy file (YAML)")
 	return c
 }
@@ -142,13 +158,13 @@ func readPolicy(path string) (inspect.Policy, error) {
 		Document *policy.Document `yaml:"document"`
 	}
 	if yaml.NewDecoder(bytes.NewReader(raw), yaml.DisallowUnknownField()).Decode(&section) == nil && section.Document != nil {
-		return inspect.Policy{AllowSHA1: section.Document.AllowSHA1}, nil
+		return section.Document.Inspection(), nil
 	}
 	whole, err := policy.Decode(raw)
 	if err != nil {
 		return inspect.Policy{}, err
 	}
-	return inspect.Policy{AllowSHA1: whole.Document.AllowSHA1}, nil
+	return whole.Document.Inspection(), nil
 }
 
 // readLimited reads at most limit bytes of a regular file.

@@ -143,3 +143,50 @@ func TestDocumentInspectLargeFile(t *testing.T) {
 		t.Errorf("status %d, dg2.format %s, dg1.hash %s: one file must not lose the rest", status, got["dg2.format"], got["dg1.hash"])
 	}
 }
+
+func TestDocumentInspectReport(t *testing.T) {
+	dir, _ := chipFolder(t)
+	policyFile := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(policyFile, []byte("document: {allow_sha1: true, max_crl_age: 720h}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, status := runInspect(t, "--dir", dir, "--at", "2026-03-01", "--policy", policyFile, "--report", "tr03135")
+	var r struct {
+		Form       string
+		JudgedAt   string `json:"judged_at"`
+		Policy     map[string]any
+		Electronic struct {
+			Result string
+			Checks []struct {
+				Code, Result, Reason, Clause string
+				Performed                    bool
+			}
+		}
+		Overall string
+	}
+	if err := json.Unmarshal(out, &r); err != nil || status != exitOK || bytes.Count(out, []byte("\n")) != 1 {
+		t.Fatalf("%d %v %s", status, err, out)
+	}
+	if r.Form != "watchpost tr03135 1" || r.JudgedAt != "2026-03-01T00:00:00Z" || r.Policy["max_crl_age"] != "720h0m0s" || r.Policy["allow_sha1"] != true ||
+		len(r.Electronic.Checks) < 20 || r.Overall != "failed" { // the specimen has expired
+		t.Errorf("%s", out)
+	}
+	for name, args := range map[string][]string{
+		"another report":     {"--dir", dir, "--report", "xml"},
+		"age without a unit": {"--dir", dir, "--policy", writeFile(t, "document: {max_crl_age: 30}\n")},
+		"a key of nobody":    {"--dir", dir, "--policy", writeFile(t, "document: {max_age: 30h}\n")},
+	} {
+		if out, status := runInspect(t, args...); status == exitOK || len(out) != 0 {
+			t.Errorf("%s: %d %s", name, status, out)
+		}
+	}
+}
+
+func writeFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

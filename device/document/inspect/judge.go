@@ -30,6 +30,9 @@ type signerStore interface {
 type Policy struct {
 	// AllowSHA1 lets SHA-1 pass sod.algorithm. Signatures are judged either way.
 	AllowSHA1 bool
+	// MaxCRLAge is the age over which a revocation list no longer calls a signer
+	// good; zero leaves it to the list's own next update.
+	MaxCRLAge time.Duration
 }
 
 // Proof is how a protocol between chip and reader ended, as the reader of the

@@ -172,17 +172,21 @@ func (j *judge) anchored(chain trust.Chain) {
 		Source: source, Path: len(chain.Path),
 	}
 	j.settle(CSCAValidity, j.dates(c))
-	j.settle(DSRevocation, revocation(chain.Revocation, j.in.At.IsZero()))
+	j.settle(DSRevocation, j.revocation(chain.Revocation))
 }
 
-// revocation reads what the held lists say of the signer.
-func revocation(r trust.Revocation, noClock bool) finding {
+// revocation reads what the held lists say of the signer. A list that names it
+// counts whatever its age; to call it good a list must be of its time.
+func (j *judge) revocation(r trust.Revocation) finding {
 	switch r.State {
 	case trust.RevocationRevoked:
 		return finding{Fail, "revoked"}
 	case trust.RevocationGood:
-		if noClock {
+		switch limit := j.in.Policy.MaxCRLAge; {
+		case j.in.At.IsZero():
 			return finding{NotAssessable, reasonNoClock}
+		case limit > 0 && r.Age(j.in.At) > limit:
+			return finding{NotAssessable, "list_old: " + day(r.ThisUpdate)}
 		}
 		return finding{Pass, "list_of: " + day(r.ThisUpdate)}
 	case trust.RevocationStale:

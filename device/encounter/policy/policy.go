@@ -77,6 +77,15 @@ type Document struct {
 	// whose hash is not vouched for, so that the officer sees whose portrait
 	// was put in. The decode process takes the risk; the verdict stays refer.
 	CompareUnvouchedPortrait bool `yaml:"compare_unvouched_portrait" json:"compare_unvouched_portrait"`
+	// MaxCRLAge is the age over which a revocation list no longer calls a
+	// document signer good, though it is not out of date by its own word; zero
+	// leaves it to the list.
+	MaxCRLAge Duration `yaml:"max_crl_age,omitempty" json:"max_crl_age,omitempty"`
+}
+
+// Inspection is what of it bears on the results of checks.
+func (d Document) Inspection() inspect.Policy {
+	return inspect.Policy{AllowSHA1: d.AllowSHA1, MaxCRLAge: d.MaxCRLAge.Of()}
 }
 
 // Weights gives a severity to each result of one check. An empty field means
