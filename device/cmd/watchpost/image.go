@@ -28,6 +28,7 @@ var writable = map[string]decodev1.ImageFormat{
 	".pgm":  decodev1.ImageFormat_IMAGE_FORMAT_PGM,
 	".tif":  decodev1.ImageFormat_IMAGE_FORMAT_TIFF,
 	".tiff": decodev1.ImageFormat_IMAGE_FORMAT_TIFF,
+	".wsq":  decodev1.ImageFormat_IMAGE_FORMAT_WSQ,
 }
 
 func imageConvertCommand() *cobra.Command {
@@ -35,25 +36,27 @@ func imageConvertCommand() *cobra.Command {
 		Use:   "convert IN OUT",
 		Short: "Write an image in another format",
 		Long: `Writes the image IN as OUT, in the format that OUT's extension names: .jpg,
-.jpeg, .png, .jp2, .pgm, .tif, .tiff. IN is recognised by its content: JPEG,
-JPEG 2000 (JP2 and bare codestream), PNG, PGM, PPM or TIFF, at most 64
-megapixels and 32 MiB.
+.jpeg, .png, .jp2, .pgm, .tif, .tiff, .wsq. IN is recognised by its content:
+JPEG, JPEG 2000 (JP2 and bare codestream), PNG, PGM, PPM, TIFF or WSQ, at most
+64 megapixels and 32 MiB.
 
 The image is turned upright where EXIF or TIFF says how it was held. Grey stays
 grey and colour stays colour, but PGM is always grey; 16 bits stay 16 except in
-JPEG, which is written at quality 95; JPEG 2000 is written without loss.
+JPEG, which is written at quality 95; JPEG 2000 is written without loss. WSQ,
+the form of fingerprints in police exchange, is 8-bit grey at 0.75 bits a
+pixel, about 15:1; it keeps the resolution where IN states one.
 
 Nothing is printed. OUT appears whole or not at all; an existing file is
 replaced. Errors: image.format, image.truncated, image.too_large,
-image.unsupported (another extension, or WSQ), file.open, file.write.`,
-		Example: "  watchpost image convert DG2.jp2 portrait.png",
+image.unsupported (another extension), file.open, file.write.`,
+		Example: "  watchpost image convert DG2.jp2 portrait.png\n  watchpost image convert index.tif index.wsq",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ext := strings.ToLower(filepath.Ext(args[1]))
 			to, ok := writable[ext]
 			if !ok {
 				return fault.New("image.unsupported", "%q is not written", ext).
-					WithHint("give OUT one of the extensions .jpg .png .jp2 .pgm .tif")
+					WithHint("give OUT one of the extensions .jpg .png .jp2 .pgm .tif .wsq")
 			}
 			img, err := readImage(args[0])
 			if err != nil {

@@ -35,7 +35,7 @@ const (
 	J2K     Format = 4 // ISO/IEC 15444-1 annex A, bare codestream
 	PNM     Format = 5 // Netpbm P2, P3, P5, P6
 	TIFF    Format = 6 // TIFF 6.0
-	WSQ     Format = 7 // FBI WSQ, recognised only
+	WSQ     Format = 7 // IAFIS-IC-0110, fingerprints
 )
 
 var names = map[Format]string{JPEG: "jpeg", PNG: "png", JP2: "jp2", J2K: "j2k", PNM: "pnm", TIFF: "tiff", WSQ: "wsq"}
@@ -95,16 +95,16 @@ func read(b []byte) (Header, error) {
 	case len(b) > 2 && b[0] == 'P' && (b[1] == '2' || b[1] == '3' || b[1] == '5' || b[1] == '6') && isSpace(b[2]):
 		return readPNM(b)
 	case has(b, 0, "\xff\xa0\xff"):
-		return Header{}, fault.New(ErrUnsupported.Code, "WSQ is not read yet")
+		return readWSQ(b)
 	case isPrefix(b):
 		return Header{}, fault.New(ErrTruncated.Code, "%d bytes of an image's signature", len(b))
 	}
-	return Header{}, fault.New(ErrFormat.Code, "not JPEG, JPEG 2000, PNG, PNM or TIFF")
+	return Header{}, fault.New(ErrFormat.Code, "not JPEG, JPEG 2000, PNG, PNM, TIFF or WSQ")
 }
 
 // isPrefix reports whether b is a signature cut short.
 func isPrefix(b []byte) bool {
-	for _, sig := range []string{"\xff\xd8\xff", pngSignature, jp2Signature, "\xff\x4f\xff\x51"} {
+	for _, sig := range []string{"\xff\xd8\xff", pngSignature, jp2Signature, "\xff\x4f\xff\x51", "\xff\xa0\xff"} {
 		if len(b) < len(sig) && string(b) == sig[:len(b)] {
 			return true
 		}

@@ -20,9 +20,12 @@ var extensions = map[header.Format]string{
 
 // Convert decodes b, turns it upright and writes it anew in another format.
 // Grey stays grey and colour stays colour, but PNM is always grey (PGM);
-// 16 bits stay 16 but in JPEG; JPEG 2000 is lossless. A bare codestream is
-// read and not written: header.ErrUnsupported.
+// 16 bits stay 16 but in JPEG; JPEG 2000 is lossless; WSQ is 8-bit grey at
+// wsq.Rate15. A bare codestream is read and not written: header.ErrUnsupported.
 func Convert(b []byte, to header.Format) ([]byte, error) {
+	if to == header.WSQ {
+		return encodeWSQ(b)
+	}
 	ext, ok := extensions[to]
 	if !ok {
 		return nil, fault.New(header.ErrUnsupported.Code, "%s is not written", to)

@@ -205,7 +205,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s converted: %v, want %v", name, err, c.want)
 		}
 	}
-	for _, to := range []header.Format{header.WSQ, header.J2K, header.Unknown} {
+	for _, to := range []header.Format{header.J2K, header.Unknown} {
 		if _, err := Convert(p, to); !errors.Is(err, header.ErrUnsupported) {
 			t.Errorf("written as %s: %v", to, err)
 		}
