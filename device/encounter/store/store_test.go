@@ -6,9 +6,7 @@ import (
 	"crypto/cipher"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -48,71 +46,6 @@ func open(t *testing.T, dir string, s Sealer) *Store {
 	}
 	t.Cleanup(func() { st.Close() })
 	return st
-}
-
-// TestKilledWriterLeavesWholeSteps kills a process in the middle of writing
-// and reads what it left: every step whole, none doubled, the log unbroken.
-func TestKilledWriterLeavesWholeSteps(t *testing.T) {
-	if dir := os.Getenv("WATCHPOST_TEST_WRITER"); dir != "" {
-		write(t, dir)
-		return
-	}
-	for round := range 5 {
-		dir := t.TempDir()
-		cmd := exec.Command(os.Args[0], "-test.run", "^TestKilledWriterLeavesWholeSteps$")
-		cmd.Env = append(os.Environ(), "WATCHPOST_TEST_WRITER="+dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		// Each step reports after its commit; kill after a random report.
-		last, stopAt := -1, 5+rand.IntN(40)
-		for last < stopAt {
-			if _, err := fmt.Fscanln(out, &last); err != nil {
-				t.Fatalf("round %d: the writer ended early: %v", round, err)
-			}
-		}
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		cmd.Wait() // its error is the kill
-		s := open(t, dir, newGCM(t, 1))
-		head, err := s.VerifyAudit()
-		if err != nil {
-			t.Fatalf("round %d: %v", round, err)
-		}
-		steps := 0
-		if err := s.Encounters(func(id string, state []byte, err error) error {
-			if err == nil && string(state) != "state of "+id {
-				err = errors.New("half a state")
-			}
-			steps++
-			return err
-		}); err != nil {
-			t.Fatalf("round %d: %v", round, err)
-		}
-		box, err := s.Outbox(1 << 20)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if steps <= last || int64(steps) != head.Lines || len(box) != steps {
-			t.Errorf("round %d: %d reported, %d encounters, %d lines, %d messages", round, last+1, steps, head.Lines, len(box))
-		}
-	}
-}
-
-func write(t *testing.T, dir string) {
-	s := open(t, dir, newGCM(t, 1))
-	for i := range 1_000_000 {
-		id := fmt.Sprintf("e%06d", i)
-		if err := s.Commit(Change{Encounter: id, State: []byte("state of " + id), Outbox: []byte(id), Audit: []audit.Line{line(i)}}); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Println(i)
-	}
 }
 
 func TestNothingInClear(t *testing.T) {
