@@ -110,3 +110,9 @@ func BenchmarkLikeness(b *testing.B) {
 	loop(b, func(int) { Likeness(p, words) })
 	b.ReportMetric(float64(p.Len()), "cylinders")
 }
+
+func BenchmarkCylindersOfPrint(b *testing.B) {
+	t := extracted(b, drawn(1, 400, 400))
+	loop(b, func(int) { t.prepare() })
+	b.ReportMetric(float64(len(t.Minutiae)), "minutiae")
+}

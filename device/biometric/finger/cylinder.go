@@ -51,6 +51,24 @@ var mccCells = func() (c []struct {
 	return c
 }()
 
+// mccAll has the bits of all cells.
+var mccAll = func() (all uint64) {
+	for _, p := range mccCells {
+		all |= 1 << p.bit
+	}
+	return all
+}()
+
+// mccCentre is the centre of the i-th row or column of cells.
+func mccCentre(i int) float32 { return mccCell * (float32(i) - (mccSide-1)/2.0) }
+
+// mccSpan is the rows or columns that a minutia at v contributes to: those
+// within three deviations.
+func mccSpan(v float32) (from, to int) {
+	const reach, middle = 3*mccSigmaS + 0.1, mccSide / 2.0
+	return max(0, int((v-reach)/mccCell+middle)), min(mccSide-1, int((v+reach)/mccCell+middle))
+}
+
 // mccDirection tabulates the directional contribution: the Gaussian's area
 // over one cell's height, by difference in 1/256 turns.
 var mccDirection = func() (t [256]float32) {
@@ -118,26 +136,41 @@ func (t *Template) cylinder(index int) (c cylinder, ok bool) {
 	if contributors < mccMinMinutiae {
 		return c, false
 	}
+	// A cylinder far inside needs no look at its cells one by one.
+	if deepInHull(t.hull, m.X, m.Y, mccRadius-mccHullOffset) {
+		c.mask = mccAll
+	} else {
+		for _, p := range mccCells {
+			if nearHull(t.hull, m.X+cos*p.x-sin*p.y, m.Y+sin*p.x+cos*p.y, mccHullOffset) {
+				c.mask |= 1 << p.bit
+			}
+		}
+	}
+	var sums [mccSide * mccSide][mccDirections]float32
+	for _, o := range near[:n] {
+		i0, i1 := mccSpan(o.x)
+		j0, j1 := mccSpan(o.y)
+		for j := j0; j <= j1; j++ {
+			for i := i0; i <= i1; i++ {
+				bit := j*mccSide + i
+				if c.mask>>bit&1 == 0 {
+					continue
+				}
+				dx, dy := o.x-mccCentre(i), o.y-mccCentre(j)
+				d := int(dx*dx + dy*dy)
+				if d >= len(mccSpace) {
+					continue
+				}
+				s := mccSpace[d]
+				for k := range sums[bit] {
+					// Centre of direction k: -pi + (k+1/2) * 2pi/6.
+					sums[bit][k] += s * mccDirection[(o.turn+128-(2*k+1)*256/(2*mccDirections))&255]
+				}
+			}
+		}
+	}
 	for _, p := range mccCells {
-		x, y := m.X+cos*p.x-sin*p.y, m.Y+sin*p.x+cos*p.y
-		if !nearHull(t.hull, x, y, mccHullOffset) {
-			continue
-		}
-		c.mask |= 1 << p.bit
-		var sums [mccDirections]float32
-		for _, o := range near[:n] {
-			dx, dy := o.x-p.x, o.y-p.y
-			d := int(dx*dx + dy*dy)
-			if d >= len(mccSpace) {
-				continue
-			}
-			s := mccSpace[d]
-			for k := range sums {
-				// Centre of direction k: -pi + (k+1/2) * 2pi/6.
-				sums[k] += s * mccDirection[(o.turn+128-(2*k+1)*256/(2*mccDirections))&255]
-			}
-		}
-		for k, v := range sums {
+		for k, v := range sums[p.bit] {
 			if v >= mccBit {
 				c.bits[k] |= 1 << p.bit
 			}
@@ -207,6 +240,19 @@ func convexHull(all []Minutia) [][2]float32 {
 	return hull
 }
 
+// deepInHull reports whether a point lies in the hull, by at least so many
+// pixels.
+func deepInHull(hull [][2]float32, x, y, by float32) bool {
+	for i, a := range hull {
+		b := hull[(i+1)%len(hull)]
+		ex, ey := b[0]-a[0], b[1]-a[1]
+		if ex*(y-a[1])-ey*(x-a[0]) < by*sqrt32(ex*ex+ey*ey) {
+			return false
+		}
+	}
+	return len(hull) > 2
+}
+
 // nearHull reports whether a point lies in the hull or within offset pixels
 // of it.
 func nearHull(hull [][2]float32, x, y, offset float32) bool {
@@ -229,4 +275,14 @@ func nearHull(hull [][2]float32, x, y, offset float32) bool {
 		}
 	}
 	return in
+}
+
+// HullArea is the area of the minutiae's convex hull in square pixels.
+func (t *Template) HullArea() float64 {
+	sum := float32(0)
+	for i, a := range t.hull {
+		b := t.hull[(i+1)%len(t.hull)]
+		sum += a[0]*b[1] - a[1]*b[0]
+	}
+	return math.Abs(float64(sum)) / 2
 }

@@ -189,27 +189,26 @@ func packedRows(head uint64) int {
 	return (1 + int(head>>packLooseAt&255) + packRow - 1) / packRow
 }
 
-// Likeness compares a probe with a packed template whose size PackedSize
-// gave: the filter's score, 0 or more, on a scale of its own.
+// Likeness compares a probe with the packed template at the beginning of
+// words, which PackedSize has accepted: the filter's score, 0 or more, on a
+// scale of its own.
 func Likeness(probe *kernel.CylinderProbe, packed []uint64) float32 {
-	codes := packed[0] >> packCodesAt & 255
-	if codes == 0 {
-		return 0
-	}
-	return float32(kernel.Cylinders(probe, packed[packedRows(packed[0])*packRow:])) * packScale[codes]
+	head := packed[0]
+	from, groups := packedRows(head)*packRow, int(head>>packGroupsAt&255)
+	return float32(kernel.Cylinders(probe, packed[from:from+groups*kernel.CylinderGroup])) * packScale[head>>packCodesAt&63]
 }
 
 // packScale weighs a sum over cylinders by their number: a print with many
 // finds more that are alike by chance.
-var packScale = func() (t [packCylinders + 1]float32) {
+var packScale = func() (t [64]float32) {
 	for i := 1; i < len(t); i++ {
 		t[i] = float32(1 / math.Sqrt(float64(i)))
 	}
 	return t
 }()
 
-// Unpack makes t the template of packed words whose size PackedSize gave,
-// reusing its memory.
+// Unpack makes t the template at the beginning of words, which PackedSize has
+// accepted, reusing its memory.
 func (t *Template) Unpack(packed []uint64) {
 	head := packed[0]
 	codes, loose := int(head>>packCodesAt&255), int(head>>packLooseAt&255)

@@ -57,6 +57,7 @@ type candidate struct {
 // and is for one goroutine.
 type Matcher struct {
 	pairs  []candidate
+	keys   []uint64
 	usedA  [maxRecord]bool
 	usedB  [maxRecord]bool
 	rho    []float32
@@ -75,7 +76,7 @@ func NewMatcher() *Matcher { return &Matcher{rho: make([]float32, maxPairs*maxPa
 // pairUp fills m.pairs with the best pairs of cylinders, one to one, most
 // alike first (greedy assignment).
 func (m *Matcher) pairUp(a, b *Template) {
-	all := m.pairs[:0]
+	keys := m.keys[:0]
 	for i := range a.cylinders {
 		ca := &a.cylinders[i]
 		ta := a.Minutiae[ca.minutia].Angle
@@ -89,29 +90,30 @@ func (m *Matcher) pairUp(a, b *Template) {
 				continue
 			}
 			if s := similarity(ca, cb); s > 0.3 {
-				all = append(all, candidate{ca.minutia, cb.minutia, s, s})
+				// Most alike first, then in order of the minutiae: numbers
+				// sort faster than structures. Bits of floats above zero are
+				// in their order.
+				keys = append(keys, uint64(^math.Float32bits(s))<<32|uint64(uint16(ca.minutia))<<16|uint64(uint16(cb.minutia)))
 			}
 		}
 	}
-	slices.SortFunc(all, func(p, q candidate) int {
-		return cmp.Or(cmp.Compare(q.sim, p.sim), cmp.Compare(p.a, q.a), cmp.Compare(p.b, q.b))
-	})
+	slices.Sort(keys)
+	m.keys = keys
 	limit := min(maxPairs, len(a.cylinders), len(b.cylinders))
 	clear(m.usedA[:])
 	clear(m.usedB[:])
-	n := 0
-	for _, c := range all {
-		if n == limit {
+	m.pairs = m.pairs[:0]
+	for _, key := range keys {
+		if len(m.pairs) == limit {
 			break
 		}
-		if m.usedA[c.a] || m.usedB[c.b] {
+		x, y, s := int16(key>>16), int16(key), math.Float32frombits(^uint32(key>>32))
+		if m.usedA[x] || m.usedB[y] {
 			continue
 		}
-		m.usedA[c.a], m.usedB[c.b] = true, true
-		all[n] = c
-		n++
+		m.usedA[x], m.usedB[y] = true, true
+		m.pairs = append(m.pairs, candidate{x, y, s, s})
 	}
-	m.pairs = all[:n]
 }
 
 // relax lets the pairs confirm each other by their distances, directions and

@@ -81,3 +81,12 @@ func (e *Extractor) quality(found []Minutia) int {
 	v := min(1, area/60000) * min(1, float32(len(found))/30) * (0.5*min(1, coh/0.85) + 0.5*min(1, q/0.8))
 	return int(100*v + 0.5)
 }
+
+// NewTemplate returns a template of minutiae at 500 dpi; those after the
+// first 255 are left out. It takes the slice. Quality is unknown. Comparisons
+// are by minutiae only.
+func NewTemplate(width, height int, minutiae []Minutia) *Template {
+	t := &Template{Width: width, Height: height, Quality: -1, Minutiae: minutiae[:min(len(minutiae), maxRecord)]}
+	t.prepare()
+	return t
+}
