@@ -21,6 +21,7 @@ import (
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/biometric/calibration"
 	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/clock"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/document/examine"
 	"github.com/watchpost/watchpost/device/document/inspect"
@@ -28,6 +29,7 @@ import (
 	"github.com/watchpost/watchpost/device/encounter/store"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/device/post/room"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/uplink"
 	"github.com/watchpost/watchpost/device/uplink/courier"
@@ -55,6 +57,8 @@ type Post struct {
 	config   *config.Config
 	log      *slog.Logger
 	now      func() time.Time
+	machine  func() time.Time // the machine's clock
+	clock    *clock.Clock     // the post's; now reads it
 	started  time.Time
 	ready    time.Duration
 	closers  []func() error // in the order of opening
@@ -67,6 +71,7 @@ type Post struct {
 	events   *encounter.Events
 	link     *uplink.Link   // nil: the post stands alone
 	sender   *uplink.Sender // of outcomes over link
+	room     *room.Room     // on the disk
 	heads    heads          // of the audit log
 	failures chan error     // of servers
 }
@@ -74,8 +79,9 @@ type Post struct {
 // Start brings a post up and returns when it takes commands. After an error
 // nothing is left running. The caller ends it with Close.
 func Start(ctx context.Context, o Options) (p *Post, err error) {
-	p = &Post{config: o.Config, log: o.Log, now: o.Now, started: o.Now(), metrics: newMetrics(),
+	p = &Post{config: o.Config, log: o.Log, machine: o.Now, clock: clock.New(o.Now), started: o.Now(), metrics: newMetrics(),
 		events: encounter.NewEvents(), failures: make(chan error, serversAtMost)}
+	p.now = p.clock.Now
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -97,12 +103,12 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	if err := p.openLink(state, keys); err != nil {
 		return p, err
 	}
-	asker, err := screener(p.applied.policy, o.Now, p.link, p.applied.lists.Lists...)
+	asker, err := screener(p.applied.policy, p.now, p.link, p.applied.lists.Lists...)
 	if err != nil {
 		return p, err
 	}
 	p.closing(func() error { asker.Wait(); return nil })
-	patient := p.patient(asker)
+	patient := timely{p.patient(asker), p.clock}
 	if p.devices, err = capture.Dial(ctx, o.Config.CaptureSocket()); err != nil {
 		var coded *fault.Error
 		if errors.As(err, &coded) && coded.Hint == "" {
@@ -152,6 +158,11 @@ func (p *Post) openStore(state string, keys *vault.Vault) error {
 		return err
 	}
 	p.closing(p.store.Close)
+	p.room = room.Open(state)
+	p.store.Relieve(p.room.Release)
+	if err := p.raiseClock(); err != nil {
+		return err
+	}
 	return p.Witnessed(audit.Line{Time: p.now(), Actor: "post", Action: audit.PostStarted, Facts: map[string]string{"version": Version}})
 }
 
@@ -166,7 +177,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, lead func(http.
 		Documents: &documents{devices: p.devices, pulse: p.pulse, reader: p.config.Capture.Reader, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
 		Camera:    &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual},
 		Portraits: &portraits{pool, p.log}, Faces: calibration.FaceCurve{}, Screener: asker,
-		Store: p.store, Events: p.events, Now: p.now, Log: p.log,
+		Store: p.store, Events: p.events, Now: p.now, Room: p.room.Check, Log: p.log,
 		Answered: p.metrics.answered, Ended: func(o encounter.Outcome) { p.metrics.ended(o); p.wake() },
 	})
 	if err != nil {
@@ -174,6 +185,8 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, lead func(http.
 	}
 	p.closing(func() error { p.post.Stop(); return nil })
 	p.background(p.sweep)
+	p.background(p.room.Watch)
+	p.background(p.keepTime)
 	p.background(p.watchDevices)
 	if p.link != nil {
 		p.background(p.sender.Run)
@@ -302,6 +315,7 @@ func (p *Post) System(ctx context.Context) (web.System, error) {
 	for _, w := range signed.Witnesses {
 		s.Devices = append(s.Devices, web.DeviceInfo{ID: "audit." + w.Witness, Kind: "other", Name: "audit log: " + w.Witness, State: deviceWord(courier.State(w.State))})
 	}
+	s.Devices = append(s.Devices, p.clockInfo()...)
 	for _, l := range p.applied.lists.Lists {
 		s.Lists = append(s.Lists, listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now()))
 	}
