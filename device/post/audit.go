@@ -27,13 +27,10 @@ import (
 	"github.com/watchpost/watchpost/device/web"
 )
 
-// Files of the audit key below the state: the wrapped key, and its public half
-// as text, which is what others verify heads with.
+// The audit key's wrapped form below the state, and its name.
 const (
 	auditKeyFile = "audit.key"
 	auditKeyName = "audit"
-	// AuditPublicFile is read by "watchpost audit".
-	AuditPublicFile = "audit.pub"
 )
 
 // Names of witnesses.
@@ -68,7 +65,7 @@ func (p *Post) openAudit(state string, keys *vault.Vault) error {
 		return err
 	}
 	text := checkpoint.Key(signer.Origin, signer.Public)
-	if err := writeSynced(filepath.Join(state, AuditPublicFile), []byte(text+"\n")); err != nil {
+	if err := writeSynced(filepath.Join(state, checkpoint.PublicFile), []byte(text+"\n")); err != nil {
 		return err
 	}
 	p.store.SignHeads(&audit.Signing{Signer: signer, EveryLines: signed.Lines}, p.now, p.headFailed)

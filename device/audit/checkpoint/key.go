@@ -19,6 +19,10 @@ const (
 	kindCosignature = 4
 )
 
+// PublicFile is where a post writes down the public half of its audit key, as
+// text, in its state folder.
+const PublicFile = "audit.pub"
+
 // keyID is the key's 32-bit id: c2sp.org/signed-note, "Signatures".
 func keyID(name string, kind byte, public ed25519.PublicKey) uint32 {
 	h := sha256.New()

@@ -22,6 +22,11 @@ func PIN(path string, stdin io.Reader) ([]byte, error) {
 	return secret(path, stdin, "vault.pin_file", "give the file with --pin-file")
 }
 
+// Password reads the password of an officer who signs in.
+func Password(path string, stdin io.Reader) ([]byte, error) {
+	return secret(path, stdin, "officer.password_file", "give the file with --password-file")
+}
+
 func secret(path string, stdin io.Reader, code fault.Code, hint string) ([]byte, error) {
 	in := stdin
 	if path != "-" {

@@ -5,6 +5,7 @@ import "github.com/spf13/cobra"
 // commands lists the command groups, one file each.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
+		auditCommand(),
 		benchCommand(),
 		chipCommand(),
 		documentCommand(),
