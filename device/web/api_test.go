@@ -175,6 +175,8 @@ func TestOneErrorForm(t *testing.T) {
 	b.endless(c.header["Authorization"])
 	b.program("u1").refused(http.MethodGet, "/v1/audit?limit=0", nil, 422, "request.invalid")
 	b.program("u1").refused(http.MethodGet, "/v1/audit?from=x", nil, 422, "request.invalid")
+	b.program("u1").refused(http.MethodGet, "/v1/audit?from=", nil, 422, "request.invalid")
+	b.program("u1").refused(http.MethodGet, "/v1/reports/searches?to=", nil, 422, "request.invalid")
 	c.refused(http.MethodGet, "/v1/events", nil, 400, "request.invalid") // no websocket
 	c.refused(http.MethodGet, "/v1/preview?width=0", nil, 400, "request.invalid")
 	b.caller().refused(http.MethodGet, "/v1/events", nil, 401, "session.missing")

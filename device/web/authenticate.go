@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
 )
 
@@ -109,6 +110,25 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	next(huma.WithValue(ctx, contextKey{}, signed{held, p.token}))
+}
+
+// nothingEmpty refuses a number or a time that is named in the query and left
+// empty: huma takes it as left out, the description does not.
+func nothingEmpty(ctx huma.Context, next func(huma.Context)) {
+	u := ctx.URL()
+	query := u.Query()
+	for _, p := range ctx.Operation().Parameters {
+		if p.In != "query" || p.Schema == nil || p.Schema.Type == huma.TypeString && p.Schema.Format == "" {
+			continue
+		}
+		if slices.Contains(query[p.Name], "") {
+			e := coded(fault.New("request.invalid", "query.%s: is empty", p.Name))
+			e.status = http.StatusUnprocessableEntity // as all that does not fit the description
+			writeError(ctx, e)
+			return
+		}
+	}
+	next(ctx)
 }
 
 func writeError(ctx huma.Context, e *apiError) {

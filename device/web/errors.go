@@ -66,7 +66,6 @@ var statuses = map[string]int{
 	"passkey.not_found":           http.StatusNotFound,
 	"passkey.refused":             http.StatusUnauthorized,
 	"preview.too_many":            http.StatusTooManyRequests,
-	"report.range":                http.StatusBadRequest,
 	"post.stopping":               http.StatusServiceUnavailable,
 	"vault.locked":                http.StatusServiceUnavailable,
 	"vault.pin":                   http.StatusUnauthorized,

@@ -61,8 +61,8 @@ func TestReportIsForSupervisorsAndAuditors(t *testing.T) {
 	}
 	b.caller().refused(http.MethodGet, reportPath, nil, http.StatusUnauthorized, "session.missing")
 	u1 := b.program("u1")
-	u1.refused(http.MethodGet, reportPath+"?from=2026-01-01T00:00:00Z&to=2025-01-01T00:00:00Z", nil, http.StatusBadRequest, "report.range")
-	u1.refused(http.MethodGet, reportPath+"?from=2020-01-01T00:00:00Z&to=2026-01-01T00:00:00Z", nil, http.StatusBadRequest, "report.range")
+	u1.refused(http.MethodGet, reportPath+"?from=2026-01-01T00:00:00Z&to=2025-01-01T00:00:00Z", nil, http.StatusConflict, "report.range")
+	u1.refused(http.MethodGet, reportPath+"?from=2020-01-01T00:00:00Z&to=2026-01-01T00:00:00Z", nil, http.StatusConflict, "report.range")
 	u1.refused(http.MethodGet, reportPath+"?from=yesterday", nil, http.StatusUnprocessableEntity, "request.invalid")
 }
 

@@ -100,7 +100,7 @@ func New(o Options) *Server {
 	config.Components.SecuritySchemes = securitySchemes
 	publishWords(config.Components.Schemas)
 	s.api = humago.New(s.mux, config)
-	s.api.UseMiddleware(s.authenticate)
+	s.api.UseMiddleware(s.authenticate, nothingEmpty)
 	s.sessionOperations()
 	s.passkeyOperations()
 	s.encounterOperations()
