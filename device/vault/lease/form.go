@@ -35,7 +35,7 @@ var (
 	ErrReplayed = &fault.Error{Code: "lease.replayed"} // answers another request
 	ErrPost     = &fault.Error{Code: "lease.post"}     // is another post's
 	ErrExpired  = &fault.Error{Code: "lease.expired"}  // has run out
-	ErrMissing  = &fault.Error{Code: "lease.missing"}  // the box is reported missing
+	ErrMissing  = &fault.Error{Code: "link.missing"}   // the box is reported missing
 )
 
 // signContext keeps a lease's signature from being shown as another thing's.
