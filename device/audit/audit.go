@@ -47,7 +47,6 @@ const (
 	LateHit             Action = "candidate.late"
 	EncounterRemoved    Action = "encounter.removed" // its time of keeping has run out
 	ReportRead          Action = "report.read"       // numbers of searches by list and officer
-	AuditRead           Action = "audit.read"        // the log or its heads, from the beginning
 	AuditRead           Action = "audit.read"        // lines or heads, from number fact "from" on
 	KeyMade             Action = "key.made"          // Object names it
 	HeadLate            Action = "audit.head_late"   // a witness has not taken a head in time
