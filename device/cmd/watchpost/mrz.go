@@ -19,6 +19,7 @@ type mrzRow struct {
 	CheckDigits map[string]bool   `json:"check_digits"`
 	Valid       bool              `json:"valid"`
 	Problems    []mrz.ProblemCode `json:"problems,omitempty"`
+	Confusions  []mrz.Confusion   `json:"confusions,omitempty"`
 	Error       *rowError         `json:"error,omitempty"`
 }
 
@@ -45,7 +46,10 @@ is corrected.
 Out: one JSON object a zone: {file, format, lines, fields, check_digits:
 {name: bool}, valid}. valid: every check digit is right and every character
 is of the zone's set. Dates are YYYY-MM-DD, unknown parts XX. "problems"
-names other departures from the standard. A zone that has no known form has
+names other departures from the standard. Where a check digit is wrong,
+"confusions" tells each single character {digit, line, position, read, perhaps}
+whose look-alike (0 and O, 1 and I, a filler and C...) would put it right; it is
+never put in, since one digit in ten is right by chance. A zone that has no known form has
 error: {code}, and the exit status is 3.
 
 Reading from images is not in this version; an IMG answers error
@@ -104,6 +108,6 @@ func readZone(lines []string, now time.Time) mrzRow {
 	}
 	return mrzRow{
 		Format: z.Format.String(), Lines: z.Lines, Fields: z.Fields(),
-		CheckDigits: z.Digits(), Valid: z.Valid(), Problems: z.Problems,
+		CheckDigits: z.Digits(), Valid: z.Valid(), Problems: z.Problems, Confusions: mrz.Confusions(lines, now),
 	}
 }
