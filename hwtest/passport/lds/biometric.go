@@ -163,10 +163,11 @@ func fingerBlock(position byte, img []byte) []byte {
 
 // irisBlock is IrisImageDataBlock of ISO/IEC 39794-6:2021, annex A.
 func irisBlock(eye byte, img []byte) []byte {
-	const kindUncropped, formatPNG = 1, 1
+	const kindUncropped, formatPNG, rangeMM = 1, 1, 300
 	return der.TLV(0x66, version(), der.Context(1,
 		der.Seq(integer(0, int64(eye)), code(1, kindUncropped), integer(2, 8), code(3, formatPNG),
-			integer(4, 0), integer(5, 0), integer(6, 0), der.ContextPrimitive(9, img))))
+			integer(4, 0), integer(5, 0), integer(6, 0), der.Context(7, integer(0, rangeMM)),
+			der.Context(8, integer(0, 2025)), der.ContextPrimitive(9, img))))
 }
 
 // Pattern draws something with lines like a print's, as PNG: octets for files,

@@ -1,0 +1,137 @@
+package jmrtd
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/capture/card"
+	"github.com/watchpost/watchpost/device/document/emrtd"
+	"github.com/watchpost/watchpost/hwtest/bench"
+	"github.com/watchpost/watchpost/hwtest/passport"
+)
+
+// compared is one reader in one setting.
+type compared struct {
+	name string
+	read func(t *testing.T, key string) (time.Duration, int) // reading alone, and its commands
+}
+
+// short is a channel whose reader carries no extended length.
+type short struct{ emrtd.Channel }
+
+func (short) MaxCommand() int  { return 261 }
+func (short) MaxResponse() int { return 258 }
+
+// ourReading opens the card through the capture process, which runs already as
+// at a post, and times the reading alone, as JMRTD's is timed.
+func ourReading(client *capture.Client, reader string, wrap func(emrtd.Channel) emrtd.Channel) func(*testing.T, string) (time.Duration, int) {
+	return func(t *testing.T, key string) (time.Duration, int) {
+		t.Helper()
+		c, err := card.Open(t.Context(), client, reader, 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		part := strings.Split(key, ",")
+		password, err := emrtd.FromMRZ(part[0], part[1], part[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		r, err := emrtd.Read(t.Context(), wrap(c), emrtd.Options{Passwords: []emrtd.Password{password}})
+		took := time.Since(begun)
+		proven := slices.ContainsFunc(r.Proofs, func(p emrtd.Proof) bool { return p.Kind == emrtd.ProofChip && p.Outcome == emrtd.OutcomeProven })
+		if err != nil || r.Files["DG2"] == nil || r.Files["SOD"] == nil || !proven {
+			t.Fatalf("%v, unread %v", err, r.Unread)
+		}
+		return took, r.Traffic.Commands
+	}
+}
+
+// theirReading has JMRTD read with blocks of that size.
+func theirReading(p *peer, block int) func(*testing.T, string) (time.Duration, int) {
+	return func(t *testing.T, key string) (time.Duration, int) {
+		t.Helper()
+		r := p.read(t, question{key: key, block: block})
+		if r.error != "" || r.chip != "proven" || r.files["DG2"] == "" {
+			t.Fatalf("JMRTD: %s, chip %s", r.error, r.chip)
+		}
+		return r.took, r.commands
+	}
+}
+
+// TestCompareJMRTD times both readers on the same virtual passport, the same
+// pcscd and the same model of the air, each in a process that has been running
+// and has warmed up: from the connected card to the last file, both with PACE,
+// Chip Authentication, EF.SOD, DG1, DG2 of 18 KB and DG14. Ours reads EF.COM
+// and EF.ATR/INFO besides. The rounds of all settings take turns.
+func TestCompareJMRTD(t *testing.T) {
+	b, jmrtd := start(t, "WATCHPOST_COMPARE")
+	t.Setenv("PCSCLITE_CSOCK_NAME", b.PCSCDSocket())
+	client, err := capture.Start(t.Context(), capture.Options{
+		Role: capture.Devices, Binary: filepath.Join(os.Getenv("WATCHPOST_BIN"), "watchpost-capture"), Stderr: os.Stderr,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	plain := func(c emrtd.Channel) emrtd.Channel { return c }
+	settings := []compared{
+		{"JMRTD 0.8.6, blocks of 223 (its default)", theirReading(jmrtd, 0)},
+		{"JMRTD 0.8.6, blocks of 4,096", theirReading(jmrtd, 4096)},
+		{"JMRTD 0.8.6, blocks of 30,000", theirReading(jmrtd, 30_000)},
+		{"ours, short length", ourReading(client, b.ReaderName(0), func(c emrtd.Channel) emrtd.Channel { return short{c} })},
+		{"ours, as it chooses", ourReading(client, b.ReaderName(0), plain)},
+	}
+	for _, air := range []passport.Air{{}, {KbitPerSecond: 106, CommandMillis: 3}, {KbitPerSecond: 424, CommandMillis: 3}, {KbitPerSecond: 848, CommandMillis: 2}} {
+		compareOnAir(t, b, air, settings)
+	}
+}
+
+// comparedRounds are the rounds counted; as many as warm a JVM go before.
+const comparedRounds, warmRounds = 5, 3
+
+func compareOnAir(t *testing.T, b *bench.Bench, air passport.Air, settings []compared) {
+	t.Helper()
+	p := passport.Profile{Seed: 31, Air: air, Access: passport.Access{PACE: []passport.PACE{{Suite: "aes128", Parameter: 13}}},
+		Authenticity: passport.Authenticity{ChipKeys: []passport.ChipKey{{Curve: "brainpoolP256r1", Suite: "aes128"}}}}
+	p.PortraitData = make([]byte, 18_000)
+	copy(p.PortraitData, []byte{0xFF, 0xD8, 0xFF, 0xC0, 0, 11, 8, 0, 16, 0, 16, 1, 1, 0x11, 0, 0xFF, 0xDA})
+	doc, err := passport.Personalise(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	took := make([][]time.Duration, len(settings))
+	commands := make([]int, len(settings))
+	for round := range warmRounds + comparedRounds {
+		for i, s := range settings {
+			if err := b.InsertDocument(t.Context(), 0, doc); err != nil {
+				t.Fatal(err)
+			}
+			d, n := s.read(t, p.Person().Key())
+			if err := b.Remove(t.Context(), 0); err != nil {
+				t.Fatal(err)
+			}
+			if commands[i] = n; round >= warmRounds {
+				took[i] = append(took[i], d)
+			}
+		}
+	}
+	best := time.Duration(0) // JMRTD's
+	for i, s := range settings {
+		slices.Sort(took[i])
+		if m := took[i][comparedRounds/2]; strings.HasPrefix(s.name, "JMRTD") && (best == 0 || m < best) {
+			best = m
+		}
+	}
+	t.Logf("air %d kbit/s, %d ms a command: median of %d readings", air.KbitPerSecond, air.CommandMillis, comparedRounds)
+	for i, s := range settings {
+		m := took[i][comparedRounds/2]
+		t.Logf("  %-42s %4d commands %8.1f ms, %.2f of JMRTD at its best", s.name, commands[i], float64(m.Microseconds())/1000, m.Seconds()/best.Seconds())
+	}
+}
