@@ -24,7 +24,6 @@ import (
 	"github.com/watchpost/watchpost/device/clock"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/document/examine"
-	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/encounter/store"
 	"github.com/watchpost/watchpost/device/fault"
@@ -169,7 +168,7 @@ func (p *Post) openStore(state string, keys *vault.Vault) error {
 // run starts the encounters and the servers.
 func (p *Post) run(pool *capture.Pool, asker encounter.Screener, lead func(http.Handler) (func() func() error, error)) error {
 	rules := func() examine.Rules {
-		return examine.Rules{Trust: p.applied.trust, At: p.now(), Policy: inspect.Policy{AllowSHA1: p.applied.policy.Document.AllowSHA1}}
+		return examine.Rules{Trust: p.applied.trust, At: p.now(), Policy: p.applied.policy.Document.Inspection()}
 	}
 	var err error
 	p.post, err = encounter.NewPost(encounter.Dependencies{
