@@ -198,6 +198,7 @@ func (v *Vault) RemoveUnlock(w Way) (json.RawMessage, error) {
 			WithHint("add another way first, or destroy the keys: watchpost keys wipe")
 	}
 	next := *v.file
+	params := v.file.Unlock[at].Params
 	next.Unlock = slices.Delete(slices.Clone(v.file.Unlock), at, at+1)
-	return v.file.Unlock[at].Params, v.put(&next)
+	return params, v.put(&next)
 }
