@@ -19,6 +19,7 @@ import (
 	"github.com/watchpost/watchpost/device/cmd/unlock"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/post/room"
 	"github.com/watchpost/watchpost/device/post/shift"
 )
 
@@ -88,6 +89,7 @@ func run(ctx context.Context, configPath string, by *unlock.Flags, locked bool, 
 		return fault.Wrap("config.log", err)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	room.ForStart(cfg.StateDir())
 	o := shift.Options{Config: cfg, TPM: by.TPM, Provision: provision, Log: log, Now: time.Now, With: with(cfg, by.TPM)}
 	way := func() (shift.Way, error) {
 		u, forget, err := by.Unlocker(cfg.StateDir(), cfg, stdin)

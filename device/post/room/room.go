@@ -31,6 +31,9 @@ const (
 	// not change its mind with every log line.
 	again = 4 << 20
 
+	// toStart is what a start needs: counters, keys and a few lines.
+	toStart = 1 << 20
+
 	lookEvery = time.Second
 )
 
@@ -49,6 +52,15 @@ func Open(dir string) *Room {
 	r := &Room{dir: dir, free: func() (uint64, error) { return free(dir) }}
 	r.Look()
 	return r
+}
+
+// ForStart gives up what an earlier run set aside below dir where a start,
+// which writes a few small files before anything else, has no room. It never
+// fails: what is wrong with the folder is told by who needs it.
+func ForStart(dir string) {
+	if left, err := free(dir); err == nil && left < toStart {
+		_ = os.Remove(filepath.Join(dir, name)) // may not be there
+	}
 }
 
 func free(dir string) (uint64, error) {

@@ -90,6 +90,15 @@ func TestWhatAnEarlierRunLeft(t *testing.T) {
 	refuses(t, cut, "with a file that was cut")
 }
 
+func TestForStart(t *testing.T) {
+	r, _ := disk(t, 1<<30)
+	ForStart(r.dir) // there is room here
+	if _, err := os.Stat(r.path()); err != nil {
+		t.Errorf("given up without need: %v", err)
+	}
+	ForStart("/nowhere/at/all")
+}
+
 func TestNoFolder(t *testing.T) {
 	r := Open("/nowhere/at/all")
 	if err := r.Check(); fault.CodeOf(err) != "store.failed" {
