@@ -35,6 +35,7 @@ const (
 	PasskeyUsed         Action = "passkey.used"
 	PasskeyRemoved      Action = "passkey.removed"
 	EncounterOpened     Action = "encounter.opened"
+	SearchLimited       Action = "officer.limited" // as many were searched as policy allows
 	EncounterResumed    Action = "encounter.resumed"
 	StepSkipped         Action = "encounter.step_skipped"
 	Inspected           Action = "encounter.inspected"

@@ -42,6 +42,7 @@ type bench struct {
 	hang     chan struct{} // if set, the camera waits for it
 	// hangScreen, if set, keeps the sources from answering until it is closed.
 	hangScreen chan struct{}
+	policy     *policy.Policy // nil is the default
 }
 
 func (b *bench) ReadDocument(_ context.Context, _ DocumentKey, progress func(Progress)) (DocumentResult, error) {
@@ -172,8 +173,12 @@ func (b *bench) start() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	rules := b.policy
+	if rules == nil {
+		rules = policy.Default(policy.Desk)
+	}
 	b.post, err = NewPost(Dependencies{
-		Name: "p1", Policy: policy.Default(policy.Desk), Documents: b, Camera: b, Portraits: b, Faces: b, Screener: b,
+		Name: "p1", Policy: rules, Documents: b, Camera: b, Portraits: b, Faces: b, Screener: b,
 		Store: st, Events: NewEvents(), Now: b.Now, Clock: b.moment, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Answered: func(time.Duration) {}, Ended: func(Outcome) {},
 	})

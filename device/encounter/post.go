@@ -19,6 +19,7 @@ import (
 	"github.com/watchpost/watchpost/device/encounter/retention"
 	"github.com/watchpost/watchpost/device/encounter/store"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/officer/limit"
 	"github.com/watchpost/watchpost/device/screening"
 )
 
@@ -135,10 +136,11 @@ type Post struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	mu       sync.Mutex // protects what follows
-	open     map[string]*active
-	searches map[string][]time.Time // by officer, within the last hour
-	closing  bool
+	searches *limit.Ledger // of officers
+
+	mu      sync.Mutex // protects what follows
+	open    map[string]*active
+	closing bool
 }
 
 // active is an encounter that is not closed, with what lives in memory only.
@@ -160,7 +162,6 @@ var (
 	ErrBusy       = &fault.Error{Code: "encounter.busy", Hint: "finish or abandon the open encounter first"}
 	ErrStopping   = &fault.Error{Code: "post.stopping", Retryable: true}
 	ErrPurpose    = &fault.Error{Code: "encounter.purpose", Hint: "choose a purpose that the policy names"}
-	ErrLimit      = &fault.Error{Code: "officer.search_limit", Hint: "the limit of searches per hour is reached: ask a supervisor"}
 	ErrUndecided  = &fault.Error{Code: "encounter.candidates_open", Hint: "look at every candidate first and record a finding"}
 	ErrReason     = &fault.Error{Code: "encounter.reason_needed", Hint: "say why"}
 	ErrSecond     = &fault.Error{Code: "encounter.second_needed", Hint: "another officer has to confirm"}
@@ -172,8 +173,11 @@ var (
 // last stopped: their biometrics are gone, so captures are pending again.
 func NewPost(d Dependencies) (*Post, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Post{Dependencies: d, ctx: ctx, cancel: cancel, open: make(map[string]*active), searches: make(map[string][]time.Time)}
+	p := &Post{Dependencies: d, ctx: ctx, cancel: cancel, open: make(map[string]*active)}
 	err := p.resumeRetention()
+	if err == nil {
+		p.searches, err = p.ledger()
+	}
 	if err == nil {
 		err = p.resume()
 	}
@@ -226,8 +230,8 @@ func (p *Post) Open(req OpenRequest) (Encounter, error) {
 			return Encounter{}, ErrBusy
 		}
 	}
-	if !p.allowSearch(req.Officer) {
-		return Encounter{}, ErrLimit
+	if err := p.allowSearch(req); err != nil {
+		return Encounter{}, err
 	}
 	now := p.Now()
 	id := uuid.NewString()
@@ -246,28 +250,12 @@ func (p *Post) Open(req OpenRequest) (Encounter, error) {
 	}
 	a.view.Steps = append(a.view.Steps, Step{Name: StepFace, State: Pending})
 	if err := p.save(a, audit.Line{Actor: req.Officer, Action: audit.EncounterOpened, Purpose: req.Purpose}); err != nil {
+		p.searches.Undo(req.Officer)
 		return Encounter{}, err
 	}
 	p.open[a.id] = a
 	p.emit(a, EventOpened, a.view)
 	return a.view.clone(), nil
-}
-
-// allowSearch counts a search of officer against the policy's limit. p.mu is
-// held.
-func (p *Post) allowSearch(officer string) bool {
-	limit := p.Policy.Officers.SearchesPerHour
-	if limit == 0 {
-		return true
-	}
-	now := p.Now()
-	recent := slices.DeleteFunc(p.searches[officer], func(t time.Time) bool { return now.Sub(t) >= time.Hour })
-	if len(recent) >= limit {
-		p.searches[officer] = recent
-		return false
-	}
-	p.searches[officer] = append(recent, now)
-	return true
 }
 
 // Get returns an encounter, open or kept.

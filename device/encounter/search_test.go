@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
-	"time"
 
-	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/screening"
 )
 
@@ -66,24 +64,4 @@ func TestLateHitAfterTheOutcomeAlarms(t *testing.T) {
 	if err != nil || batch[0].Kind != EventLateHit || !bytes.Contains(batch[0].Data, []byte(`"closed":true`)) {
 		t.Errorf("%v %v", batch, err)
 	}
-}
-
-func TestSearchLimit(t *testing.T) {
-	b := newBench(t)
-	rules := *policy.Default(policy.Desk)
-	rules.Officers.SearchesPerHour = 2
-	b.post.Policy = &rules
-	for range 2 {
-		e := b.open(false, Adult)
-		if _, err := b.post.Decide(e.ID, DecideRequest{Officer: "o1", Outcome: Abandoned, Reason: "x"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := b.post.Open(OpenRequest{Officer: "o1", Purpose: "border_check"}); !errors.Is(err, ErrLimit) {
-		t.Errorf("third search: %v", err)
-	}
-	b.mu.Lock()
-	b.now = b.now.Add(time.Hour)
-	b.mu.Unlock()
-	b.open(false, Adult)
 }

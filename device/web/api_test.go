@@ -118,7 +118,7 @@ func TestCommandsAreRefused(t *testing.T) {
 		e = c.open(false)
 		c.ok(http.MethodPost, e+"/outcome", map[string]string{"outcome": "evacuated", "reason": "alarm"}, nil)
 	}
-	c.refused(http.MethodPost, "/v1/encounters", open, 429, "officer.search_limit")
+	c.refused(http.MethodPost, "/v1/encounters", open, 429, "officer.limit")
 	b.post.Stop()
 	b.program("o2").refused(http.MethodPost, "/v1/encounters", open, 503, "post.stopping")
 }

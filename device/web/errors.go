@@ -51,7 +51,7 @@ var statuses = map[string]int{
 	"officer.refused":             http.StatusUnauthorized,
 	"officer.expired":             http.StatusUnauthorized,
 	"officer.role":                http.StatusForbidden,
-	"officer.search_limit":        http.StatusTooManyRequests,
+	"officer.limit":               http.StatusTooManyRequests,
 	"officer.too_many_tries":      http.StatusTooManyRequests,
 	"request.rate":                http.StatusTooManyRequests,
 	"request.not_found":           http.StatusNotFound,

@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -129,6 +130,14 @@ func (p *Policy) validate() error {
 	}
 	if len(p.Search.Purposes) == 0 {
 		return fault.New("policy.purposes", "no purpose is allowed: nothing could be searched")
+	}
+	for i, l := range p.Officers.Limits {
+		if !slices.Contains(p.Search.Purposes, l.Purpose) {
+			return fault.New("policy.purposes", "officers.limits[%d] is for a purpose that is not allowed", i)
+		}
+		if l.Searches < 1 || l.Searches > 100_000 || l.Window.Of() < time.Minute || l.Window.Of() > 7*24*time.Hour {
+			return fault.New("policy.range", "officers.limits[%d] allows 1 to 100,000 searches within a minute to a week", i)
+		}
 	}
 	for _, a := range p.Officers.SecondOfficer {
 		if a != ActConfirmCandidate && a != ActOverride {

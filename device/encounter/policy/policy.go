@@ -153,6 +153,16 @@ type Officers struct {
 	// SearchesPerHour limits searches per officer, so that the box is no
 	// oracle (design section 6). 0 means no limit.
 	SearchesPerHour int `yaml:"searches_per_hour" json:"searches_per_hour"`
+	// Limits are further limits of an officer's searches, each for one purpose.
+	Limits []SearchLimit `yaml:"limits,omitempty" json:"limits,omitempty"`
+}
+
+// SearchLimit allows an officer Searches for Purpose within any time of length
+// Window.
+type SearchLimit struct {
+	Purpose  string   `yaml:"purpose" json:"purpose"`   // one of search.purposes
+	Searches int      `yaml:"searches" json:"searches"` // 1 to 100,000
+	Window   Duration `yaml:"window" json:"window"`     // a minute to a week
 }
 
 // Act is something an officer does that policy may want confirmed.
