@@ -1,7 +1,11 @@
 package trust
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
+
+	"github.com/watchpost/watchpost/device/fault"
 )
 
 // No bytes may panic the reader, and what it returns is complete.
@@ -27,6 +31,32 @@ func FuzzReadContainer(f *testing.F) {
 		}
 		if _, err := parseMasterList(raw); err == nil && len(raw) == 0 {
 			t.Fatal("an empty list parses")
+		}
+	})
+}
+
+// A store's index that somebody changed is read as it was written, or refused
+// as damaged.
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte(`{"version":1,"lists":[],"certificates":[],"crls":[]}`))
+	f.Add([]byte(`{"version":1,"certificates":[{"der":"MAMCAQE=","fingerprint":"00","kind":"csca","provenance":[]}]}`))
+	f.Add([]byte(`{"version":1,"crls":[{"der":"MAMCAQE=","digest":"","file":"","signer":""}]}`))
+	f.Add([]byte(`{"version":2}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, indexName), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(dir)
+		if err != nil {
+			if fault.CodeOf(err) != ErrDamaged.Code {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		for _, e := range s.Entries() {
+			s.Verify(e)
+			e.Edition()
 		}
 	})
 }
