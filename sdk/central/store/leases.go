@@ -47,11 +47,11 @@ func (s *Store) AddLease(ctx context.Context, l Lease) error {
 	})
 }
 
-const leaseColumns = "SELECT l.device, l.boot_key, l.registration, l.seconds, l.registered FROM leases l JOIN devices d ON d.id = l.device WHERE d.retired IS NULL "
+const leaseColumns = "SELECT l.device, l.boot_key, l.registration, l.seconds, l.registered FROM leases l "
 
 // Leases returns the posts in use that are registered for leases.
 func (s *Store) Leases(ctx context.Context) ([]Lease, error) {
-	rows, err := s.pool.Query(ctx, leaseColumns+"ORDER BY l.device")
+	rows, err := s.pool.Query(ctx, leaseColumns+"JOIN devices d ON d.id = l.device WHERE d.retired IS NULL ORDER BY l.device")
 	if err != nil {
 		return nil, coded(err)
 	}
@@ -59,15 +59,15 @@ func (s *Store) Leases(ctx context.Context) ([]Lease, error) {
 	return all, coded(err)
 }
 
-// LeaseOf returns the registration of a post in use, ErrNoLease if there is
-// none.
+// LeaseOf returns the registration of a post, ErrNoLease if there is none. One
+// that was retired has its registration still, so that it can be told.
 func (s *Store) LeaseOf(ctx context.Context, device string) (Lease, error) {
-	return s.lease(ctx, "AND l.device = $1", device)
+	return s.lease(ctx, "WHERE l.device = $1", device)
 }
 
 // LeaseByKey returns the registration of a boot key.
 func (s *Store) LeaseByKey(ctx context.Context, bootKey string) (Lease, error) {
-	return s.lease(ctx, "AND l.boot_key = $1", bootKey)
+	return s.lease(ctx, "WHERE l.boot_key = $1", bootKey)
 }
 
 func (s *Store) lease(ctx context.Context, where, arg string) (Lease, error) {
