@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -109,7 +110,7 @@ func (d *download) run(ctx context.Context) error {
 func (d *download) list(ctx context.Context, s *session) error {
 	retry := d.record.Anchors != d.anchors() // what was refused may now hang on an anchor
 	highest := int64(0)
-	err := s.all(ctx, versions, func(e *ldap.Entry) error {
+	err := s.all(ctx, filter(), versions, func(e *ldap.Entry) error {
 		name, version := fold(e.DN), versionOf(e)
 		if _, twice := d.listed[name]; twice {
 			return fault.New(ErrEndless.Code, "an entry comes twice")
@@ -147,23 +148,26 @@ func (d *download) list(ctx context.Context, s *session) error {
 }
 
 // fetch reads what is due and not in the spool: entry by entry where it is
-// little of the directory, else all of it by pages.
+// little of the directory; else by the range of versions, where the directory
+// can compare them; else all of it.
 func (d *download) fetch(ctx context.Context, s *session) error {
-	missing := map[string]string{} // spelling by folded name
-	for _, dn := range d.due {
-		name := fold(dn)
-		if e := d.spool.entries[name]; e == nil || e.Version == "" || e.Version != d.listed[name] {
-			missing[name] = dn
-		}
-	}
 	d.report.Fetched = len(d.due)
-	if len(missing)*10 > len(d.listed) {
-		return s.all(ctx, wanted(), func(e *ldap.Entry) error {
-			if _, ok := missing[fold(e.DN)]; !ok {
-				return nil
-			}
-			return d.keep(e)
-		})
+	missing := d.missing()
+	few := func() bool { return len(missing)*10 <= len(d.listed) }
+	take := func(e *ldap.Entry) error {
+		if _, ok := missing[fold(e.DN)]; !ok {
+			return nil
+		}
+		return d.keep(e)
+	}
+	if lowest, highest, ok := d.span(missing); ok && !few() && len(missing) < len(d.listed) {
+		if err := s.all(ctx, between(lowest, highest), wanted(), take); err != nil {
+			return err
+		}
+		missing = d.missing()
+	}
+	if !few() {
+		return s.all(ctx, filter(), wanted(), take)
 	}
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
 		e, err := s.one(ctx, missing[name], wanted())
@@ -178,6 +182,32 @@ func (d *download) fetch(ctx context.Context, s *session) error {
 		}
 	}
 	return nil
+}
+
+// missing are the names that are due and not in the spool in the version
+// listed, as the directory spells them, by folded name.
+func (d *download) missing() map[string]string {
+	missing := map[string]string{}
+	for _, dn := range d.due {
+		name := fold(dn)
+		if e := d.spool.entries[name]; e == nil || e.Version == "" || e.Version != d.listed[name] {
+			missing[name] = dn
+		}
+	}
+	return missing
+}
+
+// span is the range of the numbers of versions; ok is false where one has none.
+func (d *download) span(names map[string]string) (lowest, highest int64, ok bool) {
+	lowest = math.MaxInt64
+	for name := range names {
+		n, counted := number(d.listed[name])
+		if !counted {
+			return 0, 0, false
+		}
+		lowest, highest = min(lowest, n), max(highest, n)
+	}
+	return lowest, highest, len(names) > 0
 }
 
 // keep puts an entry into the spool.

@@ -99,7 +99,7 @@ func FuzzServer(f *testing.F) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		entries := 0
-		err := s.all(ctx, versions, func(e *ldap.Entry) error {
+		err := s.all(ctx, filter(), versions, func(e *ldap.Entry) error {
 			entries++
 			_ = versionOf(e)
 			return nil

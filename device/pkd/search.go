@@ -3,6 +3,7 @@ package pkd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -32,6 +33,12 @@ func filter() string {
 	return b.String() + ")"
 }
 
+// between narrows filter to versions of a range. A directory whose schema cannot
+// compare them finds nothing.
+func between(lowest, highest int64) string {
+	return fmt.Sprintf("(&%s(pkdVersion>=%d)(pkdVersion<=%d))", filter(), lowest, highest)
+}
+
 // wanted adds the form with ;binary, without which some servers give nothing
 // (RFC 4522:2006 3).
 func wanted() []string {
@@ -45,15 +52,15 @@ func wanted() []string {
 // maxNameBytes bounds a distinguished name; it is kept for every entry.
 const maxNameBytes = 2 << 10
 
-// all calls visit for every entry below the base that holds something, with
-// the attributes named. It reads by pages (RFC 2696:1999).
-func (s *session) all(ctx context.Context, attributes []string, visit func(*ldap.Entry) error) error {
+// all calls visit for every entry below the base that a filter finds, with the
+// attributes named. It reads by pages (RFC 2696:1999).
+func (s *session) all(ctx context.Context, which string, attributes []string, visit func(*ldap.Entry) error) error {
 	seen := 0
 	paging := ldap.NewControlPaging(uint32(s.limits.PageSize))
 	const smallestPage = 16
 	for empty := 0; ; {
 		request := ldap.NewSearchRequest(s.target.Base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
-			filter(), attributes, []ldap.Control{paging})
+			which, attributes, []ldap.Control{paging})
 		before := seen
 		cookie, err := s.page(ctx, request, func(e *ldap.Entry) error {
 			if seen++; seen > s.limits.Entries {

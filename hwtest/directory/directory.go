@@ -33,7 +33,7 @@ const (
 
 // PageSize is how many entries a search gives at once, and altogether where it
 // is not paged.
-const PageSize = 100
+const PageSize = 40
 
 // Certificate is what slapd shows to those who ask for TLS.
 type Certificate struct{ CertPEM, KeyPEM []byte }

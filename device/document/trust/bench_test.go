@@ -23,9 +23,19 @@ func BenchmarkTwoLists(b *testing.B) {
 	}
 }
 
-// The figure by the best of some runs: other work on the machine slows one
-// down, nothing speeds one up.
-func TestTwoListsInTime(t *testing.T) {
+// An order of magnitude, on whatever machine and beside whatever work.
+func TestTwoLists(t *testing.T) { timeTwoLists(t, 5*loadBound) }
+
+// The figure itself, by the best of some runs: other work on the machine slows
+// one down, nothing speeds one up.
+func TestSoakTwoLists(t *testing.T) {
+	if os.Getenv("WATCHPOST_SOAK") != "1" {
+		t.Skip("SKIPPED: WATCHPOST_SOAK=1 holds the load of two lists to its figure, on a quiet machine")
+	}
+	timeTwoLists(t, loadBound)
+}
+
+func timeTwoLists(t *testing.T, bound time.Duration) {
 	load := twoLists(t)
 	best := time.Hour
 	for range 10 {
@@ -33,9 +43,9 @@ func TestTwoListsInTime(t *testing.T) {
 		load()
 		best = min(best, time.Since(start))
 	}
-	t.Logf("two lists loaded in %v", best)
-	if best > loadBound && !raced {
-		t.Errorf("two lists take %v, bound %v", best, loadBound)
+	t.Logf("two lists, 951 certificates, loaded in %v", best)
+	if best > bound && !raced {
+		t.Errorf("two lists take %v, bound %v", best, bound)
 	}
 }
 
