@@ -30,6 +30,7 @@ const (
 	Provisioned         Action = "post.provisioned"
 	SignedIn            Action = "officer.signed_in"
 	SignInFailed        Action = "officer.sign_in_failed"
+	OfficerShut         Action = "officer.shut" // too many wrong passwords for account Object
 	SignedOut           Action = "officer.signed_out"
 	PasskeyAdded        Action = "passkey.added"
 	PasskeyUsed         Action = "passkey.used"

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/watchpost/watchpost/device/capture"
+	"github.com/watchpost/watchpost/device/officer/lockout"
 	"github.com/watchpost/watchpost/device/officer/passkey"
 	"github.com/watchpost/watchpost/device/web"
 	kioskui "github.com/watchpost/watchpost/kiosk-ui"
@@ -24,7 +25,11 @@ func (p *Post) leadAPI(lead func(http.Handler) (func() func() error, error)) err
 	if err != nil {
 		return err
 	}
-	api := web.New(web.Options{Post: p.post, Backend: p, Log: p.log, Now: p.now, Limits: web.DefaultLimits(), Passkeys: keys, Page: page})
+	guard, err := lockout.New(lockout.Options{Keeper: tries{p.store}, Known: p.isAccount, Now: p.now, Locked: p.accountShut})
+	if err != nil {
+		return err
+	}
+	api := web.New(web.Options{Post: p.post, Backend: p, Log: p.log, Now: p.now, Limits: web.DefaultLimits(), Guard: guard, Passkeys: keys, Page: page})
 	leave, err := lead(api)
 	if err != nil {
 		return err

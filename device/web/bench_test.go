@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,7 @@ import (
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/encounter/store"
 	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/device/officer/lockout"
 	"github.com/watchpost/watchpost/device/officer/passkey"
 	"github.com/watchpost/watchpost/device/screening"
 )
@@ -191,7 +193,13 @@ func newBench(t *testing.T, limits Limits, change ...func(*policy.Policy)) *benc
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.server = New(Options{Post: b.post, Backend: b, Log: log, Now: b.Now, Limits: limits, Passkeys: keys, Page: page})
+	guard, err := lockout.New(lockout.Options{Now: b.Now, Known: func(id string) bool {
+		return slices.ContainsFunc(b.Accounts().Accounts, func(a officer.Account) bool { return a.ID == id })
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.server = New(Options{Post: b.post, Backend: b, Log: log, Now: b.Now, Limits: limits, Guard: guard, Passkeys: keys, Page: page})
 	b.https = httptest.NewTLSServer(b.server)
 	t.Cleanup(func() {
 		_ = b.server.Close()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/officer/lockout"
 )
 
 // headers are sent with every answer (OWASP secure headers project). The page
@@ -43,7 +44,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/v1/session") && !s.tries.allow(remote(r)) {
-		answer(w, coded(errTries))
+		answer(w, coded(lockout.ErrLocked))
 		return
 	}
 	handler, pattern := s.mux.Handler(r)

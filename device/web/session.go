@@ -3,7 +3,6 @@ package web
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"slices"
 	"sync"
 	"time"
 
@@ -13,12 +12,9 @@ import (
 
 // Limits of sessions.
 const (
-	sessionIdle    = 30 * time.Minute // OWASP session guidance: 15 to 30 minutes for such work
-	sessionLife    = 12 * time.Hour   // one shift
-	triesPerWindow = 5                // wrong passwords an account may have
-	tryWindow      = 5 * time.Minute
-	sessionsEach   = 16   // sessions an account may hold; the oldest gives way
-	triesHeld      = 4096 // ids whose wrong passwords are counted
+	sessionIdle  = 30 * time.Minute // OWASP session guidance: 15 to 30 minutes for such work
+	sessionLife  = 12 * time.Hour   // one shift
+	sessionsEach = 16               // sessions an account may hold; the oldest gives way
 )
 
 // session is one signed-in officer. It is changed under the lock of its
@@ -36,13 +32,12 @@ type session struct {
 type sessions struct {
 	now func() time.Time
 
-	mu    sync.Mutex // protects both maps and what the sessions hold
-	held  map[string]*session
-	tries map[string][]time.Time // wrong passwords by account id
+	mu   sync.Mutex // protects the map and what the sessions hold
+	held map[string]*session
 }
 
 func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, held: make(map[string]*session), tries: make(map[string][]time.Time)}
+	return &sessions{now: now, held: make(map[string]*session)}
 }
 
 var (
@@ -50,7 +45,6 @@ var (
 	errExpired   = &fault.Error{Code: "session.expired", Hint: "sign in again; the encounter is still there"}
 	errCSRF      = &fault.Error{Code: "session.csrf", Hint: "repeat the csrf value of GET /v1/session in the header X-CSRF-Token"}
 	errRole      = &fault.Error{Code: "officer.role", Hint: "this needs another role"}
-	errTries     = &fault.Error{Code: "officer.too_many_tries", Hint: "wait five minutes, then try again", Retryable: true}
 )
 
 // secret returns 256 random bits in URL-safe text.
@@ -121,30 +115,4 @@ func (s *sessions) end(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.held, token)
-}
-
-// mayTry reports whether an account may be tried; failed notes a wrong try.
-func (s *sessions) mayTry(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	s.tries[id] = slices.DeleteFunc(s.tries[id], func(t time.Time) bool { return now.Sub(t) >= tryWindow })
-	if len(s.tries[id]) == 0 {
-		delete(s.tries, id)
-	}
-	return len(s.tries[id]) < triesPerWindow
-}
-
-func (s *sessions) failed(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.tries) >= triesHeld && s.tries[id] == nil {
-		// Whoever sends thousands of names is slowed down by the limit on
-		// their address; the count of real accounts must stay bounded.
-		for other := range s.tries {
-			delete(s.tries, other)
-			break
-		}
-	}
-	s.tries[id] = append(s.tries[id], s.now())
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/watchpost/watchpost/device/officer/lockout"
 )
 
 func TestBrowserSession(t *testing.T) {
@@ -60,12 +62,12 @@ func TestSignInIsRefused(t *testing.T) {
 	c.with("Authorization", "Basic bzE6eA==").refused(http.MethodGet, "/v1/session", nil, 401, "session.missing")
 	c.refused(http.MethodPost, "/v1/session", Credentials{"nobody", password}, 401, "officer.refused")
 	c.refused(http.MethodPost, "/v1/session", Credentials{"old", password}, 401, "officer.expired")
-	for range triesPerWindow {
+	for range lockout.Free {
 		c.refused(http.MethodPost, "/v1/session", Credentials{"o1", "wrong"}, 401, "officer.refused")
 	}
 	c.refused(http.MethodPost, "/v1/session", Credentials{"o1", password}, 429, "officer.too_many_tries")
 	b.program("o2") // others are not kept out
-	b.forward(tryWindow)
+	b.forward(lockout.First)
 	b.program("o1")
 	lines, err := b.store.AuditLines(0, 1000)
 	if err != nil {
@@ -80,7 +82,7 @@ func TestSignInIsRefused(t *testing.T) {
 			t.Errorf("the audit log holds what was typed: %s", l)
 		}
 	}
-	if failed != 2+triesPerWindow {
+	if failed != 3+lockout.Free {
 		t.Errorf("%d failed sign-ins written down", failed)
 	}
 }

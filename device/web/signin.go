@@ -14,8 +14,8 @@ import (
 
 // signIn checks a password, counting wrong ones.
 func (s *Server) signIn(ctx context.Context, id, password string) (*officer.Account, error) {
-	if !s.sessions.mayTry(id) {
-		return nil, errTries
+	if err := s.guard.May(id); err != nil {
+		return nil, s.refused(err)
 	}
 	// argon2id takes 64 MiB a check (device/officer): many at once would take
 	// the memory that encounters need.
@@ -27,10 +27,12 @@ func (s *Server) signIn(ctx context.Context, id, password string) (*officer.Acco
 	a, err := s.backend.Accounts().SignIn(id, password, s.now())
 	<-s.hashing
 	if err != nil {
-		s.sessions.failed(id)
+		if kept := s.guard.Failed(id); kept != nil {
+			return nil, kept
+		}
 		return nil, s.refused(err)
 	}
-	return a, nil
+	return a, s.guard.Succeeded(id)
 }
 
 // refused writes down that a sign-in was refused and returns why. The tried id

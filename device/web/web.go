@@ -23,6 +23,7 @@ import (
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/device/officer/lockout"
 	"github.com/watchpost/watchpost/device/officer/passkey"
 )
 
@@ -48,6 +49,7 @@ type Options struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	Limits  Limits
+	Guard   *lockout.Guard // against guessed passwords
 	// Passkeys lets officers sign in with one.
 	Passkeys *passkey.Keys
 	Page     http.Handler // serves what is not below /v1; nil serves nothing there
@@ -58,6 +60,7 @@ type Server struct {
 	post     *encounter.Post
 	backend  Backend
 	sessions *sessions
+	guard    *lockout.Guard
 	log      *slog.Logger
 	now      func() time.Time
 	passkeys *passkey.Keys
@@ -79,7 +82,7 @@ type Server struct {
 // New returns the API of a post.
 func New(o Options) *Server {
 	s := &Server{
-		post: o.Post, backend: o.Backend, sessions: newSessions(o.Now), log: o.Log, now: o.Now, passkeys: o.Passkeys, page: o.Page, mux: http.NewServeMux(),
+		post: o.Post, backend: o.Backend, sessions: newSessions(o.Now), guard: o.Guard, log: o.Log, now: o.Now, passkeys: o.Passkeys, page: o.Page, mux: http.NewServeMux(),
 		origin:   http.NewCrossOriginProtection(),
 		remotes:  newLimiter(o.Now, o.Limits.Remote, o.Limits.RemoteBurst),
 		accounts: newLimiter(o.Now, o.Limits.Account, o.Limits.AccountBurst),
