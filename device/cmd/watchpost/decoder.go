@@ -264,6 +264,14 @@ func (p *progress) step() {
 	fmt.Fprintf(p.out, "%s: %d of %d, %.0f a second\n", p.what, p.done, p.total, float64(p.done)/time.Since(p.start).Seconds())
 }
 
+// tell says how far a stage of the work has come.
+func (p *progress) tell(what string, done, of int) {
+	if time.Since(p.spoke) >= progressEvery {
+		p.spoke = time.Now()
+		fmt.Fprintf(p.out, "%s: %s, %d of %d\n", p.what, what, done, of)
+	}
+}
+
 // end tells what the work cost, where there was enough of it to tell.
 func (p *progress) end() {
 	if p.timed < 10 {

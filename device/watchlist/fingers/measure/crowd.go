@@ -20,6 +20,10 @@ type Crowd struct {
 	Count, CountSpread float64 // minutiae a print
 	Apart              float64 // pixels at 500 dpi, the least distance
 	Density            float64 // minutiae a square pixel of the print
+
+	// prints are what every second finger is made of: mirrored, as a hand is
+	// by the other, and drawn out of shape until it is nobody's.
+	prints []*finger.Template
 }
 
 // Typical is a crowd of plain prints as literature has them: 40 minutiae, one
@@ -29,7 +33,8 @@ func Typical() Crowd {
 	return Crowd{Count: 40, CountSpread: 9, Apart: 7, Density: 0.19 / (19.685 * 19.685)}
 }
 
-// Like is a crowd with the counts, distances and density of prints.
+// Like is a crowd with the counts, distances and density of prints, half of it
+// made of them.
 func Like(prints []*finger.Template) Crowd {
 	c := Typical()
 	if len(prints) < 2 {
@@ -46,6 +51,7 @@ func Like(prints []*finger.Template) Crowd {
 	c.Count = n / m
 	c.CountSpread = math.Sqrt(max(0, square/m-c.Count*c.Count))
 	c.Density, c.Apart = density/m, apart/m
+	c.prints = prints
 	return c
 }
 
@@ -104,6 +110,9 @@ func draw(r *rand.Rand) field {
 // Finger makes up one finger. The same numbers give the same finger.
 func (c *Crowd) Finger(seed, number uint64) *finger.Template {
 	r := rand.New(rand.NewPCG(seed, number))
+	if len(c.prints) > 0 && number%2 == 0 {
+		return mirrored(r, c.prints[r.IntN(len(c.prints))])
+	}
 	n := int(max(14, min(110, math.Round(c.Count+c.CountSpread*r.NormFloat64()))))
 	// An ellipse, a fifth longer than it is wide.
 	area := float64(n) / c.Density
@@ -136,6 +145,43 @@ func (c *Crowd) Finger(seed, number uint64) *finger.Template {
 		})
 	}
 	return finger.NewTemplate(w, h, all)
+}
+
+// mirrored makes another finger of a print: mirrored, stretched, bent by
+// waves of some 100 pixels, a seventh of the minutiae lost and as many put in.
+func mirrored(r *rand.Rand, t *finger.Template) *finger.Template {
+	type wave struct{ kx, ky, phase, ax, ay float64 }
+	var waves [4]wave
+	for i := range waves {
+		waves[i] = wave{r.NormFloat64() / 30, r.NormFloat64() / 30, 2 * math.Pi * r.Float64(), 5 * r.NormFloat64(), 5 * r.NormFloat64()}
+	}
+	sx, sy := 1+0.05*r.NormFloat64(), 1+0.05*r.NormFloat64()
+	bend := func(x, y float64) (float64, float64) {
+		u, v := sx*(float64(t.Width)-x), sy*y
+		for _, w := range waves {
+			s := math.Sin(w.kx*x + w.ky*y + w.phase)
+			u, v = u+w.ax*s, v+w.ay*s
+		}
+		return u, v
+	}
+	all := make([]finger.Minutia, 0, len(t.Minutiae))
+	put := func(x, y, angle float64, like finger.Minutia) {
+		u, v := bend(x, y)
+		du, dv := bend(x+2*math.Cos(angle), y+2*math.Sin(angle))
+		like.X, like.Y = float32(max(0, u)), float32(max(0, v))
+		like.Angle = float32(math.Mod(math.Atan2(dv-v, du-u)+2*math.Pi, 2*math.Pi))
+		all = append(all, like)
+	}
+	for _, m := range t.Minutiae {
+		if r.Float64() < 0.85 {
+			put(float64(m.X), float64(m.Y), float64(m.Angle), m)
+			continue
+		}
+		// Another between two that are there, along the ridges of one.
+		o := t.Minutiae[r.IntN(len(t.Minutiae))]
+		put(float64(m.X+o.X)/2, float64(m.Y+o.Y)/2, float64(m.Angle)+math.Pi*float64(r.IntN(2))+0.3*r.NormFloat64(), m)
+	}
+	return finger.NewTemplate(t.Width, t.Height, all)
 }
 
 func (c *Crowd) crowded(all []finger.Minutia, x, y float64) bool {

@@ -29,7 +29,7 @@ func measureRow(ctx context.Context, x *fingers.Index, s Setup, n int, known boo
 	row := Row{Fingers: n, Known: known, Threshold: threshold(s.Persons, n, known)}
 	var took, scores []float64
 	exhaustive, found, passed := 0, 0, 0
-	each := len(s.Real[0])
+	each := fewest(s.Real)
 	m := finger.NewMatcher()
 	mates := matesOf(len(s.Real), n)
 	for enrolled := 0; enrolled < each && row.Mates < s.Searches; enrolled++ {
@@ -92,7 +92,7 @@ func measureRow(ctx context.Context, x *fingers.Index, s Setup, n int, known boo
 // that the same finger meets other people.
 func (row *Row) others(ctx context.Context, x *fingers.Index, s Setup, mates []mate, mateScores []float64) error {
 	var top []float64
-	each := len(s.Real[0])
+	each := fewest(s.Real)
 	for turn := 0; row.Others < s.Others && turn < 10; turn++ {
 		for shown := 0; shown < each; shown++ {
 			for _, p := range mates {
@@ -139,8 +139,16 @@ func (row *Row) others(ctx context.Context, x *fingers.Index, s Setup, mates []m
 	return nil
 }
 
-// matesOf groups real fingers into people of n. Where fingers are few they
-// are grouped in several ways.
+// fewest is how many impressions every finger has.
+func fewest(real [][]*finger.Template) int {
+	n := len(real[0])
+	for _, f := range real {
+		n = min(n, len(f))
+	}
+	return n
+}
+
+// matesOf groups real fingers into people of n; what is left over is left out.
 func matesOf(real, n int) []mate {
 	var out []mate
 	for i := 0; i+n <= real; i += n {
@@ -157,7 +165,7 @@ func matesOf(real, n int) []mate {
 func (p *mate) prints(real [][]*finger.Template, impression int) []fingers.Print {
 	out := make([]fingers.Print, len(p.real))
 	for k, f := range p.real {
-		out[k] = fingers.Print{Position: p.at[k], Packed: real[f][impression%len(real[f])].AppendPacked(nil)}
+		out[k] = fingers.Print{Position: p.at[k], Packed: real[f][impression].AppendPacked(nil)}
 	}
 	return out
 }
@@ -165,7 +173,7 @@ func (p *mate) prints(real [][]*finger.Template, impression int) []fingers.Print
 func (p *mate) probes(real [][]*finger.Template, impression int, known bool) []fingers.Probe {
 	out := make([]fingers.Probe, len(p.real))
 	for k, f := range p.real {
-		out[k].Template = minutiaeOnly(real[f][impression%len(real[f])])
+		out[k].Template = minutiaeOnly(real[f][impression])
 		if known {
 			out[k].Position = p.at[k]
 		}
