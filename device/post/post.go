@@ -288,8 +288,10 @@ func (p *Post) AuditLines(from int64, limit int) ([][]byte, error) {
 	return p.store.AuditLines(from, limit)
 }
 
-// Witnessed implements web.Backend.
+// Witnessed implements web.Backend. The line's time is the post's, whatever
+// clock its writer has read: the log never runs backwards.
 func (p *Post) Witnessed(line audit.Line) error {
+	line.Time = p.now()
 	return p.store.Commit(store.Change{Audit: []audit.Line{line}})
 }
 

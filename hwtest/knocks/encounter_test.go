@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/encounter/store"
 	"github.com/watchpost/watchpost/hwtest/demo"
 	"github.com/watchpost/watchpost/sdk/client"
@@ -177,6 +178,18 @@ func (s *stage) auditTells(t *testing.T, id string, actions ...string) {
 // auditOf counts the actions that the audit log tells of an encounter.
 func (s *stage) auditOf(t *testing.T, id string) map[string]int {
 	t.Helper()
+	told := map[string]int{}
+	for _, l := range s.auditLines(t) {
+		if l.Encounter == id {
+			told[string(l.Action)]++
+		}
+	}
+	return told
+}
+
+// auditLines are the lines of the audit log, which must verify.
+func (s *stage) auditLines(t *testing.T) []audit.Line {
+	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(s.world.State, "post.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -198,17 +211,13 @@ func (s *stage) auditOf(t *testing.T, id string) map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := map[string]int{}
-	for _, raw := range lines {
-		var l struct{ Encounter, Action string }
-		if err := json.Unmarshal(raw, &l); err != nil {
+	out := make([]audit.Line, len(lines))
+	for i, raw := range lines {
+		if err := json.Unmarshal(raw, &out[i]); err != nil {
 			t.Fatal(err)
 		}
-		if l.Encounter == id {
-			told[l.Action]++
-		}
 	}
-	return told
+	return out
 }
 
 // within fails the test when f takes longer.
