@@ -21,6 +21,7 @@ import (
 	"github.com/watchpost/watchpost/device/provision"
 	"github.com/watchpost/watchpost/device/screening/local"
 	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/watchlist/budget"
 	"github.com/watchpost/watchpost/device/watchlist/store"
 )
 
@@ -151,41 +152,73 @@ type Open struct {
 
 // OpenLists loads every list that the folder names. One that is missing,
 // damaged or older than the folder's fails the whole: a post does not start
-// with a hole that nobody sees.
+// with a hole that nobody sees. Nor does it start where the lists do not fit
+// into the memory that is there (budget.ErrOver).
 func OpenLists(ctx context.Context, state string, a *provision.Applied, v *vault.Vault) (*Open, error) {
+	available, err := budget.Available()
+	if err != nil {
+		return nil, err
+	}
+	return OpenWithin(ctx, state, a, v, available)
+}
+
+// OpenWithin is OpenLists where so many bytes of memory are available.
+func OpenWithin(ctx context.Context, state string, a *provision.Applied, v *vault.Vault, available int64) (*Open, error) {
 	names, err := Names(a)
 	if err != nil {
 		return nil, err
 	}
 	o := &Open{}
-	for _, name := range names {
-		if err := o.add(ctx, state, v, name); err != nil {
-			return nil, errors.Join(err, o.Close())
-		}
+	if err := o.open(ctx, state, v, names, available); err != nil {
+		return nil, errors.Join(err, o.Close())
 	}
 	return o, nil
 }
 
-func (o *Open) add(ctx context.Context, state string, v *vault.Vault, list string) error {
+// open opens all lists, and loads them if they fit together.
+func (o *Open) open(ctx context.Context, state string, v *vault.Vault, names []string, available int64) error {
+	var generations []*store.Generation
+	closing := func(err error) error {
+		for _, g := range generations {
+			err = errors.Join(err, g.Close())
+		}
+		return err
+	}
+	var manifests []*store.Manifest
+	for _, name := range names {
+		g, err := o.generation(ctx, state, v, name)
+		if err != nil {
+			return closing(err)
+		}
+		generations, manifests = append(generations, g), append(manifests, g.Manifest())
+	}
+	if err := budget.Check(manifests, available); err != nil {
+		return closing(err)
+	}
+	for len(generations) > 0 {
+		l, err := local.Load(ctx, generations[0]) // owns it from here on
+		generations = generations[1:]
+		if err != nil {
+			return closing(err)
+		}
+		o.Lists = append(o.Lists, l)
+	}
+	return nil
+}
+
+// generation opens the generation of a list that is in force and holds the
+// list against other processes.
+func (o *Open) generation(ctx context.Context, state string, v *vault.Vault, list string) (*store.Generation, error) {
 	key, err := v.ListKey(list)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d, err := store.OpenDir(ctx, filepath.Join(state, listsFolder, list))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	o.dirs = append(o.dirs, d)
-	g, err := d.Open(list, key, 0)
-	if err != nil {
-		return err
-	}
-	l, err := local.Load(ctx, g)
-	if err != nil {
-		return err
-	}
-	o.Lists = append(o.Lists, l)
-	return nil
+	return d.Open(list, key, 0)
 }
 
 // Close gives lists and locks free. Nobody may be searching.

@@ -14,6 +14,7 @@ import (
 	"github.com/watchpost/watchpost/device/provision"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/watchlist/record"
+	"github.com/watchpost/watchpost/device/watchlist/budget"
 	"github.com/watchpost/watchpost/device/watchlist/store"
 )
 
@@ -159,5 +160,26 @@ func TestAttackListGoneFromThePost(t *testing.T) {
 	}
 	if _, err := OpenLists(ctx, p.state, a, p.vault); !errors.Is(err, store.ErrEmpty) {
 		t.Errorf("a post without its list starts: %v", err)
+	}
+}
+
+func TestListsThatDoNotFit(t *testing.T) {
+	p := newPost(t)
+	a := p.apply(t, p.folder(t, 1, p.recipient(t), "national", "un"))
+	if _, err := Lists(ctx, p.state, a, p.vault); err != nil {
+		t.Fatal(err)
+	}
+	for _, available := range []int64{-1, 0, budget.Reserve} {
+		if _, err := OpenWithin(ctx, p.state, a, p.vault, available); !errors.Is(err, budget.ErrOver) {
+			t.Errorf("%d bytes: %v", available, err)
+		}
+	}
+	// Nothing is held after it was refused.
+	o, err := OpenWithin(ctx, p.state, a, p.vault, budget.Reserve+1<<20)
+	if err != nil || len(o.Lists) != 2 {
+		t.Fatal(err)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
