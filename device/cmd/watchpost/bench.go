@@ -17,7 +17,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	group := &cobra.Command{Use: "bench", Short: "Measure the engines on this machine"}
-	group.AddCommand(benchGalleryCommand())
+	group.AddCommand(benchStartCommand(), benchGalleryCommand())
 	return group
 }
 

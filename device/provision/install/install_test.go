@@ -13,8 +13,8 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/provision"
 	"github.com/watchpost/watchpost/device/vault"
-	"github.com/watchpost/watchpost/device/watchlist/record"
 	"github.com/watchpost/watchpost/device/watchlist/budget"
+	"github.com/watchpost/watchpost/device/watchlist/record"
 	"github.com/watchpost/watchpost/device/watchlist/store"
 )
 
