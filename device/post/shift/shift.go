@@ -71,7 +71,7 @@ type Options struct {
 	// Lease makes a way in by a lease, nil for posts that have none.
 	Lease     func() (Way, error)
 	TPM       string // device, for the count of starts; "" counts on disk only
-	Provision string // folder to take in at the first start
+	Provision string // folder to take in at the first opening
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -83,6 +83,9 @@ type Shift struct {
 	sw     *doors.Switch
 	locked http.Handler
 	doors  *doors.Doors
+	// provision is a folder to take in at the next opening; of the goroutine of
+	// Run.
+	provision string
 
 	used     atomic.Int64 // time of the last work, nanoseconds since 1970
 	requests chan request
@@ -117,7 +120,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	s := &Shift{o: o, requests: make(chan request), locked: web.NewLocked(page)}
+	s := &Shift{o: o, provision: o.Provision, requests: make(chan request), locked: web.NewLocked(page)}
 	rand.Read(s.run[:])
 	s.sw = doors.NewSwitch(s.locked)
 	if err := os.MkdirAll(o.Config.StateDir(), 0o700); err != nil {
@@ -158,7 +161,7 @@ func (s *Shift) live(ctx context.Context) error {
 	if s.o.First.Unlocker == nil {
 		s.lockedFor(WhyStart)
 		err = s.open()
-	} else if p, err = s.unlock(ctx, s.o.First, s.o.Provision); err != nil && s.mayWait(err) {
+	} else if p, err = s.unlock(ctx, s.o.First); err != nil && s.mayWait(err) {
 		s.o.Log.Warn("no lease yet", "code", string(fault.CodeOf(err)))
 		s.lockedFor(string(fault.CodeOf(err)))
 		err = s.open()
@@ -195,7 +198,7 @@ func (s *Shift) mayWait(err error) bool { return s.o.Lease != nil && fault.IsRet
 
 // unlock opens the vault and starts the post. What it fails with leaves the
 // vault locked.
-func (s *Shift) unlock(ctx context.Context, w Way, provision string) (*opened, error) {
+func (s *Shift) unlock(ctx context.Context, w Way) (*opened, error) {
 	p := &opened{forget: w.Forget, since: s.o.Now(), lost: make(chan error, 2)}
 	p.lease, _ = w.Unlocker.(*lease.Unlocker)
 	fail := func(err error) (*opened, error) { w.Forget(); return nil, err }
@@ -209,10 +212,11 @@ func (s *Shift) unlock(ctx context.Context, w Way, provision string) (*opened, e
 		p.keys.Lock()
 		return fail(err)
 	}
-	p.post, err = post.Start(ctx, post.Options{Config: s.o.Config, Keys: p.keys, Provision: provision, Log: s.o.Log, Now: s.o.Now, Lead: s.lead})
+	p.post, err = post.Start(ctx, post.Options{Config: s.o.Config, Keys: p.keys, Provision: s.provision, Log: s.o.Log, Now: s.o.Now, Lead: s.lead})
 	if err != nil {
 		return fail(err)
 	}
+	s.provision = "" // taken in
 	if p.lease == nil {
 		w.Forget() // a lease's is kept: it renews
 	}
@@ -378,12 +382,11 @@ func (s *Shift) end(p *opened, why string) error {
 // waitLocked waits for somebody who unlocks, or for a lease.
 func (s *Shift) waitLocked(ctx context.Context) (*opened, error) {
 	var again <-chan time.Time
-	if s.o.Lease != nil {
-		t := time.NewTicker(leaseAgain)
-		defer t.Stop()
-		again = t.C
-	}
+	pause := leaseSooner
 	for {
+		if s.o.Lease != nil {
+			again = time.After(pause)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, nil
@@ -394,17 +397,18 @@ func (s *Shift) waitLocked(ctx context.Context) (*opened, error) {
 			if err != nil {
 				return nil, err
 			}
-			p, err := s.unlock(ctx, w, "")
+			p, err := s.unlock(ctx, w)
 			if err == nil {
 				return p, nil
 			}
 			s.o.Log.Warn("no lease", "code", string(fault.CodeOf(err)))
+			pause = min(2*pause, leaseAgain)
 		case r := <-s.requests:
 			if r.way == nil {
 				r.done <- nil // locked already
 				continue
 			}
-			p, err := s.unlock(ctx, *r.way, "")
+			p, err := s.unlock(ctx, *r.way)
 			r.done <- err
 			if err == nil {
 				return p, nil
