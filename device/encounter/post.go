@@ -61,6 +61,13 @@ type DocumentReader interface {
 	ReadDocument(ctx context.Context, key DocumentKey, progress func(Progress)) (DocumentResult, error)
 }
 
+// ChipSeeker is a DocumentReader that can judge a document whose chip was
+// looked for and did not answer. ok is false where cause is anything but that,
+// or where key holds no whole zone to judge by.
+type ChipSeeker interface {
+	WithoutChip(key DocumentKey, cause error) (res DocumentResult, ok bool)
+}
+
 // FaceCapture is a burst of one person's face.
 type FaceCapture struct {
 	Templates []template.Face // one a usable frame, unit length

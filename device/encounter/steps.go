@@ -22,7 +22,10 @@ func (p *Post) ReadDocument(id string, key DocumentKey) error {
 			p.emit(a, EventProgress, pr)
 		})
 		if err != nil {
-			return nil, err
+			var ok bool
+			if res, ok = p.withoutChip(a, key, err); !ok {
+				return nil, err
+			}
 		}
 		return func() {
 			a.document = &res
@@ -31,6 +34,23 @@ func (p *Post) ReadDocument(id string, key DocumentKey) error {
 			p.emit(a, EventInspection, res.Inspection)
 		}, nil
 	})
+}
+
+// withoutChip judges a document on whose chip the reader found nothing. The
+// first time that is an error, for the document may not lie on the reader yet;
+// from the second time on it is what is known of the document.
+func (p *Post) withoutChip(a *active, key DocumentKey, cause error) (DocumentResult, bool) {
+	seeker, ok := p.Documents.(ChipSeeker)
+	if !ok {
+		return DocumentResult{}, false
+	}
+	p.mu.Lock()
+	tries := a.view.Step(StepDocument).Tries
+	p.mu.Unlock()
+	if tries < 2 {
+		return DocumentResult{}, false
+	}
+	return seeker.WithoutChip(key, cause)
 }
 
 // CaptureFace starts taking frames of the person and returns at once.

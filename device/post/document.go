@@ -2,6 +2,7 @@ package post
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -70,6 +71,29 @@ func (d *documents) read(ctx context.Context, k examine.Key, progress func(encou
 	}
 	d.took(d.now().Sub(begun))
 	return result(inspection, reading, d.now()), nil
+}
+
+// WithoutChip implements encounter.ChipSeeker: chip.present fails, and whether
+// a document of this kind should have had a chip is judged by its zone.
+func (d *documents) WithoutChip(key encounter.DocumentKey, cause error) (encounter.DocumentResult, bool) {
+	if !errors.Is(cause, capture.ErrCardNone) {
+		return encounter.DocumentResult{}, false
+	}
+	k, err := examine.ParseKey(key.MRZ, key.CAN, d.now())
+	if err != nil {
+		return encounter.DocumentResult{}, false
+	}
+	defer k.Wipe()
+	if k.Lines == nil {
+		return encounter.DocumentResult{}, false
+	}
+	rules := d.rules()
+	i := inspect.Judge(inspect.Input{NoChip: true, Lines: k.Lines, At: rules.At, Trust: rules.Trust, Policy: rules.Policy})
+	out := result(i, &emrtd.Reading{}, d.now())
+	if z, err := mrz.Parse(k.Lines, d.now()); err == nil {
+		out.Name = nameOf(z, false)
+	}
+	return out, true
 }
 
 // stageName is what the progress of a reading is called.
