@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,9 @@ type Account struct {
 	Roles    []Role    `json:"roles"`
 	Password string    `json:"password"` // argon2id, as written by HashPassword
 	Expires  time.Time `json:"expires"`  // no sign-in at or after this
+	// Revoked ends the account early, at or after this; zero does not. A
+	// revoked account stays in the file, so that its id is not given again.
+	Revoked time.Time `json:"revoked,omitzero"`
 }
 
 // LogValue keeps the name and the password hash out of logs.
@@ -56,6 +60,14 @@ func (a Account) LogValue() slog.Value { return slog.StringValue("account " + a.
 
 // String keeps the name and the password hash out of the fmt verbs.
 func (a Account) String() string { return "account " + a.ID }
+
+// Need returns nil if a holds one of the roles, ErrRole if not.
+func (a *Account) Need(roles ...Role) error {
+	if !slices.ContainsFunc(roles, a.Has) {
+		return ErrRole
+	}
+	return nil
+}
 
 // Has reports whether a holds role.
 func (a *Account) Has(role Role) bool { return slices.Contains(a.Roles, role) }
@@ -68,11 +80,16 @@ type Accounts struct {
 	Accounts []Account `json:"accounts"`
 }
 
-// Errors of signing in. Which of id and password was wrong is not said.
+// Errors of signing in, and of what an account may do. Which of id and password was wrong is not said.
 var (
 	ErrRefused = &fault.Error{Code: "officer.refused", Hint: "check the name and the password"}
+	ErrRevoked = &fault.Error{Code: "officer.revoked", Hint: "the account was revoked: ask the administrator"}
+	ErrRole    = &fault.Error{Code: "officer.role", Hint: "this needs another role"}
 	ErrExpired = &fault.Error{Code: "officer.expired", Hint: "the account has run out: ask the administrator for a new edition of the accounts"}
 )
+
+// idForm keeps names out of ids: they are in every audit line.
+var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // Decode reads an accounts file. Unknown keys, doubled ids, unknown roles and
 // passwords that are not argon2id are refused.
@@ -94,8 +111,8 @@ func Decode(raw []byte) (*Accounts, error) {
 	}
 	ids := make(map[string]bool)
 	for i, acc := range a.Accounts {
-		if acc.ID == "" || acc.ID == "post" || ids[acc.ID] {
-			return nil, fault.New("officer.id", "account %d: the id is empty, reserved or doubled", i)
+		if !idForm.MatchString(acc.ID) || acc.ID == "post" || ids[acc.ID] {
+			return nil, fault.New("officer.id", "account %d: the id has another form, is reserved or doubled", i)
 		}
 		ids[acc.ID] = true
 		if len(acc.Roles) == 0 {
@@ -108,8 +125,12 @@ func Decode(raw []byte) (*Accounts, error) {
 				return nil, fault.New("officer.role", "account %d: there is no role %q", i, r)
 			}
 		}
-		if _, err := parseHash(acc.Password); err != nil {
+		h, err := parseHash(acc.Password)
+		if err != nil {
 			return nil, fault.New("officer.password_form", "account %d: %w", i, err)
+		}
+		if h.memory < leastMemory || h.time < leastTime {
+			return nil, fault.New("officer.password_weak", "account %d: the password was hashed too cheaply", i).WithHint("hash it anew: watchpost officer hash")
 		}
 	}
 	return a, nil
@@ -130,6 +151,9 @@ func (a *Accounts) SignIn(id, password string, now time.Time) (*Account, error) 
 	if subtle.ConstantTimeCompare(got, hash.key) != 1 || found == nil {
 		return nil, ErrRefused
 	}
+	if !found.Revoked.IsZero() && !now.Before(found.Revoked) {
+		return nil, ErrRevoked
+	}
 	if !now.Before(found.Expires) {
 		return nil, ErrExpired
 	}
@@ -144,6 +168,11 @@ const (
 	costThreads = 4
 	keyBytes    = 32
 	saltBytes   = 16
+
+	// A file hashed more cheaply than this is refused: OWASP Password Storage
+	// Cheat Sheet (2024), second of its equivalent minimums for argon2id.
+	leastMemory = 19 << 10 // KiB
+	leastTime   = 2
 )
 
 type hash struct {

@@ -147,8 +147,8 @@ func officerOf(ctx context.Context, roles ...officer.Role) (*officer.Account, er
 	if !ok {
 		return nil, errNoSession
 	}
-	if !slices.ContainsFunc(roles, held.account.Has) {
-		return nil, errRole
+	if err := held.account.Need(roles...); err != nil {
+		return nil, err
 	}
 	return held.account, nil
 }

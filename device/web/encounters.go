@@ -186,7 +186,7 @@ func (s *Server) second(ctx context.Context, c *SecondOfficer) (string, error) {
 		return "", err
 	}
 	if !a.Has(officer.Supervisor) {
-		return "", errRole
+		return "", officer.ErrRole
 	}
 	return a.ID, nil
 }

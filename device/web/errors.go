@@ -50,6 +50,7 @@ var statuses = map[string]int{
 	"session.csrf":                http.StatusForbidden,
 	"officer.refused":             http.StatusUnauthorized,
 	"officer.expired":             http.StatusUnauthorized,
+	"officer.revoked":             http.StatusUnauthorized,
 	"officer.role":                http.StatusForbidden,
 	"officer.limit":               http.StatusTooManyRequests,
 	"officer.too_many_tries":      http.StatusTooManyRequests,

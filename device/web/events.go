@@ -43,7 +43,7 @@ func (s *Server) stream(r *http.Request, roles ...officer.Role) (presented, *off
 		return p, nil, err
 	}
 	if !slices.ContainsFunc(roles, held.account.Has) {
-		return p, nil, errRole
+		return p, nil, officer.ErrRole
 	}
 	return p, held.account, nil
 }

@@ -58,4 +58,4 @@ func (s *Server) mayRead(ctx context.Context, id string) (encounter.Encounter, e
 	return e, nil
 }
 
-var errOthers = errRole.WithHint("this encounter is another officer's")
+var errOthers = officer.ErrRole.WithHint("this encounter is another officer's")

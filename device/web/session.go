@@ -44,7 +44,6 @@ var (
 	errNoSession = &fault.Error{Code: "session.missing", Hint: "sign in first"}
 	errExpired   = &fault.Error{Code: "session.expired", Hint: "sign in again; the encounter is still there"}
 	errCSRF      = &fault.Error{Code: "session.csrf", Hint: "repeat the csrf value of GET /v1/session in the header X-CSRF-Token"}
-	errRole      = &fault.Error{Code: "officer.role", Hint: "this needs another role"}
 )
 
 // secret returns 256 random bits in URL-safe text.
