@@ -28,7 +28,7 @@ func screener(rules *policy.Policy, now func() time.Time, link *uplink.Link, lis
 	}
 	return screening.New(screening.Rules{
 		Required:      rules.Search.Required,
-		Performed:     []screening.Modality{screening.Face, screening.Document},
+		Performed:     []screening.Modality{screening.Face, screening.Finger, screening.Document},
 		MaxListAge:    rules.Search.MaxListAge.Of(),
 		MaxCandidates: rules.Biometric.MaxCandidates,
 		LateBy:        rules.Deadlines.LateHitBy.Of(),

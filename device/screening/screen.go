@@ -19,8 +19,8 @@ type Rules struct {
 	// least one list of each required source.
 	Lists []string
 	// Performed are the modalities that each required source must have
-	// searched where the question has them. Names and fingers join them once
-	// their engines are in the post.
+	// searched where the question has them. Names join them once their engine
+	// is in the post.
 	Performed []Modality
 	// MaxListAge: an older list covers nothing that could be clear.
 	MaxListAge time.Duration

@@ -130,7 +130,7 @@ func screenOnce(cmd *cobra.Command, flags *postFlags, q screening.Question) erro
 		return err
 	}
 	screener, err := screening.New(screening.Rules{
-		Required: []string{local.Name}, Performed: []screening.Modality{screening.Face, screening.Document},
+		Required: []string{local.Name}, Performed: []screening.Modality{screening.Face, screening.Finger, screening.Document},
 		MaxListAge: rules.Search.MaxListAge.Of(), MaxCandidates: rules.Biometric.MaxCandidates,
 	}, time.Now, source)
 	if err != nil {

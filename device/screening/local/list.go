@@ -1,7 +1,7 @@
 // Package local is the Source over the lists that the post holds itself:
-// exact face scan and exact document numbers over sealed generations.
+// exact face scan, fingers and exact document numbers over sealed generations.
 //
-// What it cannot search by yet (names, fingers) it says in the coverage of
+// What it cannot search by yet (names) it says in the coverage of
 // every reply; it never leaves a modality out in silence.
 package local
 
@@ -17,6 +17,7 @@ import (
 type List struct {
 	generation *store.Generation
 	faces      []store.Faces
+	fingers    *store.Fingers
 	documents  *docnumber.Table
 }
 
@@ -31,11 +32,15 @@ func Load(ctx context.Context, g *store.Generation) (*List, error) {
 	if err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
+	prints, err := g.LoadFingers(ctx)
+	if err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
 	documents, err := g.LoadDocuments(ctx)
 	if err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
-	return &List{g, faces, documents}, nil
+	return &List{g, faces, prints, documents}, nil
 }
 
 // Manifest returns what the list says of itself. It must not be changed.

@@ -23,7 +23,7 @@ const Name = "local"
 // Reasons in coverage why a list was not searched by something.
 const (
 	notPerformed  = "not_performed"  // the engine is not in this version
-	otherModel    = "other_model"    // the list's templates come of another face model
+	otherModel    = "other_model"    // the list's templates come of another face model, or its prints of another version
 	issuerUnknown = "issuer_unknown" // a document number without its issuer is not searched whole
 )
 
@@ -139,10 +139,14 @@ func cover(l *List, q screening.Question, now time.Time) screening.Coverage {
 	if q.Asks(screening.Document) {
 		c.Asked = append(c.Asked, screening.Document)
 	}
-	for _, modality := range []screening.Modality{screening.Finger, screening.Name} {
-		if q.Asks(modality) {
-			c.NotAsked[modality] = notPerformed
+	if q.Asks(screening.Finger) {
+		c.Asked = append(c.Asked, screening.Finger)
+		if l.fingers.Other {
+			c.NotAsked[screening.Finger] = otherModel
 		}
+	}
+	if q.Asks(screening.Name) {
+		c.NotAsked[screening.Name] = notPerformed
 	}
 	return c
 }
@@ -164,6 +168,11 @@ func (a *answer) search(ctx context.Context) error {
 			if err := a.searchDocument(d); err != nil {
 				return err
 			}
+		}
+	}
+	if a.q.Asks(screening.Finger) {
+		if err := a.searchFingers(ctx); err != nil {
+			return err
 		}
 	}
 	if a.q.Asks(screening.Face) {

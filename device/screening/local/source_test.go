@@ -167,8 +167,8 @@ func TestWhatIsFoundAndHowItIsSaid(t *testing.T) {
 		{"document without issuer", documentQuestion("P", "", "N7"), "", false, 0, map[screening.Modality]string{screening.Document: "issuer_unknown"}},
 		{"document that is only fillers", documentQuestion("P", "UTO", "<<<"), "", false, 0, map[screening.Modality]string{screening.Document: "document.number"}},
 		{"document with a weak face beside it", both, "P-7", true, 2, nil},
-		{"name and fingers are said to be open", screening.Question{Name: &screening.NameProbe{Primary: "Family"}, Fingers: []screening.FingerProbe{{}}}, "", false, 0,
-			map[screening.Modality]string{screening.Name: "not_performed", screening.Finger: "not_performed"}},
+		{"name is said to be open, and a print that cannot be read", screening.Question{Name: &screening.NameProbe{Primary: "Family"}, Fingers: []screening.FingerProbe{{}}}, "", false, 0,
+			map[screening.Modality]string{screening.Name: "not_performed", screening.Finger: "finger.record"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, err := s.Ask(ctx, c.q)

@@ -12,9 +12,9 @@ import (
 // right thumb, to 10, left little finger; 0 is unknown.
 const MaxPosition = 10
 
-// maxPrints bounds the prints of one person: sixteen impressions of each of
+// MaxPrints bounds the prints of one person: sixteen impressions of each of
 // ten fingers, what a finger minutiae record holds.
-const maxPrints = 160
+const MaxPrints = 160
 
 // Errors of Insert.
 var (
@@ -70,7 +70,7 @@ func New() *Index { return &Index{slots: make(map[Person]uint32)} }
 // Insert puts a person in with all prints. Errors: ErrPresent, and ErrPrint
 // for no print, too many, or one that is malformed; then nothing was changed.
 func (x *Index) Insert(p Person, prints []Print) error {
-	if len(prints) == 0 || len(prints) > maxPrints {
+	if len(prints) == 0 || len(prints) > MaxPrints {
 		return fault.New(ErrPrint.Code, "%d prints", len(prints))
 	}
 	sizes := make([]int, len(prints))

@@ -47,6 +47,7 @@ type Builder struct {
 	m         *Manifest
 	spill     *spill
 	faces     map[[2]string]*chunkWriter // by model and version
+	prints    *chunkWriter               // nil until there is one
 	documents []docnumber.Entry
 }
 
@@ -106,6 +107,10 @@ func (b *Builder) Add(r *record.Record) error {
 	if err != nil {
 		return err
 	}
+	prints, err := packFingers(whole.Fingers)
+	if err != nil {
+		return err
+	}
 	sealed, err := b.seal.seal(key, b.m.strip(*whole))
 	if err != nil {
 		return fault.Wrap("store.write", err)
@@ -117,6 +122,9 @@ func (b *Builder) Add(r *record.Record) error {
 		return err
 	}
 	if err := b.addFaces(key, whole.Faces); err != nil {
+		return err
+	}
+	if err := b.addFingers(key, prints); err != nil {
 		return err
 	}
 	b.documents = append(b.documents, entries...)
@@ -239,6 +247,11 @@ func (b *Builder) finish(ctx context.Context) error {
 	b.spill = nil
 	for _, w := range b.faces {
 		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	if b.prints != nil {
+		if err := b.prints.flush(); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@
 //	    records.db         sealed blocks of 16 KiB with the sealed records, in order of HMAC(K_index, id)
 //	    index-00000.chunk  sealed: which record begins where
 //	    faces-00000.chunk  sealed face templates with their record keys
+//	    fingers-00000.chunk  sealed packed prints with their record keys and positions
 //	    documents-00000.chunk  sealed, sorted table of document number hashes
 //
 // Life of one record: Builder.Add fills in nothing and strips what the list

@@ -34,6 +34,7 @@ const (
 	KindRecords   Kind = "records"   // blocks of sealed records
 	KindIndex     Kind = "index"     // where in them a record begins
 	KindFaces     Kind = "faces"     // face templates of one model
+	KindFingers   Kind = "fingers"   // packed prints
 	KindDocuments Kind = "documents" // sorted table of document hashes
 )
 
@@ -55,6 +56,7 @@ type Manifest struct {
 	RecordBytes int64       `json:"record_bytes"`
 	Documents   int         `json:"documents"` // entries of the document table
 	Faces       []FaceIndex `json:"faces"`
+	Fingers     FingerIndex `json:"fingers,omitzero"`
 	Files       []File      `json:"files"`
 }
 
@@ -87,7 +89,7 @@ type header struct {
 
 var (
 	listForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
-	fileForm = regexp.MustCompile(`^(records\.db|(index|faces|documents)-[0-9]{5,9}\.chunk)$`)
+	fileForm = regexp.MustCompile(`^(records\.db|(index|faces|fingers|documents)-[0-9]{5,9}\.chunk)$`)
 )
 
 // checkList refuses identifiers that cannot name a folder.

@@ -33,6 +33,14 @@ func (g *Generation) Verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	printed, err := g.LoadFingers(ctx)
+	if err != nil {
+		return err
+	}
+	prints := map[RecordKey]bool{}
+	for _, k := range printed.Records {
+		prints[k] = true
+	}
 	templates := map[RecordKey]bool{}
 	for _, f := range faces {
 		for _, k := range f.Records {
@@ -52,6 +60,10 @@ func (g *Generation) Verify(ctx context.Context) error {
 			return damaged("a record's faces are not those of the gallery")
 		}
 		delete(templates, k)
+		if !printed.Other && (len(r.Fingers) > 0) != prints[k] {
+			return damaged("a record's fingers are not those of the index")
+		}
+		delete(prints, k)
 		entries, err := documentEntries(g.seal.index, r, k)
 		if err != nil {
 			return err
@@ -67,7 +79,7 @@ func (g *Generation) Verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if records != g.m.Records || len(listed) != g.m.Documents || len(templates) != 0 {
+	if records != g.m.Records || len(listed) != g.m.Documents || len(templates)+len(prints) != 0 {
 		return damaged("the tables hold what no record has, or records are missing")
 	}
 	return nil
