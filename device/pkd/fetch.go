@@ -257,6 +257,9 @@ func (d *download) take(ctx context.Context) error {
 			continue
 		}
 		d.first = cmp.Or(d.first, err)
+		if errors.Is(err, trust.ErrForeign) {
+			d.taken++
+		}
 		name := fold(owner[i].Name)
 		h := d.record.Entries[name]
 		h.Refused = fault.CodeOf(err)

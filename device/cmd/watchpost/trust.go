@@ -52,7 +52,9 @@ A FILE is one of
   crl             Must be signed by a CSCA held; an older one is refused.
   deviation_list  As a master list, with the deviation list usage.
   ldif            A collection as the ICAO PKD gives it; what it holds is taken by
-                  the rules above, except that a CSCA in it is no anchor by itself.
+                  the rules above, except that a CSCA in it is no anchor by itself, and
+                  that a list whose signer only an anchor held vouches for brings
+                  certificates of its own country alone (trust.foreign).
 
 Files are taken in the order given, each as a whole or not at all, and written
 together at the end. One JSON

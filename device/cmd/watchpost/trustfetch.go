@@ -53,8 +53,9 @@ The directory is asked what it has and of which version (pkdVersion, else
 modifyTimestamp); only what is new or changed is fetched, unless --full. A
 download that breaks is resumed by the next one; nothing is taken until all of
 it is there. What comes is taken by the rules of "trust import" for LDIF:
-list signers must be vouched for by --anchor or by a CSCA held, older editions
-and versions are refused (trust.rollback, pkd.rollback). Referrals are not
+list signers must be vouched for by --anchor, or by a CSCA held, which then
+brings certificates of its own country alone (trust.foreign); older editions and
+versions are refused (trust.rollback, pkd.rollback). Referrals are not
 followed. A password is sent under TLS only.
 
 Out: one JSON object {url, kind, entries, unchanged, fetched, gone, referrals,

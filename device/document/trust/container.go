@@ -39,7 +39,8 @@ type item struct {
 	certificate *pki.Certificate
 	crl         *pki.CRL
 	signed      *pki.SignedData
-	err         error // why it is unreadable
+	err         error // why it is unreadable, or was refused
+	partly      error // why not all of a list was taken
 }
 
 // readContainer splits a file into its items. It never fails: a file that is

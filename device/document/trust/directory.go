@@ -1,5 +1,7 @@
 package trust
 
+import "cmp"
+
 // Value is one attribute value out of a live directory.
 type Value struct {
 	Entry     string // distinguished name
@@ -9,7 +11,8 @@ type Value struct {
 
 // Directory takes the values of a directory named name by the rules for an
 // LDIF file: a CSCA in it is no anchor by itself. refused has, for each value,
-// why it was not taken, nil where it was. What was taken is on disk after
+// why it was not taken, nil where it was; ErrForeign
+// where a part was. What was taken is on disk after
 // Commit.
 func (im *Importer) Directory(name string, values []Value) (r Result, refused []error) {
 	b := &batch{store: im.store.clone(), pins: im.pins, file: name, fileKind: FileLDAP, result: Result{Kind: FileLDAP}, blobs: map[string][]byte{}}
@@ -21,7 +24,7 @@ func (im *Importer) Directory(name string, values []Value) (r Result, refused []
 	}
 	b.take(items)
 	for _, it := range items {
-		refused = append(refused, it.err)
+		refused = append(refused, cmp.Or(it.err, it.partly))
 	}
 	for digest, blob := range b.blobs {
 		im.blobs[digest] = blob

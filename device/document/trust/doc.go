@@ -38,6 +38,9 @@ var (
 	ErrUnanchored = &fault.Error{Code: "trust.unanchored"}
 	// ErrSignerUsage: the signer's certificate is not meant for signing such lists.
 	ErrSignerUsage = &fault.Error{Code: "trust.signer_usage"}
+	// ErrForeign: certificates of other countries in a list out of a directory
+	// that no pin vouches for; those of the publisher's own were taken.
+	ErrForeign = (&fault.Error{Code: "trust.foreign"}).WithHint("give the publisher's CSCA with --anchor to take what its list says of other countries")
 	// ErrRollback: an edition older than the one held.
 	ErrRollback = &fault.Error{Code: "trust.rollback"}
 	// ErrList: a list whose signed content is not of its kind.

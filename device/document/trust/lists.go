@@ -67,7 +67,7 @@ func (b *batch) takeMasterList(it *item) error {
 	certificates := make([]*pki.Certificate, len(raws))
 	unread := make([]error, len(raws))
 	each(len(raws), func(i int) { certificates[i], unread[i] = pki.ParseCertificate(raws[i]) })
-	list, err := b.vouch(it, pki.ExtKeyUsageMasterList, certificates)
+	list, pinned, err := b.vouch(it, pki.ExtKeyUsageMasterList, certificates)
 	if err != nil {
 		return err
 	}
@@ -83,9 +83,15 @@ func (b *batch) takeMasterList(it *item) error {
 			kinds[i], unsound[i] = anchorKind(c, true)
 		}
 	})
+	foreign := 0
 	for i, c := range certificates {
 		if c == nil {
 			b.refuse("", unread[i])
+			continue
+		}
+		// A directory has lists of many publishers, and nobody chose this one.
+		if b.fileKind.directory() && !pinned && c.Subject.Country() != list.List {
+			foreign++
 			continue
 		}
 		if err := b.takeListed(c, from, kinds[i], unsound[i]); err != nil {
@@ -95,6 +101,10 @@ func (b *batch) takeMasterList(it *item) error {
 		b.result.Accepted++
 	}
 	b.withdraw(list)
+	if foreign > 0 {
+		it.partly = fault.New(ErrForeign.Code, "%d certificates of other countries in the list of %s", foreign, list.List)
+		b.refuse(signerName(it.signed), it.partly)
+	}
 	return nil
 }
 
@@ -136,7 +146,7 @@ func (b *batch) takeListed(c *pki.Certificate, from Provenance, kind Kind, unsou
 // takeDeviationList keeps the whole list, once it has shown that it can be
 // read; what it says is read again when asked for.
 func (b *batch) takeDeviationList(it *item) error {
-	list, err := b.vouch(it, pki.ExtKeyUsageDeviationList, nil)
+	list, _, err := b.vouch(it, pki.ExtKeyUsageDeviationList, nil)
 	if err != nil {
 		return err
 	}
@@ -152,9 +162,10 @@ func (b *batch) takeDeviationList(it *item) error {
 
 // vouch verifies a list's signature and finds who vouches for its signer.
 // listed are certificates out of the list itself: they may serve as links
-// between the signer and an anchor, but never as the anchor.
-func (b *batch) vouch(it *item, usage string, listed []*pki.Certificate) (List, error) {
-	err := error(fault.New(ErrSignature.Code, "list has no signer"))
+// between the signer and an anchor, but never as the anchor. pinned says that a
+// pin vouches, and not merely an anchor held.
+func (b *batch) vouch(it *item, usage string, listed []*pki.Certificate) (list List, pinned bool, err error) {
+	err = error(fault.New(ErrSignature.Code, "list has no signer"))
 	for i := range it.signed.Signers {
 		r := it.signed.VerifySigner(i)
 		if !r.OK() {
@@ -166,12 +177,12 @@ func (b *batch) vouch(it *item, usage string, listed []*pki.Certificate) (List, 
 			publisher = r.Certificate.Issuer.Country()
 		}
 		v := voucher{pins: b.pins, store: b.store, country: publisher, links: append(append([]*pki.Certificate(nil), it.signed.Certificates...), listed...)}
-		if err = v.signer(r.Certificate, usage); err != nil {
+		if pinned, err = v.signer(r.Certificate, usage); err != nil {
 			continue
 		}
-		return List{Kind: it.kind, List: publisher, Edition: r.SigningTime, Digest: digest(it.raw), File: b.file, Signer: r.Certificate.Fingerprint()}, nil
+		return List{Kind: it.kind, List: publisher, Edition: r.SigningTime, Digest: digest(it.raw), File: b.file, Signer: r.Certificate.Fingerprint()}, pinned, nil
 	}
-	return List{}, err
+	return List{}, false, err
 }
 
 // voucher finds a way from a list signer to an anchor. A pin vouches for
@@ -182,27 +193,31 @@ type voucher struct {
 	store   *Store
 	country string // of the signer
 	links   []*pki.Certificate
+
+	pinsOnly bool
 }
 
-func (v voucher) signer(c *pki.Certificate, usage string) error {
+func (v voucher) signer(c *pki.Certificate, usage string) (pinned bool, err error) {
 	for _, p := range v.pins {
 		if bytes.Equal(p.Raw, c.Raw) {
-			return nil
+			return true, nil
 		}
 	}
 	if held := v.store.Find(c); held != nil && held.Anchor() {
-		return nil
+		return false, nil
 	}
 	// Without this rule any document signer of an anchored state could sign a list.
 	if !c.HasExtKeyUsage(usage) {
-		return fault.New(ErrSignerUsage.Code, "signer's extended key usage lacks %s", usage)
+		return false, fault.New(ErrSignerUsage.Code, "signer's extended key usage lacks %s", usage)
 	}
-	budget := maxTries
-	if !v.reaches(c, maxPath, &budget) {
-		return fault.New(ErrUnanchored.Code, "no certificate given with --anchor and no CSCA held vouches for the signer").
-			WithHint("give the publisher's CSCA with --anchor, or import it first")
+	for _, v.pinsOnly = range []bool{true, false} {
+		budget := maxTries
+		if v.reaches(c, maxPath, &budget) {
+			return v.pinsOnly, nil
+		}
 	}
-	return nil
+	return false, fault.New(ErrUnanchored.Code, "no certificate given with --anchor and no CSCA held vouches for the signer").
+		WithHint("give the publisher's CSCA with --anchor, or import it first")
 }
 
 // reaches walks issuers depth first. budget bounds the signatures verified.
@@ -220,7 +235,7 @@ func (v voucher) reaches(c *pki.Certificate, depth int, budget *int) bool {
 		}
 	}
 	for _, e := range v.store.issuers(c.Issuer, c.AuthorityKeyID) {
-		if e.country == v.country && verifies(e.Certificate) {
+		if !v.pinsOnly && e.country == v.country && verifies(e.Certificate) {
 			return true
 		}
 	}
@@ -245,7 +260,7 @@ func (v voucher) isAnchor(c *pki.Certificate) bool {
 		}
 	}
 	held := v.store.Find(c)
-	return held != nil && held.Anchor() && held.country == v.country
+	return !v.pinsOnly && held != nil && held.Anchor() && held.country == v.country
 }
 
 // fits reports whether issuer may have issued c by name or key identifier.
