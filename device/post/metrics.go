@@ -1,9 +1,11 @@
 package post
 
 import (
+	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/watchpost/watchpost/device/encounter"
 )
@@ -22,6 +24,10 @@ type metrics struct {
 // 1 s) and the slow-chip profile.
 var buckets = []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20}
 
+// liveHeap is what the last garbage collection left: the figure that growth is
+// seen by.
+var liveHeap = regexp.MustCompile(`^/gc/heap/live:bytes$`)
+
 func newMetrics() *metrics {
 	m := &metrics{
 		registry:   prometheus.NewRegistry(),
@@ -30,7 +36,8 @@ func newMetrics() *metrics {
 		ready:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "watchpost_ready_seconds", Help: "Start of the daemon to ready."}),
 		encounters: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "watchpost_encounters_total", Help: "Encounters by outcome."}, []string{"outcome"}),
 	}
-	m.registry.MustRegister(m.inspection, m.answer, m.ready, m.encounters)
+	m.registry.MustRegister(m.inspection, m.answer, m.ready, m.encounters,
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: liveHeap})))
 	return m
 }
 
