@@ -1,7 +1,7 @@
 // Reads travel documents with JMRTD over PC/SC, one for each line of standard
-// input "NUMBER,YYMMDD,YYMMDD,BLOCK,PEM" (the largest block of READ BINARY, and
-// the file with the inspection system's key, either may be empty), and prints
-// one line for each:
+// input "NUMBER,YYMMDD,YYMMDD,BLOCK,PEM", and prints one line for each. BLOCK is
+// the largest READ BINARY, PEM the file with the inspection system's key; both
+// may be empty:
 // access|mapping|DG1|DG2|chip authentication|terminal authentication|DG3|DG4|pictures|commands|milliseconds|error
 // DG1 to DG4 are SHA-256 of the files, pictures those of the images in DG2 to
 // DG4 as JMRTD takes them out. Driven by jmrtd_test.go; the reader's name is the
@@ -75,7 +75,7 @@ public class Read {
 
     public void open() throws CardServiceException {
       Exception last = null;
-      for (int i = 0; i < 5; i++) { // a card just laid down may not be told of yet
+      for (int i = 0; i < 100; i++) { // a card just laid down may not be told of yet
         try {
           terminal.waitForCardPresent(5000);
           card = terminal.connect("*");
@@ -141,7 +141,11 @@ public class Read {
   }
 
   static String oneLine(Throwable e) {
-    return (e.getClass().getSimpleName() + ": " + e.getMessage()).replace('\n', ' ').replace('|', '/');
+    StringBuilder text = new StringBuilder();
+    for (Throwable cause = e; cause != null && text.length() < 300; cause = cause.getCause()) {
+      text.append(text.length() > 0 ? " < " : "").append(cause.getClass().getSimpleName()).append(": ").append(cause.getMessage());
+    }
+    return text.toString().replace('\n', ' ').replace('|', '/');
   }
 
   // Signer is the inspection system's key with its certificates.

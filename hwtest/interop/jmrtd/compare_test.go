@@ -33,6 +33,9 @@ func ourReading(client *capture.Client, reader string, wrap func(emrtd.Channel) 
 	return func(t *testing.T, key string) (time.Duration, int) {
 		t.Helper()
 		c, err := card.Open(t.Context(), client, reader, 5*time.Second)
+		for tries := 1; err != nil && tries < 5; tries++ { // pcscd may still be letting the last reader's card go
+			c, err = card.Open(t.Context(), client, reader, 5*time.Second)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,13 +56,17 @@ func ourReading(client *capture.Client, reader string, wrap func(emrtd.Channel) 
 	}
 }
 
-// theirReading has JMRTD read with blocks of that size.
+// theirReading has JMRTD read with blocks of that size. With 16,000 octets and more
+// JMRTD 0.8.6 reads no DG2 under the keys of Chip Authentication: it steps its
+// block size down and has counted the command that it could not wrap, so that
+// the chip refuses the next one (6988). Reading by short identifiers is left out:
+// it sends the second READ BINARY of DG2 in plain (6982).
 func theirReading(p *peer, block int) func(*testing.T, string) (time.Duration, int) {
 	return func(t *testing.T, key string) (time.Duration, int) {
 		t.Helper()
 		r := p.read(t, question{key: key, block: block})
 		if r.error != "" || r.chip != "proven" || r.files["DG2"] == "" {
-			t.Fatalf("JMRTD: %s, chip %s", r.error, r.chip)
+			t.Fatalf("JMRTD with blocks of %d: %s, chip %s", block, r.error, r.chip)
 		}
 		return r.took, r.commands
 	}
@@ -82,9 +89,8 @@ func TestCompareJMRTD(t *testing.T) {
 	defer client.Close()
 	plain := func(c emrtd.Channel) emrtd.Channel { return c }
 	settings := []compared{
-		{"JMRTD 0.8.6, blocks of 223 (its default)", theirReading(jmrtd, 0)},
+		{"JMRTD 0.8.6, as it comes", theirReading(jmrtd, 0)},
 		{"JMRTD 0.8.6, blocks of 4,096", theirReading(jmrtd, 4096)},
-		{"JMRTD 0.8.6, blocks of 30,000", theirReading(jmrtd, 30_000)},
 		{"ours, short length", ourReading(client, b.ReaderName(0), func(c emrtd.Channel) emrtd.Channel { return short{c} })},
 		{"ours, as it chooses", ourReading(client, b.ReaderName(0), plain)},
 	}
@@ -108,19 +114,21 @@ func compareOnAir(t *testing.T, b *bench.Bench, air passport.Air, settings []com
 	}
 	took := make([][]time.Duration, len(settings))
 	commands := make([]int, len(settings))
+	// The document stays where it lies: pcscd looks for cards twice a second, and
+	// that is not what is compared.
+	if err := b.InsertDocument(t.Context(), 0, doc); err != nil {
+		t.Fatal(err)
+	}
 	for round := range warmRounds + comparedRounds {
 		for i, s := range settings {
-			if err := b.InsertDocument(t.Context(), 0, doc); err != nil {
-				t.Fatal(err)
-			}
 			d, n := s.read(t, p.Person().Key())
-			if err := b.Remove(t.Context(), 0); err != nil {
-				t.Fatal(err)
-			}
 			if commands[i] = n; round >= warmRounds {
 				took[i] = append(took[i], d)
 			}
 		}
+	}
+	if err := b.Remove(t.Context(), 0); err != nil {
+		t.Fatal(err)
 	}
 	best := time.Duration(0) // JMRTD's
 	for i, s := range settings {
@@ -132,6 +140,6 @@ func compareOnAir(t *testing.T, b *bench.Bench, air passport.Air, settings []com
 	t.Logf("air %d kbit/s, %d ms a command: median of %d readings", air.KbitPerSecond, air.CommandMillis, comparedRounds)
 	for i, s := range settings {
 		m := took[i][comparedRounds/2]
-		t.Logf("  %-42s %4d commands %8.1f ms, %.2f of JMRTD at its best", s.name, commands[i], float64(m.Microseconds())/1000, m.Seconds()/best.Seconds())
+		t.Logf("  %-40s %4d commands %8.1f ms, %.2f of JMRTD at its best", s.name, commands[i], float64(m.Microseconds())/1000, m.Seconds()/best.Seconds())
 	}
 }
