@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/hpke"
 	"crypto/sha256"
@@ -43,7 +44,7 @@ func WrapTo(r Recipient, key *Key, scope Scope, name string) ([]byte, error) {
 }
 
 // deviceKEM derives the device's key pair from its key. Derived afresh at
-// each use, so that the private half does not stay in the Go heap.
+// each use, and wiped by the caller after it.
 func (v *Vault) deviceKEM() (hpke.PrivateKey, error) {
 	seed, err := v.device.MAC([]byte("watchpost/device-kem/1"))
 	if err != nil {
@@ -62,7 +63,9 @@ func (v *Vault) Recipient() (Recipient, error) {
 	if err != nil {
 		return nil, err
 	}
-	return priv.PublicKey().Bytes(), nil
+	public := bytes.Clone(priv.PublicKey().Bytes())
+	wipeDeep(priv)
+	return public, nil
 }
 
 // receive opens a key that WrapTo made for this device. The caller holds mu.
@@ -71,6 +74,7 @@ func (v *Vault) receive(wrapped []byte, scope Scope, name string) (*Key, error) 
 	if err != nil {
 		return nil, err
 	}
+	defer wipeDeep(priv)
 	raw, err := hpke.Open(priv, hpke.HKDFSHA256(), hpke.AES256GCM(), hpkeInfo(scope, name), wrapped)
 	if err != nil {
 		return nil, fault.New("vault.open", "the wrapped key is not for this device, scope and name")

@@ -3,12 +3,7 @@ package vault
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
-	"hash"
 	"log/slog"
 	"sync"
 
@@ -34,7 +29,7 @@ var ErrLocked = &fault.Error{Code: "vault.locked"}
 // with vault.locked.
 type Key struct {
 	arena *arena
-	macs  sync.Pool // of hash.Hash, keyed
+	macs  macs
 
 	mu   sync.RWMutex // held for reading while raw or aead are in use, for writing while the key dies
 	raw  []byte
@@ -88,12 +83,12 @@ func (r *Ring) fill(write func([]byte) error) (*Key, error) {
 		return nil, fault.Wrap("vault.key", err)
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
+	wipeDeep(block) // the mode has a copy
 	if err != nil {
 		r.arena.give(slot)
 		return nil, fault.Wrap("vault.key", err)
 	}
 	k := &Key{arena: r.arena, raw: slot, aead: aead}
-	k.macs.New = func() any { return hmac.New(sha256.New, k.raw) }
 	r.arena.adopt(k)
 	return k, nil
 }
@@ -137,39 +132,6 @@ func (k *Key) Open(dst, sealed, identity []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// MAC returns HMAC-SHA-256 of the parts, each preceded by its length, so that
-// no two lists of parts give the same message.
-func (k *Key) MAC(parts ...[]byte) (sum [32]byte, err error) {
-	err = k.use(func() error {
-		h := k.macs.Get().(hash.Hash)
-		defer k.macs.Put(h)
-		h.Reset()
-		var length [4]byte
-		for _, p := range parts {
-			binary.BigEndian.PutUint32(length[:], uint32(len(p)))
-			h.Write(length[:])
-			h.Write(p)
-		}
-		h.Sum(sum[:0])
-		return nil
-	})
-	return sum, err
-}
-
-// Derive returns the key that HKDF-SHA-256 (RFC 5869, 2010) gives for label:
-// the same label always gives the same key, and no label tells of another.
-func (k *Key) Derive(label string) (*Key, error) {
-	var raw []byte
-	err := k.use(func() (err error) {
-		raw, err = hkdf.Expand(sha256.New, k.raw, "watchpost/1/"+label, KeySize)
-		return fault.Wrap("vault.key", err)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return (&Ring{arena: k.arena}).Import(raw)
-}
-
 // Destroy wipes the key after calls under way have ended. Calling it again,
 // or on nil, does nothing.
 func (k *Key) Destroy() {
@@ -187,6 +149,10 @@ func (k *Key) kill() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	alive := k.aead != nil
+	if alive {
+		wipeDeep(k.aead)
+		k.macs.wipe()
+	}
 	k.aead = nil
 	return alive
 }

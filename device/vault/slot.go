@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/hpke"
 	"encoding/json"
@@ -102,7 +103,8 @@ func (v *Vault) enrol(ctx context.Context, u Unlocker) (slot, error) {
 	if err != nil {
 		return slot{}, err
 	}
-	s.To = pair.PublicKey().Bytes()
+	s.To = bytes.Clone(pair.PublicKey().Bytes())
+	wipeDeep(pair)
 	return s, s.wrap(v.device)
 }
 
@@ -124,6 +126,7 @@ func (s *slot) open(ctx context.Context, ring *Ring, u Unlocker) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer wipeDeep(pair)
 	raw, err := hpke.Open(pair, hpke.HKDFSHA256(), hpke.AES256GCM(), slotInfo(s.Kind, s.Name), s.Device)
 	if err != nil {
 		if s.Kind == PassphraseKind {
