@@ -32,12 +32,13 @@ Out: one JSON object.
   faces, documents, fingers, records, disk_bytes, cores
   build_seconds        to make the list; 0 where --list held it
   open_seconds, load_seconds, ready_seconds
-  memory_bytes: {templates, codes, labels, keys, documents, index, total}  by part
+  memory_bytes: {templates, codes, labels, prints, places, keys, documents, index, total}  by part
   heap_bytes           that the lists added, measured
   peak_rss_bytes       the most that the process had
 
-Ten prints lie in the records and are authenticated; no table of them is
-loaded. A list that does not fit is refused with lists.over_budget.`,
+A list that does not fit is refused with lists.over_budget. Making a list with
+many ten-print sets takes long, since what is searched of a print is worked out
+then: some 15 minutes for 100,000 on two cores.`,
 		Example: "  watchpost bench start --faces 1000000 --documents 1000000 --fingers 100000 --list /var/tmp/bench-list\n  watchpost bench start --faces 100000 --memory 1025",
 		Args:    cobra.NoArgs,
 	}
@@ -71,7 +72,7 @@ loaded. A list that does not fit is refused with lists.over_budget.`,
 		}
 		var built float64
 		if _, err := os.Stat(at); errors.Is(err, fs.ErrNotExist) {
-			fmt.Fprintln(cmd.ErrOrStderr(), "making the list: about a minute for a million people")
+			fmt.Fprintln(cmd.ErrOrStderr(), "making the list; see --help for how long")
 			if built, err = measure.Build(cmd.Context(), at, size); err != nil {
 				return err
 			}

@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/watchpost/watchpost/device/watchlist/docnumber"
 	"github.com/watchpost/watchpost/device/watchlist/store"
 )
@@ -25,22 +27,17 @@ type List struct {
 // into memory: 512 bytes a face template and 16 bytes a document number. The List owns the generation, also after an
 // error.
 func Load(ctx context.Context, g *store.Generation) (*List, error) {
-	if err := g.Authenticate(ctx); err != nil {
+	l := &List{generation: g}
+	// Each waits for the disk or for one core at times.
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.Authenticate(ctx) })
+	group.Go(func() (err error) { l.faces, err = g.LoadFaces(ctx); return err })
+	group.Go(func() (err error) { l.fingers, err = g.LoadFingers(ctx); return err })
+	group.Go(func() (err error) { l.documents, err = g.LoadDocuments(ctx); return err })
+	if err := group.Wait(); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
-	faces, err := g.LoadFaces(ctx)
-	if err != nil {
-		return nil, errors.Join(err, g.Close())
-	}
-	prints, err := g.LoadFingers(ctx)
-	if err != nil {
-		return nil, errors.Join(err, g.Close())
-	}
-	documents, err := g.LoadDocuments(ctx)
-	if err != nil {
-		return nil, errors.Join(err, g.Close())
-	}
-	return &List{g, faces, prints, documents}, nil
+	return l, nil
 }
 
 // Manifest returns what the list says of itself. It must not be changed.

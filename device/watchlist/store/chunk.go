@@ -1,12 +1,15 @@
 package store
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 
+	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 )
 
@@ -101,7 +104,8 @@ func readChunk(dir string, m *Manifest, f *File, key *vault.Key) ([]byte, error)
 	if int64(len(raw)) != f.Size || string(raw[:len(chunkMagic)]) != chunkMagic {
 		return nil, damaged("%s cannot be read as a chunk", f.Name)
 	}
-	plain, err := key.Open(nil, raw[len(chunkMagic):], chunkIdentity(m, f))
+	sealed := raw[len(chunkMagic):]
+	plain, err := key.Open(sealed[:0], sealed, chunkIdentity(m, f)) // in place: there are thousands
 	if errors.Is(err, vault.ErrLocked) {
 		return nil, err
 	}
@@ -112,4 +116,57 @@ func readChunk(dir string, m *Manifest, f *File, key *vault.Key) ([]byte, error)
 		return nil, damaged("%s has a wrong length inside", f.Name)
 	}
 	return plain[4 : 4+binary.BigEndian.Uint32(plain)], nil
+}
+
+// eachChunk opens the chunks of one kind on all cores and hands their contents
+// to f one after the other, in their order. f owns the bytes.
+func (g *Generation) eachChunk(ctx context.Context, kind Kind, f func(*File, []byte) error) error {
+	type opened struct {
+		file *File
+		raw  []byte
+		err  error
+	}
+	var files []*File
+	for i := range g.m.Files {
+		if g.m.Files[i].Kind == kind {
+			files = append(files, &g.m.Files[i])
+		}
+	}
+	ahead := runtime.GOMAXPROCS(0)
+	queue := make(chan chan opened, ahead) // bounds how many lie open in memory
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer close(queue)
+		for _, file := range files {
+			one := make(chan opened, 1)
+			select {
+			case queue <- one:
+			case <-ctx.Done():
+				return
+			}
+			go func() {
+				raw, err := readChunk(g.dir, g.m, file, g.key)
+				one <- opened{file, raw, err}
+			}()
+		}
+	}()
+	n := 0
+	for one := range queue {
+		c := <-one
+		if c.err != nil {
+			return c.err
+		}
+		if err := ctx.Err(); err != nil {
+			return fault.Wrap("store.cancelled", err)
+		}
+		if err := f(c.file, c.raw); err != nil {
+			return err
+		}
+		n++
+	}
+	if n != len(files) {
+		return fault.Wrap("store.cancelled", ctx.Err())
+	}
+	return nil
 }

@@ -96,23 +96,12 @@ func (g *Generation) LoadFingers(ctx context.Context) (*Fingers, error) {
 		return out, nil
 	}
 	in := fingerLoader{to: out}
-	for i := range g.m.Files {
-		f := &g.m.Files[i]
-		if f.Kind != KindFingers {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, fault.Wrap("store.cancelled", err)
-		}
-		raw, err := readChunk(g.dir, g.m, f, g.key)
-		if err != nil {
-			return nil, err
-		}
-		err = in.add(raw)
-		clear(raw)
-		if err != nil {
-			return nil, err
-		}
+	err := g.eachChunk(ctx, KindFingers, func(_ *File, raw []byte) error {
+		defer clear(raw)
+		return in.add(raw)
+	})
+	if err != nil {
+		return nil, err
 	}
 	if err := in.flush(); err != nil {
 		return nil, err

@@ -215,22 +215,12 @@ func (g *Generation) LoadFaces(ctx context.Context) ([]Faces, error) {
 	for i := range all {
 		all[i] = Faces{FaceIndex: g.m.Faces[i], Gallery: &gallery.Gallery{}}
 	}
-	for i := range g.m.Files {
-		f := &g.m.Files[i]
-		if f.Kind != KindFaces {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, fault.Wrap("store.cancelled", err)
-		}
-		raw, err := readChunk(g.dir, g.m, f, g.key)
-		if err != nil {
-			return nil, err
-		}
-		if err := all[f.Model].add(raw); err != nil {
-			return nil, err
-		}
-		clear(raw)
+	err := g.eachChunk(ctx, KindFaces, func(f *File, raw []byte) error {
+		defer clear(raw)
+		return all[f.Model].add(raw)
+	})
+	if err != nil {
+		return nil, err
 	}
 	for i := range all {
 		if all[i].Gallery.Templates() != all[i].Templates || len(all[i].Records) != all[i].Persons {
@@ -266,21 +256,14 @@ func (f *Faces) add(raw []byte) error {
 // LoadDocuments decrypts the document table into memory, 16 bytes an entry.
 func (g *Generation) LoadDocuments(ctx context.Context) (*docnumber.Table, error) {
 	loader := docnumber.NewLoader(min(g.m.Documents, 1<<28))
-	for i := range g.m.Files {
-		f := &g.m.Files[i]
-		if f.Kind != KindDocuments {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, fault.Wrap("store.cancelled", err)
-		}
-		raw, err := readChunk(g.dir, g.m, f, g.key)
-		if err != nil {
-			return nil, err
-		}
+	err := g.eachChunk(ctx, KindDocuments, func(f *File, raw []byte) error {
 		if err := loader.Add(raw); err != nil {
-			return nil, damaged("%s: %w", f.Name, err)
+			return damaged("%s: %w", f.Name, err)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	table := loader.Table()
 	if table.Len() != g.m.Documents {

@@ -197,7 +197,7 @@ func Run(ctx context.Context, dir string, available int64) (*Start, error) {
 	for _, f := range m.Faces {
 		out.Faces += f.Templates
 	}
-	out.Fingers = m.Records - out.Faces - out.Documents
+	out.Fingers = m.Fingers.Persons
 	runtime.KeepAlive(l)
 	return out, nil
 }
