@@ -16,7 +16,6 @@ import (
 
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/officer"
-	"github.com/watchpost/watchpost/hwtest/bench"
 )
 
 // Options of a run.
@@ -38,6 +37,7 @@ type Options struct {
 
 	Central *Central // that the post asks and reports to; nil: it stands alone. Set by Run
 
+	Metrics       string    // address of the daemon's metrics, host:port; "" serves none
 	Listen        string    // address of the page, host:port; "" serves none
 	SecondOfficer bool      // the policy asks for a second officer
 	Keep          bool      // stay with the page open after the encounters, until ctx ends
@@ -78,67 +78,17 @@ func PortraitsDir() string {
 // Run walks all encounters and returns an error if one did not end as it must.
 func Run(ctx context.Context, o Options) (err error) {
 	begun := time.Now()
-	o = o.filled()
 	show := &screen{out: o.Out, quiet: o.Quiet}
-	dir, err := os.MkdirTemp("", "watchpost-demo-")
-	if err != nil {
-		return fmt.Errorf("make a folder for the demonstration: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-
-	show.step("a bench: pcscd with a virtual reader, in namespaces of its own")
-	b, err := bench.Start(ctx, bench.Options{Helper: o.Helper})
+	t, err := set(ctx, o, show)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	o.Reader = b.ReaderName(0)
-
-	pictures := Portraits{Dir: o.Portraits}
-	remote, err := centralCases(pictures)
-	if err != nil {
-		return err
-	}
-	show.step("central: watchpost-central with a broker and a PostgreSQL of its own, and one document on a list that the post does not hold")
-	if o.Central, err = StartCentral(ctx, o, remote.number()); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, o.Central.Stop()) }()
-
-	show.step(fmt.Sprintf("a list: %s synthetic faces, %s lost documents, one real photograph; anchors of one country; signed by two bench keys",
-		thousands(o.Faces), thousands(o.Documents)))
-	w, err := NewWorld(ctx, dir, o)
-	if err != nil {
-		return err
-	}
-	all, err := cases(pictures)
-	if err != nil {
-		return err
-	}
-	scenes := make(map[string]string)
-	for _, s := range []Sitter{Man, Astronaut} {
-		if scenes[s.Name], err = pictures.Scene(dir, s); err != nil {
-			return err
-		}
-	}
-
-	show.step("the product: watchpost-capture devices, watchpostd")
-	p, c, err := StartPost(ctx, w, o, b.PCSCDSocket())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.Stop()) }()
-	sys, err := c.System(ctx)
-	if err != nil {
-		return err
-	}
-	show.system(sys, time.Since(begun))
-
-	s := &script{client: c, bench: b, world: w, scenes: scenes, show: show}
+	defer func() { err = errors.Join(err, t.clear()) }()
 	if o.SkipScript {
-		return s.stay(ctx, append(all, remote.found), o)
+		return t.stay(ctx)
 	}
-	if err := o.Central.connected(ctx, c); err != nil {
+	central := t.options.Central
+	if err := central.connected(ctx, t.client); err != nil {
 		return err
 	}
 	failed := 0
@@ -146,31 +96,39 @@ func Run(ctx context.Context, o Options) (err error) {
 		if run == 1 {
 			show.quiet = true
 		}
-		for _, k := range all {
-			if err := s.walk(ctx, k); err != nil {
+		for _, k := range t.all {
+			if err := t.script.walk(ctx, k); err != nil {
 				failed++
-				show.failure(k, err, p.log.tail())
+				show.failure(k, err, t.post.log.tail())
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
 				}
 			}
 		}
-		if err := s.cutAndRestore(ctx, o.Central, remote); err != nil {
+		if err := t.script.cutAndRestore(ctx, central, t.remote); err != nil {
 			failed++
-			show.failure(remote.cut, err, p.log.tail()+o.Central.log.tail())
+			show.failure(t.remote.cut, err, t.post.log.tail()+central.log.tail())
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 		}
 	}
-	show.figures(s, sys, begun)
+	show.figures(t.script, t.system, begun)
 	if failed > 0 {
-		return fmt.Errorf("%d of %d encounters did not end as they must", failed, (len(all)+remote.count())*max(1, o.Runs))
+		return fmt.Errorf("%d of %d encounters did not end as they must", failed, (len(t.all)+t.remote.count())*max(1, o.Runs))
 	}
 	if o.Keep {
-		return s.stay(ctx, append(all, remote.found), o)
+		return t.stay(ctx)
 	}
 	return nil
+}
+
+// stay keeps the post running for an officer at the page, its processes
+// supervised.
+func (t *table) stay(ctx context.Context) error {
+	stop := t.post.Supervise(ctx, t.options.Central, func(what string) { t.script.show.line("  ! %s", what) })
+	defer stop()
+	return t.script.stay(ctx, append(t.all, t.remote.found), t.options)
 }
 
 // NewWorld makes the post's files below dir; faces of the list come from a

@@ -79,6 +79,7 @@ func (p *process) kill() error {
 // goroutine.
 type Post struct {
 	capture, daemon *process
+	captureEnv      []string // of the process of the devices
 	world           *World
 	options         Options
 	log             *log
@@ -110,6 +111,7 @@ func (p *Post) StartCapture(ctx context.Context, config string, env ...string) e
 	if p.options.LogLevel == "debug" {
 		args = append(args, "--debug")
 	}
+	p.captureEnv = env
 	var err error
 	if p.capture, err = start(p.options.Bin, capture.Program, p.log, env, args...); err != nil {
 		return err

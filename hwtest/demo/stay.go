@@ -15,8 +15,12 @@ import (
 
 // FreeListen returns the page's usual address, or one with a free port where
 // another post has that one.
-func FreeListen() (string, error) {
-	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:0"} {
+func FreeListen() (string, error) { return freePort("127.0.0.1:8443") }
+
+// freePort returns the first address that nobody listens on, else one with a
+// free port.
+func freePort(wanted ...string) (string, error) {
+	for _, address := range append(wanted, "127.0.0.1:0") {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
@@ -27,7 +31,7 @@ func FreeListen() (string, error) {
 		}
 		return address, nil
 	}
-	return "", errors.New("no port is free for the page")
+	return "", errors.New("no port is free")
 }
 
 // ready is what a program is told of the post, as one line of JSON.

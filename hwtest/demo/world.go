@@ -278,7 +278,7 @@ func (w *World) sign(o Options) error {
 	}
 	cfg := config.Default(policy.Desk)
 	cfg.Post, cfg.State = site, w.State
-	cfg.HTTP.Listen, cfg.Metrics.Listen = o.Listen, ""
+	cfg.HTTP.Listen, cfg.Metrics.Listen = o.Listen, o.Metrics
 	if o.Listen != "" {
 		_, port, err := net.SplitHostPort(o.Listen)
 		if err != nil {
