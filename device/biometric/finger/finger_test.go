@@ -145,30 +145,6 @@ func TestExtractRefuses(t *testing.T) {
 	}
 }
 
-func TestGallery(t *testing.T) {
-	g := NewGallery()
-	var imgs []Image
-	for seed := range uint64(4) {
-		imgs = append(imgs, drawn(seed+20, 200, 200))
-		if i := g.Add(extracted(t, imgs[seed])); i != int(seed) {
-			t.Fatal(i)
-		}
-	}
-	probe := extracted(t, moved(imgs[2], 6, 12, 9))
-	hits := g.Search(probe, 3)
-	if len(hits) != 3 || hits[0].Index != 2 || hits[0].Score < 5 || hits[1].Score > hits[0].Score/2 {
-		t.Errorf("%+v", hits)
-	}
-	for i, p := range g.prints {
-		if mate := likeness(probe, g.prints[2]); i != 2 && likeness(probe, p) >= mate {
-			t.Errorf("the filter puts print %d before the mate", i)
-		}
-	}
-	if hits := NewGallery().Search(probe, 3); len(hits) != 0 {
-		t.Errorf("%d hits in an empty gallery", len(hits))
-	}
-}
-
 func TestMatchDraws(t *testing.T) {
 	img := drawn(3, 240, 240)
 	other := moved(img, 10, 10, 4)

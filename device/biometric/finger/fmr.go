@@ -123,6 +123,7 @@ func SumFMR(sum float64, fingers int) float64 {
 	}
 	fingers = min(fingers, MaxFingers)
 	tail := sumRates()[fingers-1]
-	i := int(math.Floor((sum - FingerFloor*float64(fingers)) / sumStep))
-	return min(1, tail[min(len(tail)-1, max(0, i))])
+	// A sum beyond the tail is as rare as its end, and no number too large.
+	at := min(math.Floor((sum-FingerFloor*float64(fingers))/sumStep), float64(len(tail)-1))
+	return min(1, tail[int(max(0, at))])
 }

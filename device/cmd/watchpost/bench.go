@@ -60,10 +60,10 @@ Out: one JSON object.
 Other work on the machine is measured too: more --repeats find quieter
 moments.
 
-`+benchFingersHelp,
+` + benchFingersHelp,
 		Example: "  watchpost bench gallery --faces 1000000\n  watchpost bench gallery --faces 100000 --like photographs/\n" +
 			"  watchpost bench gallery --fingers 100000 --like fvc2002_db1_b,fvc2002_db2_b@569,fvc2000_db2_b",
-		Args:    cobra.NoArgs,
+		Args: cobra.NoArgs,
 	}
 	faces := cmd.Flags().Int("faces", 0, "how many face templates, to 10,000,000")
 	fingers := cmd.Flags().Int("fingers", 0, "how many ten-print sets, to 1,000,000")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/biometric/finger"
 	"github.com/watchpost/watchpost/device/fault"
+	people "github.com/watchpost/watchpost/device/watchlist/fingers"
 )
 
 // fingerHits is how many candidates a search prints.
@@ -24,6 +25,14 @@ type searchRow struct {
 	Candidates []searchHit `json:"candidates"`
 	MS         float64     `json:"ms"`
 }
+
+// How much of a folder is compared how closely. Whole templates take 40 KB
+// each; the prints of a larger folder beyond them are compared by minutiae.
+const (
+	wholePrints = 10_000
+	fullPrints  = 2000 // fully compared: all of a small folder
+	filterShare = 50   // pass the filter of a larger one: one in so many
+)
 
 type searchHit struct {
 	File  string  `json:"file"`
@@ -50,8 +59,10 @@ are probes too. --dpi is the resolution of all images, 500 if not given.
 
 Out: one JSON object a probe, in the order given:
   {probe, candidates: [{file, score}], ms}
-candidates: the 20 best, best first; score as of "finger score". ms: the search
-alone, on all cores, without extraction. A probe that fails gives
+candidates: the 20 best, best first; score as of "finger score". Folders of up to
+2,000 prints are compared one by one, larger ones through the filter of the
+watchlist; beyond 10,000 prints by minutiae only. ms: the search alone, on all
+cores, without extraction. A probe that fails gives
 {probe, error: {code}} and exit status 3; a gallery image that fails is told on
 standard error, left out, and makes the exit status 3 as well.`,
 		Example: "  watchpost finger search --gallery prints/ --probe latent.png",
@@ -79,7 +90,7 @@ standard error, left out, and makes the exit status 3 as well.`,
 
 func (f *fingers) search(cmd *cobra.Command, files, probes []string) error {
 	out := newRows(cmd)
-	g := finger.NewGallery()
+	x := people.New()
 	var names []string
 	err := f.all(cmd.Context(), files, func(i int, t *finger.Template, err error) error {
 		if err != nil {
@@ -87,9 +98,12 @@ func (f *fingers) search(cmd *cobra.Command, files, probes []string) error {
 			out.Failed()
 			return nil
 		}
+		kept := people.Print{Packed: t.AppendPacked(nil)}
+		if len(names) < wholePrints {
+			kept.Whole = t
+		}
 		names = append(names, files[i])
-		g.Add(t)
-		return nil
+		return x.Insert(people.Person(len(names)-1), []people.Print{kept})
 	})
 	if err != nil {
 		return err
@@ -101,10 +115,16 @@ func (f *fingers) search(cmd *cobra.Command, files, probes []string) error {
 			return out.JSON(failedProbe{probes[i], rowError{fault.CodeOf(err)}})
 		}
 		start := time.Now()
-		hits := g.Search(t, fingerHits)
+		hits, err := x.Search(cmd.Context(), people.Query{
+			Probes: []people.Probe{{Template: t}}, Top: fingerHits,
+			Effort: people.Effort{Relaxed: max(fullPrints, len(names)/filterShare), Full: fullPrints},
+		})
+		if err != nil {
+			return err
+		}
 		row := searchRow{Probe: probes[i], Candidates: make([]searchHit, len(hits)), MS: float64(time.Since(start).Microseconds()) / 1000}
 		for k, h := range hits {
-			row.Candidates[k] = searchHit{names[h.Index], h.Score}
+			row.Candidates[k] = searchHit{names[h.Person], h.Fingers[0].Score}
 		}
 		return out.JSON(row)
 	})

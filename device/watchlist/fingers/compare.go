@@ -81,7 +81,7 @@ func (s *search) compare(ctx context.Context, people []found) ([]Hit, error) {
 	}
 	hits = slices.DeleteFunc(hits, func(h Hit) bool { return len(h.Fingers) == 0 })
 	slices.SortFunc(hits, func(a, b Hit) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Person, b.Person))
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(b.raw, a.raw), cmp.Compare(a.Person, b.Person))
 	})
 	return hits[:min(len(hits), s.q.Top)], nil
 }
@@ -124,6 +124,7 @@ func (s *search) full(w *worker, f *found) Hit {
 		probes[k.Probe], prints[k.print] = true, true
 		h.Fingers = append(h.Fingers, k.Finger)
 		h.Score += finger.FingerScore(k.Score)
+		h.raw += k.Score
 	}
 	slices.SortFunc(h.Fingers, func(a, b Finger) int { return cmp.Compare(a.Probe, b.Probe) })
 	h.FPIR = s.fpir(&h, len(f.prints))

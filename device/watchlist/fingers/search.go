@@ -46,6 +46,7 @@ type Hit struct {
 	Person  Person
 	Score   float64  // sum of finger.FingerScore over Fingers
 	Fingers []Finger // compared, in the order of the probes
+	raw     float64  // the same without a floor, for those who are equal
 	// FPIR is how likely a search with these probes among as many people
 	// finds somebody by accident whose score is as high.
 	FPIR float64
@@ -69,6 +70,10 @@ const (
 	othersLeast = 1000
 )
 
+// poor is the quality below which a probe that leads would find little: others
+// go first.
+const poor = 20
+
 // order of positions by how well they tell people apart and how often they
 // are enrolled: index fingers, thumbs, middle, ring and little fingers.
 var order = [MaxPosition + 1]int{0: 6, 2: 0, 7: 0, 1: 1, 6: 1, 3: 2, 8: 2, 4: 3, 9: 3, 5: 4, 10: 4}
@@ -79,6 +84,15 @@ type probe struct {
 	index  int // in the query
 	filter *kernel.CylinderProbe
 	scores []atomic.Uint32 // filter scores by slot, float32 bits
+}
+
+// rank orders probes: the smallest lead.
+func (p *probe) rank() int {
+	r := order[p.Position]
+	if q := p.Template.Quality; q >= 0 && q < poor {
+		r += len(order)
+	}
+	return r
 }
 
 // fits tells whether a probe is compared with prints of a position.
@@ -112,7 +126,7 @@ func (x *Index) Search(ctx context.Context, q Query) ([]Hit, error) {
 		s.probes = append(s.probes, &probe{Probe: p, index: i, filter: p.Template.FilterProbe()})
 	}
 	slices.SortStableFunc(s.probes, func(a, b *probe) int {
-		return cmp.Or(cmp.Compare(order[a.Position], order[b.Position]), cmp.Compare(b.Template.Quality, a.Template.Quality))
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.Template.Quality, a.Template.Quality))
 	})
 	s.view = x.begin()
 	defer x.end()
