@@ -139,7 +139,7 @@ func (c *Chip) Transmit(raw []byte) ([]byte, error) {
 		}
 		cmd = plain
 	} else {
-		c.endSession() // a plain command ends the session (Doc 9303-11 (2021), 9.8.1)
+		c.endSession() // a plain command ends the session (Doc 9303-11 (2021), 9.8.3)
 	}
 	step := c.step(cmd)
 	d := c.faults.strike(c.state.commands, step)

@@ -12,8 +12,8 @@ import (
 	"github.com/watchpost/watchpost/hwtest/gen/dh"
 )
 
-// Object identifiers of chip authentication (Doc 9303-11 (2021), 9.2.5 and
-// 9.2.6).
+// Object identifiers of chip authentication (Doc 9303-11 (2021),
+// 9.2.7).
 const (
 	oidPublicKeyDH   = "0.4.0.127.0.7.2.2.1.1"
 	oidPublicKeyECDH = "0.4.0.127.0.7.2.2.1.2"

@@ -39,7 +39,7 @@ type domain interface {
 }
 
 // firstCurve and lastCurve bound the parameter identifiers of curves (Doc
-// 9303-11 (2021), table 9).
+// 9303-11 (2021), 9.5.1).
 const (
 	firstCurve = 8
 	lastCurve  = 18

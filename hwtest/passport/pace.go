@@ -23,14 +23,14 @@ const (
 type PACE struct {
 	Mapping   Mapping `yaml:"mapping,omitempty" json:"mapping,omitempty"` // gm by default
 	Suite     string  `yaml:"suite" json:"suite"`                         // 3des, aes128, aes192, aes256
-	Parameter int     `yaml:"parameter" json:"parameter"`                 // 0 to 2, or 8 to 18 (Doc 9303-11 (2021), table 9)
+	Parameter int     `yaml:"parameter" json:"parameter"`                 // 0 to 2, or 8 to 18 (Doc 9303-11 (2021), 9.5.1)
 	// Explicit writes the domain parameters out, as a chip with proprietary ones
 	// does; Reference is what PACEInfo calls them (32 and higher), 0 for nothing.
 	Explicit  bool `yaml:"explicit,omitempty" json:"explicit,omitempty"`
 	Reference int  `yaml:"reference,omitempty" json:"reference,omitempty"`
 }
 
-// oidPACE is id-PACE (Doc 9303-11 (2021), 9.2.1); mapping and agreement follow
+// oidPACE is id-PACE (Doc 9303-11 (2021), 9.2.3); mapping and agreement follow
 // as one arc, the suite as the last.
 const oidPACE = "0.4.0.127.0.7.2.2.4"
 

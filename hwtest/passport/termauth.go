@@ -10,7 +10,7 @@ import (
 )
 
 // Terminal guards DG3 and DG4 by terminal authentication, version 1 (Doc
-// 9303-11 (2021), 7.1; BSI TR-03110-1 (2015), 3.5).
+// 9303-11 (2021), 7.1 and appendix K).
 type Terminal struct {
 	Authority cvc.Spec  `yaml:"authority,omitempty"`  // who certifies terminals
 	Date      time.Time `yaml:"date,omitempty"`       // of the chip, the authority's first day by default
@@ -80,7 +80,7 @@ func (p Profile) addTerminal(doc *Document) ([][]byte, error) {
 }
 
 // referencesFile is EF.CVCA: the references, padded to 36 octets (BSI
-// TR-03110-3 (2016), A.3).
+// TR-03110-3 (2016), A.3; Doc 9303-11 (2021), appendix K.2).
 func referencesFile(points []TrustPoint) []byte {
 	out := make([]byte, 0, 36)
 	for _, p := range points {
@@ -140,12 +140,22 @@ func (c *Chip) verifier(reference string) (key cvKey, rights byte, ok bool) {
 		return run.key, run.rights, true
 	}
 	for _, p := range c.trust.Points {
-		if p.Reference == reference && !p.Until.Before(c.trust.Date) {
+		if p.Reference == reference {
 			key, ok = parseCVKey(p.Key, nil)
 			return key, p.Rights, ok
 		}
 	}
 	return key, 0, false
+}
+
+// expired reports whether the trust point of this reference is past its day.
+func (c *Chip) expired(reference string) bool {
+	for _, p := range c.trust.Points {
+		if p.Reference == reference {
+			return p.Until.Before(c.trust.Date)
+		}
+	}
+	return false
 }
 
 // verifyCertificate is PSO: VERIFY CERTIFICATE.
@@ -155,6 +165,7 @@ func (c *Chip) verifyCertificate(cmd command) ([]byte, int) {
 		return nil, sw
 	}
 	key, rights, ok := c.verifier(run.reference)
+	expired := c.expired(run.reference)
 	run.reference = ""
 	if !ok {
 		return nil, swConditions
@@ -167,10 +178,13 @@ func (c *Chip) verifyCertificate(cmd command) ([]byte, int) {
 	if !ok {
 		return nil, swData
 	}
+	if expired && cert.rights&roleMask != roleCVCA {
+		return nil, swConditions // a trust point past its day vouches for links alone (7.1.4.3.4)
+	}
 	if !key.verify(cert.body, cert.signature) || !mayCertify(rights&roleMask, cert.rights&roleMask) {
 		return nil, swAuthFailed
 	}
-	if cert.until.Before(c.trust.Date) {
+	if cert.until.Before(c.trust.Date) && cert.rights&roleMask != roleCVCA { // 7.1.4.3.5: links do not expire
 		return nil, swAuthFailed
 	}
 	c.accept(cert, subject, rights)

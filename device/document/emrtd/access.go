@@ -75,8 +75,9 @@ func (r *reader) readMaster(ctx context.Context) error {
 }
 
 // offersIn returns the supported PACE variants of EF.CardAccess, the ones we
-// like best first: chip authentication mapping before the others, curves
-// before groups, AES before 3DES; then the chip's own order.
+// like best first: standardized domain parameters before a chip's own, chip
+// authentication mapping before the others, curves before groups, AES before
+// 3DES; then the chip's own order.
 func (r *reader) offersIn(cardAccess []byte) []offer {
 	infos, err := lds.ParseSecurityInfos(cardAccess)
 	if err != nil && len(infos) == 0 {
@@ -115,7 +116,7 @@ func (r *reader) offersIn(cardAccess []byte) []offer {
 }
 
 // firstProprietary is the lowest parameter id that a chip may give to domain
-// parameters of its own (Doc 9303-11, 9.2.1).
+// parameters of its own (Doc 9303-11, 9.5.1).
 const firstProprietary = 32
 
 // proprietary returns the variant of a PACEInfo whose domain parameters stand
@@ -139,6 +140,9 @@ func proprietary(infos []lds.SecurityInfo, info lds.SecurityInfo) (pace.Variant,
 
 func liking(v pace.Variant) int {
 	n := 0
+	if v.ParameterID >= 0 && v.ParameterID < firstProprietary {
+		n += 8
+	}
 	if v.Mapping == pace.ChipAuth {
 		n += 4
 	}

@@ -29,7 +29,7 @@ func (k PasswordKind) String() string {
 	return "unknown"
 }
 
-// CAN lengths: Doc 9303-11, 4.4.4.1, asks for six digits or more; the upper bound is ours.
+// CAN lengths: issuers print six digits; the upper bound is ours.
 const (
 	minCAN = 6
 	maxCAN = 16
@@ -39,7 +39,7 @@ const (
 // but its kind. The zero value opens nothing.
 type Password struct {
 	kind   PasswordKind
-	secret []byte // K of Doc 9303-11, 4.4.3.2: SHA-1 of the MRZ information, or the digits of the CAN
+	secret []byte // K of Doc 9303-11, 9.7.3: SHA-1 of the MRZ information, or the digits of the CAN
 }
 
 // FromMRZ makes the password of document number, date of birth and date of

@@ -305,3 +305,17 @@ func TestSeveralOffers(t *testing.T) {
 		t.Errorf("offered %v", r.Access.Offered)
 	}
 }
+
+// TestSetATFor3DES: a chip that refuses MSE:Set KAT is asked once more by
+// MSE:Set AT, as some want it for 3DES too; one that refuses both has failed.
+func TestSetATFor3DES(t *testing.T) {
+	for times, want := range map[int]emrtd.Outcome{1: emrtd.OutcomeProven, 2: emrtd.OutcomeFailed} {
+		p := strong(brainpool, passport.ChipKey{Curve: "secp256r1", Suite: "3des"}, nil, 0)
+		p.Faults = []passport.Fault{{Kind: passport.KindStatus, Step: "ca-select", Status: "6A86", Times: times}}
+		r, err := read(t, newVirtual(t, p), p)
+		if got := proof(r, emrtd.ProofChip); err != nil || got.Outcome != want {
+			t.Errorf("refused %d times: %+v, %v", times, got, err)
+		}
+		sameFiles(t, r, p, "DG1", "SOD")
+	}
+}

@@ -80,12 +80,12 @@ func TestTerminalAuthentication(t *testing.T) {
 		"ECDSA P-521 SHA-512": {offer: &brainpool, spec: cvc.Spec{CVCA: pki.Scheme{Key: "secp521r1", Hash: "sha512"}}, detail: "ECDSA SHA-512, DG3, DG4, until 2027-01-01"},
 		"ECDSA SHA-1":         {offer: &brainpool, spec: cvc.Spec{CVCA: pki.Scheme{Key: "brainpoolP224r1", Hash: "sha1"}}, detail: "ECDSA SHA-1, DG3, DG4, until 2027-01-01"},
 		"ECDSA SHA-224":       {offer: &brainpool, spec: cvc.Spec{CVCA: pki.Scheme{Key: "brainpoolP224r1", Hash: "sha224"}}, detail: "ECDSA SHA-224, DG3, DG4, until 2027-01-01"},
-		"RSA":                 {offer: &brainpool, spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1536", Hash: "sha256"}}, detail: "RSA SHA-256, DG3, DG4, until 2027-01-01"},
+		"RSA":                 {offer: &brainpool, spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1024", Hash: "sha256"}}, detail: "RSA SHA-256, DG3, DG4, until 2027-01-01"},
 		"RSA SHA-1, chained":  {spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1024", Hash: "sha1"}}, detail: "RSA SHA-1, DG3, DG4, until 2027-01-01", short: true},
-		"RSA SHA-512":         {spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1280", Hash: "sha512"}}, detail: "RSA SHA-512, DG3, DG4, until 2027-01-01"},
-		"RSA-PSS, chained":    {offer: &brainpool, spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1152", Hash: "sha256", PSS: true}}, detail: "RSA-PSS SHA-256, DG3, DG4, until 2027-01-01", short: true},
+		"RSA SHA-512":         {spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1024", Hash: "sha512"}}, detail: "RSA SHA-512, DG3, DG4, until 2027-01-01"},
+		"RSA-PSS, chained":    {offer: &brainpool, spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1024", Hash: "sha256", PSS: true}}, detail: "RSA-PSS SHA-256, DG3, DG4, until 2027-01-01", short: true},
 		"RSA-PSS SHA-1":       {spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1024", Hash: "sha1", PSS: true}}, detail: "RSA-PSS SHA-1, DG3, DG4, until 2027-01-01"},
-		"RSA-PSS SHA-512":     {spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1280", Hash: "sha512", PSS: true}}, detail: "RSA-PSS SHA-512, DG3, DG4, until 2027-01-01"},
+		"RSA-PSS SHA-512":     {spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1056", Hash: "sha512", PSS: true}}, detail: "RSA-PSS SHA-512, DG3, DG4, until 2027-01-01"},
 		"link certificate":    {offer: &brainpool, spec: cvc.Spec{Linked: true}, detail: "ECDSA SHA-256, DG3, DG4, until 2027-01-01"},
 		"RSA with link":       {offer: &brainpool, spec: cvc.Spec{CVCA: pki.Scheme{Key: "rsa-1024", Hash: "sha256"}, Linked: true}, detail: "RSA SHA-256, DG3, DG4, until 2027-01-01"},
 		"verifier of another": {offer: &brainpool, spec: cvc.Spec{Foreign: true}, detail: "ECDSA SHA-256, DG3, DG4, until 2027-01-01"},
@@ -199,7 +199,7 @@ func TestTerminalRefused(t *testing.T) {
 		"verifier expired for chip": {key: func() termauth.ISKey {
 			return signer(t, spec(func(s *cvc.Spec) { s.Defects.DVUntil = day("2025-08-02") }))
 		}, change: func(p *passport.Profile) { p.Terminal.Date = day("2025-08-03") }, outcome: emrtd.OutcomeFailed, reason: "ta.certificate_refused"},
-		"authority expired for chip": {key: func() termauth.ISKey { return signer(t, sound) }, change: func(p *passport.Profile) { p.Terminal.Date = day("2029-01-15") }, outcome: emrtd.OutcomeFailed, reason: "ta.authority_refused"},
+		"authority expired for chip": {key: func() termauth.ISKey { return signer(t, sound) }, change: func(p *passport.Profile) { p.Terminal.Date = day("2029-01-15") }, outcome: emrtd.OutcomeFailed, reason: "ta.certificate_refused"},
 		"clock moved by verifier": {key: func() termauth.ISKey {
 			return signer(t, spec(func(s *cvc.Spec) { s.Defects.TerminalUntil = day("2025-07-01") }))
 		}, outcome: emrtd.OutcomeFailed, reason: "ta.certificate_refused"},

@@ -2,6 +2,7 @@ package chipauth
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ func (o Offer) Detail() string {
 	return name + o.Key.Domain() + " " + o.Suite.String()
 }
 
-// oidProtocol and oidKey are id-CA and id-PK (Doc 9303-11, 9.2.5 and 9.2.6);
+// oidProtocol and oidKey are id-CA and id-PK (Doc 9303-11, 9.2.7);
 // the agreement follows as one arc (1 DH, 2 ECDH), then the cipher.
 const (
 	oidProtocol = "0.4.0.127.0.7.2.2.3."
@@ -47,7 +48,7 @@ var suites = map[string]sm.Suite{"1": sm.TripleDES, "2": sm.AES128, "3": sm.AES1
 
 // Offers returns the keys in SecurityInfos that can be used, the one with the
 // strongest cipher first. A key without a ChipAuthenticationInfo of its own
-// is used with 3DES (Doc 9303-11, 6.2.4.3). The error is nil, ErrNoKey where
+// is used with 3DES, as documents of BSI TR-03110 v1.11 (2008) mean it. The error is nil, ErrNoKey where
 // there is no key at all, or the reason why the last of them is unusable.
 func Offers(infos []lds.SecurityInfo) ([]Offer, error) {
 	var offers []Offer
@@ -98,7 +99,12 @@ func (o Offer) Run(ctx context.Context, exchange apdu.Exchange, random io.Reader
 	}
 	defer clear(keys.secret)
 	if o.Suite == sm.TripleDES {
-		err = o.setKAT(ctx, exchange, keys.public)
+		// Some chips know 3DES by MSE:Set AT only (Doc 9303-11, 8.5, note 1).
+		if err = o.setKAT(ctx, exchange, keys.public); errors.Is(err, ErrRefused) {
+			if again := o.setAT(ctx, exchange, keys.public); !errors.Is(again, ErrRefused) {
+				err = again
+			}
+		}
 	} else {
 		err = o.setAT(ctx, exchange, keys.public)
 	}

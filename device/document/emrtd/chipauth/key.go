@@ -89,7 +89,7 @@ func ParseKey(spki []byte) (*Key, error) {
 	return &Key{curve: k.EC.Curve, point: k.EC.Point}, nil
 }
 
-// standardized reads a key under a parameter id of Doc 9303-11, table 9.
+// standardized reads a key under a parameter id of Doc 9303-11, 9.5.1.
 func standardized(parameters *der.Reader, key []byte) (*Key, error) {
 	number, err := parameters.Expect(der.Integer)
 	if err != nil {

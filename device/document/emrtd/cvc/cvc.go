@@ -1,6 +1,6 @@
 // Package cvc reads card verifiable certificates, by which a terminal shows a
 // chip what it may read (BSI TR-03110-3 v2.21, 2016, C and D; taken over by
-// ICAO Doc 9303-12, 8th edition 2021, for the extended applications). It
+// ICAO Doc 9303-12, 8th edition 2021, 7.2). It
 // verifies no signature: only the chip holds the authority's key, and its word
 // is what counts.
 package cvc
@@ -216,7 +216,7 @@ func AlgorithmName(oid string) string {
 }
 
 // References reads EF.CVCA: the references of the authorities that the chip
-// trusts, the newest first, at most two, then filling (A.3). The error says
+// trusts, the newest first, at most two, then filling (A.3; Doc 9303-11, appendix K.2). The error says
 // that there is none.
 func References(file []byte) ([]string, error) {
 	var found []string

@@ -51,7 +51,7 @@ type group interface {
 // firstCurve is the lowest parameter id of an elliptic curve.
 const firstCurve = 8
 
-// curveNames are the curves of parameter ids 8 to 18 (Doc 9303-11, table 9).
+// curveNames are the curves of parameter ids 8 to 18 (Doc 9303-11, 9.5.1).
 var curveNames = [...]string{
 	"P-192", "brainpoolP192r1", "P-224", "brainpoolP224r1", "P-256", "brainpoolP256r1",
 	"brainpoolP320r1", "P-384", "brainpoolP384r1", "brainpoolP512r1", "P-521",

@@ -1,7 +1,7 @@
 package pace
 
 // modpTable holds the multiplicative groups of RFC 5114 (2008), sections 2.1
-// to 2.3, in the order of their parameter ids 0 to 2 (Doc 9303-11, table 9).
+// to 2.3, in the order of their parameter ids 0 to 2 (Doc 9303-11, 9.5.1).
 var modpTable = [...]struct{ name, p, g, q string }{
 	{
 		name: "modp1024-160",

@@ -24,7 +24,7 @@ var (
 	ErrChipData = &fault.Error{Code: "pace.chip_data"}      // chip authentication data missing or malformed
 )
 
-// Password is a PACE password: K of Doc 9303-11, 4.4.3.2, and its reference
+// Password is a PACE password: K of Doc 9303-11, 9.7.3, and its reference
 // (1 MRZ, 2 CAN).
 type Password struct {
 	Reference byte

@@ -10,33 +10,23 @@ import (
 )
 
 // ErrDomain: domain parameters that a chip gives itself and that are none, or
-// none that are safe to use.
+// none that are known to be safe.
 var ErrDomain = &fault.Error{Code: "pace.domain"}
 
-// Algorithms of domain parameters (Doc 9303-11, 9.2.1 and 9.4).
+// Algorithms of domain parameters (Doc 9303-11, 9.5).
 const (
 	oidECKey        = "1.2.840.10045.2.1"
 	oidDHNumber     = "1.2.840.10046.2.1" // ANSI X9.42: p, g, q
 	oidStandardized = "0.4.0.127.0.7.1.2"
 )
 
-// Bounds of groups that a chip brings along. Under 1024 bits a session can be
-// broken, over 4096 a hostile chip costs the reader seconds.
-const (
-	minPrimeBits = 1024
-	maxPrimeBits = 4096
-	minOrderBits = 160
-	maxOrderBits = 512
-	primeRounds  = 20 // of Miller-Rabin, with random bases and Baillie-PSW behind
-)
-
 // Proprietary returns the variant of a PACEInfo whose domain parameters the
 // chip gives itself, in a PACEDomainParameterInfo. parameterID is the reference
 // by which PACEInfo names them, -1 where there is one set and no reference.
-// algorithm is their AlgorithmIdentifier. A curve must be one that is known,
-// in every one of its values: nobody can check a curve of a chip's own within a
-// reading. A group of numbers is checked: both primes, the order, the generator.
-// Errors: ErrDomain.
+// algorithm is their AlgorithmIdentifier. Curve or group must be one that is
+// known, in every one of its values: parameters come unsigned, bad ones give the
+// password away, and an inspection system must not use any that it does not know
+// to be secure (Doc 9303-11, 9.2.2). Errors: ErrDomain.
 func Proprietary(oid string, parameterID int, algorithm []byte) (Variant, error) {
 	g, err := domain(algorithm)
 	if err != nil {
@@ -112,14 +102,15 @@ func curveDomain(parameters der.Element) (group, error) {
 	return elliptic{c}, nil
 }
 
-// numberDomain reads and checks DomainParameters of ANSI X9.42 (RFC 3279:2002, 2.3.3).
+// numberDomain reads DomainParameters of ANSI X9.42 (RFC 3279:2002, 2.3.3) and
+// returns the known group that they are.
 func numberDomain(parameters der.Element) (group, error) {
 	if parameters.ID != der.Sequence {
 		return nil, fault.New(ErrDomain.Code, "group is no sequence")
 	}
-	g := modp{}
+	var p, g, q *big.Int
 	r := parameters.Reader()
-	for _, n := range []**big.Int{&g.p, &g.g, &g.q} {
+	for _, n := range []**big.Int{&p, &g, &q} {
 		e, err := r.Expect(der.Integer)
 		if err != nil {
 			return nil, fault.Wrap(ErrDomain.Code, err)
@@ -129,26 +120,9 @@ func numberDomain(parameters der.Element) (group, error) {
 		}
 	}
 	for _, known := range modps() {
-		if g.p.Cmp(known.p) == 0 && g.g.Cmp(known.g) == 0 && g.q.Cmp(known.q) == 0 {
+		if p.Cmp(known.p) == 0 && g.Cmp(known.g) == 0 && q.Cmp(known.q) == 0 {
 			return known, nil
 		}
 	}
-	bits, order := g.p.BitLen(), g.q.BitLen()
-	if bits < minPrimeBits || bits > maxPrimeBits || order < minOrderBits || order > maxOrderBits {
-		return nil, fault.New(ErrDomain.Code, "group of %d bits with an order of %d", bits, order)
-	}
-	one := big.NewInt(1)
-	cofactor := new(big.Int).Sub(g.p, one)
-	rest := new(big.Int)
-	cofactor.DivMod(cofactor, g.q, rest)
-	switch {
-	case rest.Sign() != 0:
-		return nil, fault.New(ErrDomain.Code, "the order does not divide the group's")
-	case g.g.Cmp(one) <= 0 || g.g.Cmp(g.p) >= 0 || new(big.Int).Exp(g.g, g.q, g.p).Cmp(one) != 0:
-		return nil, fault.New(ErrDomain.Code, "the generator is not of the order")
-	case !g.q.ProbablyPrime(primeRounds) || !g.p.ProbablyPrime(primeRounds):
-		return nil, fault.New(ErrDomain.Code, "prime or order is composite")
-	}
-	g.label = "modp" + big.NewInt(int64(bits)).String() + " of the chip"
-	return g, nil
+	return nil, fault.New(ErrDomain.Code, "a group of %d bits that is not known", p.BitLen())
 }

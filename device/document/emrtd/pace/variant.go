@@ -55,7 +55,7 @@ func (v Variant) String() string {
 	return fmt.Sprintf("PACE-%s %s %s", v.Mapping, v.Domain(), v.Suite)
 }
 
-// oidPACE is id-PACE (Doc 9303-11, 9.2.1); the mapping and agreement follow
+// oidPACE is id-PACE (Doc 9303-11, 9.2.3); the mapping and agreement follow
 // as one arc and the cipher as another.
 const oidPACE = "0.4.0.127.0.7.2.2.4"
 

@@ -1,6 +1,6 @@
 // Package termauth is Terminal Authentication version 1, the inspection
 // system's side (BSI TR-03110-1 v2.20, 2015, 3.5, and TR-03110-3 v2.21, 2016,
-// B.3; ICAO Doc 9303-11, 8th edition 2021, 7.1): the terminal proves to the
+// B.3; ICAO Doc 9303-11, 8th edition 2021, 7.1 and appendix K): the terminal proves to the
 // chip that it may read fingerprints (DG3) and irises (DG4).
 //
 // The terminal's private key is not this program's: whoever holds it signs
@@ -137,7 +137,7 @@ func certificates(ctx context.Context, key ISKey, authorities []string) ([]*cvc.
 }
 
 // present has the chip verify one certificate: MSE:Set DST, PSO: VERIFY
-// CERTIFICATE (TR-03110-3, B.3.1 and B.3.2).
+// CERTIFICATE (Doc 9303-11, 7.1.5.1 and 7.1.5.2).
 func present(ctx context.Context, exchange apdu.Exchange, c *cvc.Certificate) error {
 	r, err := exchange(ctx, apdu.Command{INS: 0x22, P1: 0x81, P2: 0xB6, Data: apdu.AppendTLV(nil, 0x83, []byte(c.Authority))})
 	if err := refused(ErrAuthority, "MSE:Set DST", r, err); err != nil {
