@@ -30,6 +30,9 @@ const (
 	Provisioned         Action = "post.provisioned"
 	SignedIn            Action = "officer.signed_in"
 	SignInFailed        Action = "officer.sign_in_failed"
+	AccountsChanged     Action = "accounts.changed" // another edition came into force
+	ListChanged         Action = "list.changed"     // another generation of list Object
+	ListWithdrawn       Action = "list.withdrawn"
 	OfficerShut         Action = "officer.shut" // too many wrong passwords for account Object
 	SignedOut           Action = "officer.signed_out"
 	PasskeyAdded        Action = "passkey.added"
@@ -49,6 +52,7 @@ const (
 	LateHit             Action = "candidate.late"
 	EncounterRemoved    Action = "encounter.removed" // its time of keeping has run out
 	ReportRead          Action = "report.read"       // numbers of searches by list and officer
+	EncounterViewed     Action = "encounter.viewed"  // by another officer, or after its end
 	AuditRead           Action = "audit.read"        // lines or heads, from number fact "from" on
 	KeyMade             Action = "key.made"          // Object names it
 	HeadLate            Action = "audit.head_late"   // a witness has not taken a head in time

@@ -62,7 +62,14 @@ func (p *Post) provision(ctx context.Context, state, src string, keys *vault.Vau
 	if err != nil {
 		return err
 	}
-	if p.applied, err = load(ctx, in, state, keys); err != nil {
+	edition, err := p.lastEdition()
+	if err != nil {
+		return err
+	}
+	if p.applied, err = load(ctx, in, state, keys, edition); err != nil {
+		return err
+	}
+	if err := p.noteChanges(); err != nil {
 		return err
 	}
 	version := binary.BigEndian.AppendUint64(nil, in.Manifest.Version)
@@ -74,7 +81,7 @@ func (p *Post) provision(ctx context.Context, state, src string, keys *vault.Vau
 
 // load reads the parts of a folder in force, takes its lists into the post's
 // own stores and loads them.
-func load(ctx context.Context, in *provision.Applied, state string, keys *vault.Vault) (*applied, error) {
+func load(ctx context.Context, in *provision.Applied, state string, keys *vault.Vault, lastEdition int) (*applied, error) {
 	a := new(applied)
 	raw, err := os.ReadFile(in.Path(policyPath))
 	if err != nil {
@@ -87,6 +94,9 @@ func load(ctx context.Context, in *provision.Applied, state string, keys *vault.
 		return nil, fault.New("provision.incomplete", "the folder holds no accounts")
 	}
 	if a.accounts, err = officer.Decode(raw); err != nil {
+		return nil, err
+	}
+	if err := a.accounts.Follows(lastEdition); err != nil {
 		return nil, err
 	}
 	if a.trust, err = trust.Open(in.Path(trustPath)); err != nil {

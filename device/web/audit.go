@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
 )
@@ -67,4 +68,17 @@ func (s *Server) auditOperations() {
 // who wants its end stops at a page that is not full.
 func (s *Server) auditRead(a *officer.Account, from int64) error {
 	return s.backend.Witnessed(audit.Line{Time: s.now(), Actor: a.ID, Action: audit.AuditRead, Facts: map[string]string{"from": strconv.FormatInt(from, 10)}})
+}
+
+// viewsEvery is how often one officer's looking at one encounter is written
+// down: a page that follows events looks again at each of them.
+const viewsEvery = 10 * time.Minute
+
+// viewed writes down that an officer looks at an encounter that is not their
+// own, or no longer open.
+func (s *Server) viewed(a *officer.Account, e *encounter.Encounter) error {
+	if e.Officer == a.ID && e.State != encounter.Closed || !s.views.allow(a.ID+" "+e.ID) {
+		return nil
+	}
+	return s.backend.Witnessed(audit.Line{Time: s.now(), Actor: a.ID, Action: audit.EncounterViewed, Encounter: e.ID})
 }

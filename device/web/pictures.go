@@ -55,7 +55,7 @@ func (s *Server) mayRead(ctx context.Context, id string) (encounter.Encounter, e
 	if e.Officer != a.ID && !a.Has(officer.Supervisor) {
 		return encounter.Encounter{}, errOthers
 	}
-	return e, nil
+	return e, s.viewed(a, &e)
 }
 
 var errOthers = officer.ErrRole.WithHint("this encounter is another officer's")

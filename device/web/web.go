@@ -70,6 +70,7 @@ type Server struct {
 	origin   *http.CrossOriginProtection
 
 	remotes, accounts, tries *limiter
+	views                    *limiter      // of encounters that are written down
 	hashing                  chan struct{} // a place for each password being checked
 	previews                 chan struct{} // a place for each preview being sent
 
@@ -87,6 +88,7 @@ func New(o Options) *Server {
 		remotes:  newLimiter(o.Now, o.Limits.Remote, o.Limits.RemoteBurst),
 		accounts: newLimiter(o.Now, o.Limits.Account, o.Limits.AccountBurst),
 		tries:    newLimiter(o.Now, o.Limits.SignIn, o.Limits.SignInBurst),
+		views:    newLimiter(o.Now, 1/viewsEvery.Seconds(), 1),
 		hashing:  make(chan struct{}, hashingAtOnce),
 		previews: make(chan struct{}, previewsAtOnce),
 
