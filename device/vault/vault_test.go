@@ -3,6 +3,7 @@ package vault
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,12 +19,45 @@ import (
 func newVault(t testing.TB) (*Vault, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "vault.json")
-	v, err := Create(context.Background(), path, Passphrase("correct horse"))
+	v, err := Create(context.Background(), path, cheap{Passphrase("correct horse")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(v.Lock)
 	return v, path
+}
+
+// cheap enrols a passphrase at the least cost that the file may ask for.
+type cheap struct{ Passphrase }
+
+func (cheap) Enrol(context.Context) (json.RawMessage, error) {
+	p := argonParams{Time: 1, MemoryKiB: 64, Threads: 1, Salt: make([]byte, 16)}
+	rand.Read(p.Salt)
+	return json.Marshal(p)
+}
+
+// TestPassphraseAtItsRealCost is the one test that pays it.
+func TestPassphraseAtItsRealCost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault.json")
+	v, err := Create(t.Context(), path, Passphrase("correct horse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Lock()
+	raw, err := Params(path, Way{Kind: PassphraseKind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got argonParams
+	if err := json.Unmarshal(raw, &got); err != nil || got.Time != argonTime || got.MemoryKiB != argonMemoryKiB {
+		t.Errorf("enrolled at %+v, %v", got, err)
+	}
+	if v, err = Open(t.Context(), path, Passphrase("correct horse")); err != nil {
+		t.Fatal(err)
+	}
+	v.Lock()
+	_, err = Open(t.Context(), path, Passphrase("another"))
+	wantCode(t, err, "vault.passphrase")
 }
 
 func wantCode(t testing.TB, err error, code fault.Code) {
