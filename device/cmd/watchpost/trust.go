@@ -19,7 +19,7 @@ func trustCommand() *cobra.Command {
 document signers, revocation lists and deviation lists, each with where it came
 from. watchpostd refuses such a store: a post takes its anchors signed by two.`,
 	}
-	c.AddCommand(trustImportCommand(), trustFetchCommand(), trustListCommand(), trustDiffCommand(), trustCheckCommand(), trustPathCommand())
+	c.AddCommand(trustImportCommand(), trustFetchCommand(), trustListCommand(), trustDiffCommand(), trustCheckCommand(), trustPathCommand(), trustStatusCommand())
 	return c
 }
 

@@ -166,3 +166,52 @@ func TestTrustFetch(t *testing.T) {
 		t.Errorf("nobody there: %+v", row)
 	}
 }
+
+func TestTrustStatus(t *testing.T) {
+	issuer, older, _ := utopia(t)
+	dir := t.TempDir()
+	crl, err := issuer.CRL(time.Date(2025, 7, 1, 0, 0, 0, 0, time.UTC), big.NewInt(7), big.NewInt(8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, list, revoked, store := filepath.Join(dir, "csca.cer"), filepath.Join(dir, "a.ml"), filepath.Join(dir, "a.crl"), filepath.Join(dir, "store")
+	for path, raw := range map[string][]byte{ca: issuer.CSCA.DER, list: older, revoked: crl} {
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, status := runTrust(t, "import", "--store", store, "--anchor", ca, list, revoked); status != exitOK {
+		t.Fatal(out)
+	}
+	read := func(at string) []statusRow {
+		t.Helper()
+		out, status := runTrust(t, "status", "--store", store, "--at", at)
+		var rows []statusRow
+		for line := range strings.Lines(out) {
+			var r statusRow
+			if err := json.Unmarshal([]byte(line), &r); err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, r)
+		}
+		if status != exitOK || len(rows) != 2 {
+			t.Fatalf("%d %s", status, out)
+		}
+		return rows
+	}
+	rows := read("2025-07-11")
+	if r := rows[0]; r.Kind != "master_list" || r.List != "UT" || r.Edition != "2025-06-01T00:00:00Z" || r.AgeDays != 40 || r.Certificates != 2 || r.File != "a.ml" || r.Stale {
+		t.Errorf("%+v", r)
+	}
+	if r := rows[1]; r.Kind != "crl" || r.List != "UT" || r.AgeDays != 10 || r.Certificates != 2 || r.Stale || r.NextUpdate != "2025-09-29T00:00:00Z" {
+		t.Errorf("%+v", r)
+	}
+	if rows = read("2025-09-30"); !rows[1].Stale || rows[0].Stale {
+		t.Errorf("%+v", rows)
+	}
+	for name, args := range map[string][]string{"no store": {"status", "--store", dir + "/none"}, "no date": {"status", "--store", store, "--at", "x"}} {
+		if out, status := runTrust(t, args...); status == exitOK || out != "" {
+			t.Errorf("%s: %d %s", name, status, out)
+		}
+	}
+}

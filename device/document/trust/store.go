@@ -123,6 +123,27 @@ func (s *Store) Entries() []*Entry { return append([]*Entry(nil), s.entries...) 
 // Lists returns the editions that are held. The slice is the caller's.
 func (s *Store) Lists() []List { return append([]List(nil), s.lists...) }
 
+// RevocationList is what a held CRL says of itself.
+type RevocationList struct {
+	Issuer                 string    // distinguished name
+	Country                string    // two letters, upper case
+	ThisUpdate, NextUpdate time.Time // NextUpdate is zero where the list does not say
+	Revoked                int       // certificates that it names
+	File                   string    // name of the imported file
+	Signer                 string    // fingerprint of the anchor that signed it
+}
+
+// RevocationLists returns the CRLs that are held, in order of import. The slice
+// is the caller's.
+func (s *Store) RevocationLists() []RevocationList {
+	all := make([]RevocationList, 0, len(s.crls))
+	for _, h := range s.crls {
+		all = append(all, RevocationList{Issuer: h.crl.Issuer.String(), Country: h.crl.Issuer.Country(), ThisUpdate: h.crl.ThisUpdate,
+			NextUpdate: h.crl.NextUpdate, Revoked: h.crl.Len(), File: h.file, Signer: h.key})
+	}
+	return all
+}
+
 // Find returns the entry of that certificate, or nil.
 func (s *Store) Find(c *pki.Certificate) *Entry { return s.byFingerprint[c.Fingerprint()] }
 
