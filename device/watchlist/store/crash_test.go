@@ -282,7 +282,7 @@ func paths(t *testing.T, s stick, top, list string, swaps int) []string {
 }
 
 func TestFailingSwap(t *testing.T) {
-	swapsFailing(t, 2, 5, 1, []string{"write", "fsync", "renameat"}, "EIO")
+	swapsFailing(t, 2, 7, 1, []string{"write", "fsync", "renameat"}, "EIO")
 }
 
 func TestSoakFailingSwap(t *testing.T) {

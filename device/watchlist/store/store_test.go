@@ -117,7 +117,7 @@ func wantCode(t testing.TB, err error, code fault.Code) {
 
 func TestEverythingComesBack(t *testing.T) {
 	b := newBench(t)
-	const n = 1500
+	const n = 600
 	dir := b.build(t, spec("bench", 1), n)
 	g, err := OpenFolder(dir, b.key)
 	if err != nil {
