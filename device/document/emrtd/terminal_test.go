@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,9 +31,15 @@ func guarded(offer *passport.PACE, authority cvc.Spec) passport.Profile {
 	return p
 }
 
+// signers keeps what signer has made: keys take time.
+var signers sync.Map
+
 // signer is the inspection system's key of that state, through its file.
 func signer(t testing.TB, s cvc.Spec) *labkey.Key {
 	t.Helper()
+	if kept, ok := signers.Load(s); ok {
+		return kept.(*labkey.Key)
+	}
 	h, err := cvc.New(s)
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +48,7 @@ func signer(t testing.TB, s cvc.Spec) *labkey.Key {
 	if err != nil {
 		t.Fatal(err)
 	}
+	signers.Store(s, k)
 	return k
 }
 
@@ -48,14 +56,10 @@ func withKey(k termauth.ISKey) func(*emrtd.Options) {
 	return func(o *emrtd.Options) { o.ISKey = k }
 }
 
-// guardedChip personalises anew: document() tells profiles apart by their
-// printed form, in which a pointer is an address.
+// guardedChip is the chip with its document.
 func guardedChip(t testing.TB, p passport.Profile) (*virtual, *passport.Document) {
 	t.Helper()
-	doc, err := passport.Personalise(p)
-	if err != nil {
-		t.Fatal(err)
-	}
+	doc := document(t, p)
 	chip, err := passport.NewChip(doc)
 	if err != nil {
 		t.Fatal(err)
