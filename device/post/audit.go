@@ -257,6 +257,17 @@ func (p *Post) witnessLost(err error) {
 	}
 }
 
+// lostWitnesses stand among the devices, where the page shows what is wrong.
+func lostWitnesses(a web.AuditState) []web.DeviceInfo {
+	var lost []web.DeviceInfo
+	for _, w := range a.Witnesses {
+		if state := deviceWord(courier.State(w.State)); state == "lost" {
+			lost = append(lost, web.DeviceInfo{ID: "audit." + w.Witness, Kind: "other", Name: "audit log: " + w.Witness, State: state})
+		}
+	}
+	return lost
+}
+
 // deviceWord is a witness's state in the words of devices.
 func deviceWord(s courier.State) string {
 	switch s {

@@ -31,7 +31,6 @@ import (
 	"github.com/watchpost/watchpost/device/post/room"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/uplink"
-	"github.com/watchpost/watchpost/device/uplink/courier"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/web"
 )
@@ -313,10 +312,7 @@ func (p *Post) System(ctx context.Context) (web.System, error) {
 		Post: p.config.Post, Workplace: string(p.config.Workplace), Version: Version, Time: p.now(), Started: p.started, ReadyMS: p.ready.Milliseconds(),
 		Lists: []web.ListState{}, Devices: []web.DeviceInfo{}, Policy: p.applied.policy.String(), Link: p.linkState(), Outbox: len(waiting), AuditHead: head, Audit: signed,
 	}
-	for _, w := range signed.Witnesses {
-		s.Devices = append(s.Devices, web.DeviceInfo{ID: "audit." + w.Witness, Kind: "other", Name: "audit log: " + w.Witness, State: deviceWord(courier.State(w.State))})
-	}
-	s.Devices = append(s.Devices, p.clockInfo()...)
+	s.Devices = append(append(s.Devices, p.clockInfo()...), lostWitnesses(signed)...)
 	for _, l := range p.applied.lists.Lists {
 		s.Lists = append(s.Lists, listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now()))
 	}
