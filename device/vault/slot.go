@@ -17,6 +17,12 @@ type Named interface {
 	SlotName() string
 }
 
+// abandoner is an Unlocker whose enrolment leaves something behind, which goes
+// when the way in cannot be used after all.
+type abandoner interface {
+	Abandon(ctx context.Context, params json.RawMessage)
+}
+
 // maxSlots bounds the ways into one vault, maxSlotName the bytes of a name.
 const (
 	maxSlots    = 64
@@ -101,6 +107,9 @@ func (v *Vault) enrol(ctx context.Context, u Unlocker) (slot, error) {
 	}
 	pair, err := derivePair(ctx, v.ring, u, s.Params)
 	if err != nil {
+		if a, ok := u.(abandoner); ok {
+			a.Abandon(context.WithoutCancel(ctx), s.Params)
+		}
 		return slot{}, err
 	}
 	s.To = bytes.Clone(pair.PublicKey().Bytes())

@@ -222,8 +222,10 @@ func TestAttackSignedBoot(t *testing.T) {
 	})
 	t.Run("enrolled under a boot that nobody signed", func(t *testing.T) {
 		u := Unlocker{Device: newTPM(t), PIN: pin, BootKey: &makerKey(t).PublicKey}
-		_, err := vault.Create(t.Context(), filepath.Join(t.TempDir(), "v"), u)
-		wantCode(t, err, "tpm.policy")
+		for range indexes { // each would take places if it left any behind
+			_, err := vault.Create(t.Context(), filepath.Join(t.TempDir(), "v"), u)
+			wantCode(t, err, "tpm.policy")
+		}
 	})
 }
 

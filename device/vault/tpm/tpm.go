@@ -270,6 +270,16 @@ func (u Unlocker) ForgetWay(ctx context.Context, raw json.RawMessage) error {
 	return u.drop(ctx, raw, func(p *params) []index { return []index{p.Epoch} })
 }
 
+// Abandon frees the places of an enrolment that came to nothing. What is left
+// where that fails costs the chip a place and opens nothing.
+func (u Unlocker) Abandon(ctx context.Context, raw json.RawMessage) {
+	if u.Sibling != nil {
+		_ = u.ForgetWay(ctx, raw)
+		return
+	}
+	_ = u.Forget(ctx, raw)
+}
+
 func (u Unlocker) drop(ctx context.Context, raw json.RawMessage, which func(*params) []index) error {
 	p, err := decodeParams(raw)
 	if err != nil {
