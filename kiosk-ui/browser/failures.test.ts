@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { tell } from '../src/api/failure.ts';
 import type { Candidate } from '../src/api/words.ts';
+import en from '../src/texts/en.json';
 import { Officer } from './officer.ts';
 import { put, takeAway } from './post.ts';
 
@@ -164,4 +166,46 @@ test('signing out leaves nothing on the screen', async () => {
   await officer.page.getByRole('button', { name: 'Sign out' }).click();
   await officer.page.getByRole('heading', { name: 'Sign in' }).waitFor();
   expect(await officer.page.locator('body').innerText()).not.toContain(post.officer);
+});
+
+describe('every message of the catalogue', () => {
+  const codes = [
+    ...new Set(
+      Object.keys(en)
+        .filter((k) => k.startsWith('error.') && !k.endsWith('.do'))
+        .map((k) => k.slice('error.'.length)),
+    ),
+  ];
+
+  test('is shown with what to do, whole, and passes axe', async () => {
+    const post = inject('post');
+    const desk = await Officer.open(post, { width: 1024, height: 768 });
+    try {
+      await desk.signIn();
+      await desk.ready();
+      let code = '';
+      await desk.page.route('**/v1/encounters', (route) =>
+        route.request().method() === 'POST'
+          ? route.fulfill({ status: 409, contentType: 'application/json', body: JSON.stringify({ code, cause: 'a test', text_key: `error.${code}`, retryable: false }) })
+          : route.continue(),
+      );
+      const seen: string[] = [];
+      for (const key of codes) {
+        code = key === 'generic' ? 'novel.failure' : key.includes('.') ? key : `${key}.of_a_new_kind`; // a family's text stands for what is not named
+        await desk.page.keyboard.press('F2');
+        const shown = await desk.problem(code);
+        const told = tell(code);
+        expect(shown, code).toContain(told.title);
+        expect(shown, code).toContain(told.todo);
+        expect(shown, code).toContain(code);
+        expect(told.title, code).toBe((en as Record<string, string>)[`error.${key}`]);
+        seen.push(told.title);
+      }
+      console.info(`failure messages seen on the page: ${seen.length} of ${codes.length}`);
+      expect(codes.length).toBeGreaterThan(90);
+      await desk.look('failure-catalogue');
+    } finally {
+      await desk.close();
+    }
+  });
 });

@@ -67,5 +67,5 @@ describe('events', () => {
 });
 
 test('error rates in words never claim more than was measured', () => {
-  expect([1e-5, 0.001, 0.00034, 0.2, 0.9, 0, 1e-12, Number.NaN].map(oneIn)).toEqual(['1 in 100,000', '1 in 1,000', '1 in 2,000', '1 in 5', 'no better than chance', 'exact', 'less than 1 in 100,000,000', 'not known']);
+  expect([1e-5, 0.001, 0.00034, 0.2, 0.9, 0, 1e-12, Number.NaN].map(oneIn)).toEqual(['1 in 100,000', '1 in 1,000', '1 in 2,000', '1 in 5', 'as likely as not', 'exact', 'less than 1 in 100,000,000', 'not known']);
 });

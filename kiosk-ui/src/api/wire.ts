@@ -21,6 +21,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit/heads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signed heads of the audit log
+         * @description For supervisors and auditors. Whoever keeps heads elsewhere can hold the lines against them: watchpost audit verify.
+         */
+        get: operations["get-audit-heads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/encounters": {
         parameters: {
             query?: never;
@@ -236,6 +256,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reports/searches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Searches, hits, confirmed and false candidates, by list and officer
+         * @description For supervisors and auditors. Counted from the audit log, ids and numbers only. Reading it is audited.
+         */
+        get: operations["get-searches-report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/session": {
         parameters: {
             query?: never;
@@ -362,6 +402,22 @@ export interface components {
             /** @description as written, oldest first */
             lines: unknown[];
         };
+        AuditState: {
+            /** @description what is wrong: audit.head_late, audit.fork...; absent if nothing is */
+            code?: string;
+            /**
+             * Format: date-time
+             * @description when it was signed
+             */
+            signed_at: string;
+            /**
+             * Format: int64
+             * @description lines under the last signed head
+             */
+            signed_lines: number;
+            /** @description who keeps the heads */
+            witnesses: components["schemas"]["WitnessState"][];
+        };
         AuthenticationExtensions: {
             appid?: string;
             appidExclude?: string;
@@ -430,6 +486,48 @@ export interface components {
             name: string;
             recorded: string;
             telephone: string;
+        };
+        Counts: {
+            /**
+             * Format: int64
+             * @description records named, each once a search
+             */
+            candidates: number;
+            /**
+             * Format: int64
+             * @description candidates found to be the same person
+             */
+            confirmed: number;
+            /**
+             * Format: int64
+             * @description candidates found to be a different person
+             */
+            false: number;
+            /**
+             * Format: int64
+             * @description searches that named at least one candidate
+             */
+            hits: number;
+            /**
+             * Format: int64
+             * @description candidates that came after the answer
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description candidates without a finding yet
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description questions to the lists
+             */
+            searches: number;
+            /**
+             * Format: int64
+             * @description candidates on which the officer could not decide
+             */
+            undecided: number;
         };
         Coverage: {
             /** Format: int64 */
@@ -588,6 +686,10 @@ export interface components {
             lines: number;
             root: string;
         };
+        HeadsOutputBody: {
+            /** @description signed notes in the order of their numbers */
+            heads: string[];
+        };
         Inspection: {
             access: components["schemas"]["Access"];
             checks: components["schemas"]["Check"][] | null;
@@ -598,6 +700,49 @@ export interface components {
             read?: boolean;
             support?: string;
             write?: string;
+        };
+        ListRow: {
+            /**
+             * Format: int64
+             * @description records named, each once a search
+             */
+            candidates: number;
+            /**
+             * Format: int64
+             * @description candidates found to be the same person
+             */
+            confirmed: number;
+            /**
+             * Format: int64
+             * @description candidates found to be a different person
+             */
+            false: number;
+            /**
+             * Format: int64
+             * @description searches that named at least one candidate
+             */
+            hits: number;
+            /**
+             * Format: int64
+             * @description candidates that came after the answer
+             */
+            late: number;
+            list: string;
+            /**
+             * Format: int64
+             * @description candidates without a finding yet
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description questions to the lists
+             */
+            searches: number;
+            /**
+             * Format: int64
+             * @description candidates on which the officer could not decide
+             */
+            undecided: number;
         };
         ListState: {
             /**
@@ -624,6 +769,63 @@ export interface components {
             records: number;
             /** @description an answer from it is not verified */
             stale: boolean;
+        };
+        OfficerRow: {
+            /**
+             * Format: int64
+             * @description records named, each once a search
+             */
+            candidates: number;
+            /**
+             * Format: int64
+             * @description candidates found to be the same person
+             */
+            confirmed: number;
+            /**
+             * Format: int64
+             * @description candidates found to be a different person
+             */
+            false: number;
+            /**
+             * Format: int64
+             * @description searches that named at least one candidate
+             */
+            hits: number;
+            /**
+             * Format: int64
+             * @description candidates that came after the answer
+             */
+            late: number;
+            officer: string;
+            /**
+             * Format: int64
+             * @description candidates without a finding yet
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description persons admitted against the advice
+             */
+            overrides: number;
+            /** @description searches by purpose */
+            purposes: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description questions to the lists
+             */
+            searches: number;
+            /**
+             * Format: int64
+             * @description searches from which a modality was withheld
+             */
+            suppressed: number;
+            /**
+             * Format: int64
+             * @description candidates on which the officer could not decide
+             */
+            undecided: number;
         };
         OpenBody: {
             /** @description what the person says, unverified */
@@ -843,6 +1045,68 @@ export interface components {
             id: string;
             name: string;
         };
+        Report: {
+            by_list: components["schemas"]["ListRow"][];
+            by_officer: components["schemas"]["OfficerRow"][];
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: int64
+             * @description lines of the audit log that were read
+             */
+            lines: number;
+            /** Format: int64 */
+            overrides: number;
+            /** @description by list and officer */
+            rows: components["schemas"]["Row"][];
+            /** Format: date-time */
+            to: string;
+            total: components["schemas"]["Counts"];
+        };
+        Row: {
+            /**
+             * Format: int64
+             * @description records named, each once a search
+             */
+            candidates: number;
+            /**
+             * Format: int64
+             * @description candidates found to be the same person
+             */
+            confirmed: number;
+            /**
+             * Format: int64
+             * @description candidates found to be a different person
+             */
+            false: number;
+            /**
+             * Format: int64
+             * @description searches that named at least one candidate
+             */
+            hits: number;
+            /**
+             * Format: int64
+             * @description candidates that came after the answer
+             */
+            late: number;
+            list: string;
+            officer: string;
+            /**
+             * Format: int64
+             * @description candidates without a finding yet
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description questions to the lists
+             */
+            searches: number;
+            /**
+             * Format: int64
+             * @description candidates on which the officer could not decide
+             */
+            undecided: number;
+        };
         Score: {
             explain: string;
             /** Format: double */
@@ -933,6 +1197,8 @@ export interface components {
             tries: number;
         };
         System: {
+            /** @description signed heads of the audit log, and who keeps them */
+            audit: components["schemas"]["AuditState"];
             audit_head: components["schemas"]["Head"];
             devices: components["schemas"]["DeviceInfo"][];
             /**
@@ -970,6 +1236,28 @@ export interface components {
             displayName: string;
             id: unknown;
             name: string;
+        };
+        WitnessState: {
+            code?: string;
+            /**
+             * Format: int64
+             * @description heads that it has taken
+             */
+            heads: number;
+            /**
+             * Format: int64
+             * @description lines under the last of them
+             */
+            lines: number;
+            /** @enum {string} */
+            state: "unknown" | "ok" | "late" | "refused";
+            /**
+             * Format: date-time
+             * @description when the oldest head that it has not taken was signed
+             */
+            waiting_since?: string;
+            /** @enum {string} */
+            witness: "central" | "witness" | "medium";
         };
         Zone: {
             check_digits: {
@@ -1010,6 +1298,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "get-audit-heads": {
+        parameters: {
+            query?: {
+                /** @description number of the first head */
+                from?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeadsOutputBody"];
                 };
             };
             /** @description Error */
@@ -1459,6 +1780,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "get-searches-report": {
+        parameters: {
+            query?: {
+                /** @description searches at this time or later; a day before to if left out */
+                from?: string;
+                /** @description searches before this time; now if left out; at most 366 days after from */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
                 };
             };
             /** @description Error */

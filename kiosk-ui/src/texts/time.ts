@@ -1,4 +1,4 @@
-import { text } from './texts.ts';
+import { language, text } from './texts.ts';
 
 /** ageOf writes seconds as the officer says it: "3 h". */
 export function ageOf(seconds: number): string {
@@ -16,8 +16,8 @@ export function countdown(seconds: number): string {
   return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
 }
 
-const clockForm = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
-const dayForm = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
+const clockForm = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+const dayForm = new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone: 'UTC' });
 
 /** timeOf writes a moment of the wire in local time. */
 export function timeOf(wire: string): string {
