@@ -79,6 +79,7 @@ func (e *Extractor) Extract(m *Image) (*Template, error) {
 	if e.w < minSide || e.h < minSide {
 		return nil, fault.New(ErrImageSize.Code, "%dx%d pixels at %d dpi", e.w, e.h, DPI)
 	}
+	e.unframe()
 	e.normalise()
 	e.tensor(e.norm)
 	e.segment()
