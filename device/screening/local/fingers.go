@@ -89,13 +89,14 @@ func (a *answer) searchFingers(ctx context.Context) error {
 	return nil
 }
 
-// agreeing counts the fingers that by themselves look like one finger.
+// agreeing counts the fingers that by themselves look like one finger. A
+// record's prints of unknown position may all be of one: they count once.
 func agreeing(h fingers.Hit) int {
-	n := 0
+	positions := map[int]bool{}
 	for _, f := range h.Fingers {
 		if finger.SumFMR(f.Score, 1) <= alarmEachRate {
-			n++
+			positions[f.Position] = true
 		}
 	}
-	return n
+	return len(positions)
 }

@@ -124,6 +124,35 @@ func TestFingers(t *testing.T) {
 	}
 }
 
+// A record that holds one finger several times, at one position or without,
+// is still one finger, however often it is shown.
+func TestAttackOneFingerHeldTwice(t *testing.T) {
+	twice := func(id, position int) *record.Record {
+		p := person(id, "m")
+		for k := range 2 {
+			p.Fingers = append(p.Fingers, record.Finger{
+				Position: position, Format: record.MinutiaeISO19794, Template: iso(t, uint64(10*id), position, 3*k), Impress: record.PressedLive,
+			})
+		}
+		return p
+	}
+	list, _ := load(t, "bench", append(printed(t, 10), twice(60, 2), twice(61, 0))...)
+	s := newSource(t, list)
+	for name, q := range map[string]screening.Question{
+		"position held":    shown(t, [3]int{60, 0, 2}, [3]int{60, 0, 2}),
+		"position unknown": shown(t, [3]int{60, 0, 0}, [3]int{60, 0, 0}),
+		"record without":   shown(t, [3]int{61, 0, 2}, [3]int{61, 0, 7}),
+		"both without":     shown(t, [3]int{61, 0, 0}, [3]int{61, 0, 0}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := s.Ask(ctx, q)
+			if err != nil || len(r.Candidates) != 1 || r.Candidates[0].Alarm {
+				t.Errorf("%+v, %v", r.Candidates, err)
+			}
+		})
+	}
+}
+
 // A print that cannot be read keeps an answer from being clear.
 func TestAttackUnreadablePrintIsNeverClear(t *testing.T) {
 	list, _ := load(t, "bench", printed(t, 3)...)

@@ -113,15 +113,19 @@ func (s *search) full(w *worker, f *found) Hit {
 			pairs = append(pairs, pair{Finger{p.index, int(l.position), score}, l})
 		}
 	}
-	// The best pairs first: two probes cannot be the same print, nor one two.
+	// The best pairs first: two probes cannot be the same print, nor one two,
+	// and several impressions of one finger are no further evidence.
 	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(b.Score, a.Score) })
 	h := Hit{Person: f.person}
 	probes, prints := map[int]bool{}, map[*location]bool{}
+	var shown, held [MaxPosition + 1]bool
 	for _, k := range pairs {
-		if probes[k.Probe] || prints[k.print] {
+		position := s.q.Probes[k.Probe].Position
+		if probes[k.Probe] || prints[k.print] || shown[position] || held[k.Position] {
 			continue
 		}
 		probes[k.Probe], prints[k.print] = true, true
+		shown[position], held[k.Position] = position != 0, k.Position != 0
 		h.Fingers = append(h.Fingers, k.Finger)
 		h.Score += finger.FingerScore(k.Score)
 		h.raw += k.Score

@@ -186,6 +186,35 @@ func TestOnePrintIsCountedOnce(t *testing.T) {
 	}
 }
 
+// Several impressions of one finger count once, on either side.
+func TestOneFingerIsCountedOnce(t *testing.T) {
+	x := filled(t, 20)
+	two := []Print{{Position: 2, Packed: made(9021).AppendPacked(nil)}, {Position: 2, Packed: again(made(9021), 5).AppendPacked(nil)}}
+	if err := x.Insert(903, two); err != nil {
+		t.Fatal(err)
+	}
+	for _, position := range []int{0, 2} {
+		p, q := Probe{Position: position, Template: again(made(9021), 6)}, Probe{Position: position, Template: again(made(9021), 7)}
+		hits := ask(t, x, Effort{}, p, q)
+		if len(hits) == 0 || hits[0].Person != 903 || len(hits[0].Fingers) != 1 {
+			t.Errorf("position %d: %+v", position, hits)
+		}
+	}
+	// Unknown on the gallery's side.
+	for i := range two {
+		two[i].Position = 0
+	}
+	if err := x.Insert(904, two); err != nil {
+		t.Fatal(err)
+	}
+	p, q := Probe{Position: 2, Template: again(made(9021), 6)}, Probe{Position: 2, Template: again(made(9021), 7)}
+	for _, h := range ask(t, x, Effort{}, p, q) {
+		if h.Person == 904 && len(h.Fingers) != 1 {
+			t.Errorf("%+v", h)
+		}
+	}
+}
+
 // The filter stages find what comparing everybody fully finds.
 func TestFilterAgainstExhaustive(t *testing.T) {
 	x := filled(t, 80)
