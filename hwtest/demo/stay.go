@@ -10,12 +10,22 @@ import (
 	"net"
 	"strings"
 
+	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/hwtest/wire"
 )
 
 // FreeListen returns the page's usual address, or one with a free port where
 // another post has that one.
 func FreeListen() (string, error) { return freePort("127.0.0.1:8443") }
+
+// MayListen tells before a post is set up whether its page can have an address.
+func MayListen(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fault.New("demo.listen", "the page: %w", err).WithHint("another program has the address, or it is none of this machine: give another with --listen HOST:PORT")
+	}
+	return l.Close()
+}
 
 // freePort returns the first address that nobody listens on, else one with a
 // free port.

@@ -3,9 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/watchpost/watchpost/device/fault"
 )
 
 func runHwtest(t *testing.T, args ...string) (int, string) {
@@ -38,6 +42,25 @@ func TestMakeWritesFilesAndIssuer(t *testing.T) {
 	for _, name := range []string{"EF.SOD.bin", "EF.COM.bin", "DG1.bin", "pki/CSCA.der", "pki/DS.der", "pki/CSCA.crl", "pki/masterlist.ml"} {
 		if content, err := os.ReadFile(filepath.Join(dir, name)); err != nil || len(content) == 0 {
 			t.Errorf("%s: %d octets, %v", name, len(content), err)
+		}
+	}
+}
+
+// TestPortTaken holds that a page's address that somebody has is told before
+// anything is set up.
+func TestPortTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	root := newRoot()
+	root.SetOut(io.Discard)
+	root.SetErr(io.Discard)
+	for _, address := range []string{l.Addr().String(), "no address", "127.0.0.1:99999"} {
+		root.SetArgs([]string{"up", "--post", "--listen", address})
+		if err := root.ExecuteContext(t.Context()); fault.CodeOf(err) != "demo.listen" || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }

@@ -19,6 +19,8 @@ func upPost(cmd *cobra.Command, o demo.Options) error {
 		if o.Listen, err = demo.FreeListen(); err != nil {
 			return fault.Wrap("demo.listen", err)
 		}
+	} else if err := demo.MayListen(o.Listen); err != nil {
+		return err
 	}
 	o.Keep, o.SkipScript = true, true
 	o.Keys, o.Data, o.Out = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
