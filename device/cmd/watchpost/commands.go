@@ -15,6 +15,7 @@ func commands() []*cobra.Command {
 		keysCommand(),
 		listCommand(),
 		mrzCommand(),
+		officerCommand(),
 		screenCommand(),
 		trustCommand(),
 	}
