@@ -37,7 +37,10 @@ func TestSignatures(t *testing.T) {
 	}
 	for i, pair := range [][2]*Certificate{{h.CVCA, h.CVCA}, {h.Link, h.CVCA}, {h.DV, h.Link}, {h.Terminal, h.DV}} {
 		point := pair[1].Key.Curve.Public(pair[1].Key.D)
-		key := &ecdsa.PublicKey{Curve: elliptic.P256(), X: point.X, Y: point.Y}
+		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), pair[1].Key.Curve.Encode(point))
+		if err != nil {
+			t.Fatal(err)
+		}
 		body, signature := signed(t, pair[0].Raw)
 		digest := sha256.Sum256(body)
 		if len(signature) != 64 || !ecdsa.Verify(key, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
