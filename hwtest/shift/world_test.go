@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -369,5 +368,5 @@ func skipWithout(t *testing.T, missing error, what string) {
 	if os.Getenv("CI") == "true" {
 		t.Fatal(missing)
 	}
-	t.Skip(fmt.Sprintf("SKIPPED: %s is not installed (make deps)", what))
+	t.Skipf("SKIPPED: %s is not installed (make deps)", what)
 }
