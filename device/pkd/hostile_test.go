@@ -169,7 +169,10 @@ func TestAttackServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := pkd.Request{Target: server(t, c.script), Store: t.TempDir(),
-				Limits: pkd.Limits{MessageBytes: 100_000, TotalBytes: 1 << 20, Entries: 100, Stall: 300 * time.Millisecond}}
+				Limits: pkd.Limits{MessageBytes: 100_000, TotalBytes: 1 << 20, Entries: 100, Stall: 10 * time.Second}}
+			if errors.Is(c.want, pkd.ErrInterrupted) {
+				r.Limits.Stall = 300 * time.Millisecond
+			}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			report, err := pkd.Fetch(ctx, r)
@@ -198,6 +201,24 @@ func listedOnly(c net.Conn, m int64, n int) {
 		_, _ = c.Write(entry(m, "cn=a", "1"))
 	}
 	_, _ = c.Write(done(m, 0, nil))
+}
+
+// A server that is slow but goes on is not given up: the limit is on silence.
+func TestSlowServer(t *testing.T) {
+	const entries = 6
+	target := server(t, func(c net.Conn, m int64, n int) {
+		if n == 0 {
+			for i := range entries {
+				_, _ = c.Write(entry(m, "cn="+strings.Repeat("x", i+1), "1"))
+				time.Sleep(300 * time.Millisecond)
+			}
+		}
+		_, _ = c.Write(done(m, 0, nil))
+	})
+	report, err := pkd.Fetch(t.Context(), pkd.Request{Target: target, Store: t.TempDir(), Limits: pkd.Limits{Stall: time.Second}})
+	if err != nil || report.Entries != entries {
+		t.Errorf("%v %+v", err, report)
+	}
 }
 
 // A continuation reference is counted and nobody is asked there.
@@ -249,13 +270,13 @@ func (c *cutter) serve() {
 func TestRealDirectoryResume(t *testing.T) {
 	u, x := newState(t, "UT", "UTO"), newState(t, "XO", "XOM")
 	d := directory.ForTest(t, nil, "UT", "XO")
-	const signers = 90
+	const signers = 40
 	load(t, d, published(u, x, signers)...)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cutter{listener: l, to: d.Address(), after: 60_000}
+	c := &cutter{listener: l, to: d.Address(), after: 25_000}
 	stopped := make(chan struct{})
 	go func() { c.serve(); close(stopped) }()
 	r := request(t, d, u.CSCA.DER)
@@ -276,7 +297,7 @@ func TestRealDirectoryResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := bytes.Count(raw, []byte("\n"))
-	if kept < 20 || kept >= signers {
+	if kept < 8 || kept >= signers {
 		t.Fatalf("%d entries kept of a broken download", kept)
 	}
 	// A crash while writing leaves half a line behind it.
@@ -292,9 +313,9 @@ func TestRealDirectoryResume(t *testing.T) {
 	}
 	_ = l.Close()
 	<-stopped
-	// 93 entries of some 650 octets; the second connection must not bring those
+	// 43 entries of some 650 octets; the second connection must not bring those
 	// that were kept.
-	if len(c.passed) != 2 || c.passed[1] > 60_000 {
+	if len(c.passed) != 2 || c.passed[1] > 32_000 {
 		t.Errorf("octets by connection: %v", c.passed)
 	}
 	t.Logf("%d of %d entries came before the cut; octets by connection %v", kept, signers+3, c.passed)

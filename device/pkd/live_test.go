@@ -164,7 +164,7 @@ func load(t *testing.T, d *directory.Directory, entries ...directory.Entry) {
 func TestRealDirectory(t *testing.T) {
 	u, x := newState(t, "UT", "UTO"), newState(t, "XO", "XOM")
 	d := directory.ForTest(t, nil, "UT", "XO")
-	const signers = 100
+	const signers = 40
 	load(t, d, published(u, x, signers)...)
 	r := request(t, d, u.CSCA.DER)
 

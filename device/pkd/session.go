@@ -53,10 +53,14 @@ func connect(ctx context.Context, t Target, a Access, l Limits) (*session, error
 	}
 	s := newSession(raw, t, l)
 	if a.Name != "" {
+		s.conn.SetTimeout(l.Stall)
 		if err := s.conn.Bind(a.Name, a.Password); err != nil {
 			s.close()
 			return nil, s.failure(ctx, ErrBind, err)
 		}
+		// The library's timeout is for a whole request, however it goes on; that
+		// of a page is between its entries.
+		s.conn.SetTimeout(0)
 	}
 	return s, nil
 }
@@ -65,7 +69,6 @@ func connect(ctx context.Context, t Target, a Access, l Limits) (*session, error
 func newSession(raw net.Conn, t Target, l Limits) *session {
 	s := &session{target: t, limits: l, framed: &framed{Conn: raw, message: l.MessageBytes, total: l.TotalBytes}}
 	s.conn = ldap.NewConn(s.framed, true) // TLS, where there is any, is done: the library must not begin it
-	s.conn.SetTimeout(l.Stall)
 	s.conn.Start()
 	return s
 }

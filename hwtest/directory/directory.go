@@ -33,17 +33,17 @@ const (
 
 // PageSize is how many entries a search gives at once, and altogether where it
 // is not paged.
-const PageSize = 40
+const PageSize = 15
 
 // Certificate is what slapd shows to those who ask for TLS.
 type Certificate struct{ CertPEM, KeyPEM []byte }
 
 // Directory is a running slapd. One goroutine only.
 type Directory struct {
-	cmd  *exec.Cmd
-	dir  string
-	port int
-	log  bytes.Buffer
+	dir    string
+	port   int
+	cmd    *exec.Cmd     // nil while it is stopped
+	exited chan struct{} // closed when cmd has ended
 }
 
 // startLimit bounds the wait for the first answer.
@@ -149,12 +149,14 @@ func (d *Directory) Run() error {
 		}
 	}
 	d.cmd = exec.Command(bin, "-d", "0", "-F", filepath.Join(d.dir, "config"), "-h", d.URL("ldap", ""))
-	d.cmd.Stdout, d.cmd.Stderr = &d.log, &d.log
+	var log bytes.Buffer
+	d.cmd.Stdout, d.cmd.Stderr = &log, &log
 	if err := d.cmd.Start(); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
-	exited := make(chan struct{})
-	go func() { _ = d.cmd.Wait(); close(exited) }()
+	cmd, exited := d.cmd, make(chan struct{})
+	d.exited = exited
+	go func() { _ = cmd.Wait(); close(exited) }()
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	poll := time.NewTicker(5 * time.Millisecond)
@@ -166,9 +168,9 @@ func (d *Directory) Run() error {
 		}
 		select {
 		case <-exited:
-			return fmt.Errorf("directory: slapd ended: %s", d.log.String())
+			return fmt.Errorf("directory: slapd ended: %s", log.String())
 		case <-ctx.Done():
-			_ = d.cmd.Process.Kill()
+			d.Stop()
 			return fmt.Errorf("directory: slapd does not answer: %w", err)
 		case <-poll.C:
 		}
@@ -195,18 +197,12 @@ func (d *Directory) Address() string { return fmt.Sprintf("127.0.0.1:%d", d.port
 // Stop ends the server; what it holds stays for Run. Calling it again does
 // nothing.
 func (d *Directory) Stop() {
-	if d.cmd != nil && d.cmd.Process != nil {
-		_ = d.cmd.Process.Kill()
-		// The goroutine of Run waits for it; wait for the port to be free.
-		for range 1000 {
-			c, err := net.Dial("tcp", d.Address())
-			if err != nil {
-				return
-			}
-			_ = c.Close()
-			time.Sleep(time.Millisecond)
-		}
+	if d.cmd == nil {
+		return
 	}
+	_ = d.cmd.Process.Kill()
+	<-d.exited
+	d.cmd = nil
 }
 
 // Load puts entries into a directory that is stopped.
