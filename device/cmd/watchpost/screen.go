@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/watchpost/watchpost/device/biometric/finger"
 	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/fault"
@@ -29,23 +30,27 @@ type screenRow struct {
 func screenCommand() *cobra.Command {
 	var flags postFlags
 	var faceFile string
-	var documents []string
+	var documents, prints []string
 	var frames int
 	c := &cobra.Command{
-		Use:   "screen --config FILE --passphrase-file FILE [--face FILE] [--doc CODE,ISSUER,NUMBER]...",
+		Use:   "screen --config FILE --passphrase-file FILE [--face FILE] [--finger [POSITION=]FILE]... [--doc CODE,ISSUER,NUMBER]...",
 		Short: "Ask the lists of a post that does not run one question",
-		Long: `Search the post's lists by a face template and document numbers, as an encounter
-would, by the default policy of its workplace.
+		Long: `Search the post's lists by a face template, fingers and document numbers, as an
+encounter would, by the default policy of its workplace.
 
 --face FILE is a line of "watchpost face template" ({model, vector: 128 floats of unit
-length}); - reads standard input. --doc gives a document's code, issuing state and
+length}); - reads standard input. --finger gives a line of "watchpost finger
+template" and which finger it is: 1, right thumb, to 10, left little finger; 0 or
+nothing where that is unknown. --doc gives a document's code, issuing state and
 number; code and state may be empty.
 
 One JSON object comes out: {answer: clear | candidates | not-verified, candidates,
 coverage, missing, ms}. A face match states its false match rate and the rate for
-the number of faces searched. Names and fingers are not searched in this version,
-and the coverage says so when they are asked.`,
+the number of faces searched; so does a match of fingers, which is an alarm only
+where two of them agree. Names are not searched in this version, and the coverage
+says so when they are asked.`,
 		Example: `  watchpost face template photo.jpg | watchpost screen --config post.yaml --passphrase-file pass --face -
+  watchpost screen --config post.yaml --passphrase-file pass --finger 2=right.json --finger 7=left.json
   watchpost screen --config post.yaml --passphrase-file pass --doc P,UTO,L898902C3`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -64,14 +69,25 @@ and the coverage says so when they are asked.`,
 				}
 				q.Face = face
 			}
-			if q.Face == nil && len(q.Documents) == 0 {
-				return fault.New("usage", "--face or --doc is needed")
+			if len(prints) > finger.MaxFingers {
+				return fault.New("usage", "--finger is given %d times, %d at most", len(prints), finger.MaxFingers)
+			}
+			for _, text := range prints {
+				p, err := readFinger(cmd, text)
+				if err != nil {
+					return err
+				}
+				q.Fingers = append(q.Fingers, p)
+			}
+			if q.Face == nil && len(q.Documents)+len(q.Fingers) == 0 {
+				return fault.New("usage", "--face, --finger or --doc is needed")
 			}
 			return screenOnce(cmd, &flags, q)
 		},
 	}
 	c.Flags().StringVar(&faceFile, "face", "", "face template, one JSON object")
 	c.Flags().IntVar(&frames, "frames", 1, "how many frames the template is the mean of")
+	c.Flags().StringArrayVar(&prints, "finger", nil, "finger template, one JSON object: [POSITION=]FILE")
 	c.Flags().StringArrayVar(&documents, "doc", nil, "document: CODE,ISSUER,NUMBER")
 	flags.add(c)
 	return c
