@@ -1,6 +1,7 @@
 package fingers
 
 import (
+	"log/slog"
 	"slices"
 	"sync"
 
@@ -33,6 +34,12 @@ type Print struct {
 	// some 40 KB. nil compares by minutiae only.
 	Whole *finger.Template
 }
+
+// LogValue keeps prints out of logs.
+func (Print) LogValue() slog.Value { return slog.StringValue("print (redacted)") }
+
+// String keeps prints out of the fmt verbs.
+func (Print) String() string { return "print (redacted)" }
 
 // location is where a print lies.
 type location struct {

@@ -3,8 +3,10 @@ package fingers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 
@@ -375,6 +377,14 @@ func TestConcurrent(t *testing.T) {
 	readers.Wait()
 	close(stop)
 	writers.Wait()
+}
+
+func TestPrintsAreNotLogged(t *testing.T) {
+	for _, p := range ten(1) {
+		if got := fmt.Sprintf("%v %+v %s", p, p, []Print{p}); strings.ContainsAny(got, "0123456789") || p.LogValue().String() != p.String() {
+			t.Fatalf("%.80s", got)
+		}
+	}
 }
 
 func TestBest(t *testing.T) {
