@@ -11,7 +11,7 @@ import (
 
 func faceCommand() *cobra.Command {
 	group := &cobra.Command{Use: "face", Short: "Compute and compare face templates"}
-	group.AddCommand(faceTemplateCommand(), faceScoreCommand())
+	group.AddCommand(faceTemplateCommand(), faceScoreCommand(), faceReportCommand())
 	return group
 }
 

@@ -126,6 +126,16 @@ type faceScorer struct {
 }
 
 func (s *faceScorer) run(cmd *cobra.Command, list []pair, cohortDir string) error {
+	cohort, err := s.load(cmd, list, cohortDir)
+	if err != nil {
+		return err
+	}
+	return s.write(cmd, list, cohort)
+}
+
+// load computes the templates of all images of the pairs, and the normaliser
+// over the images below cohortDir.
+func (s *faceScorer) load(cmd *cobra.Command, list []pair, cohortDir string) (*face.Cohort, error) {
 	var paths []string
 	seen := make(map[string]bool)
 	for _, p := range list {
@@ -146,13 +156,9 @@ func (s *faceScorer) run(cmd *cobra.Command, list []pair, cohortDir string) erro
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	cohort, err := s.cohort(cmd, cohortDir, paths)
-	if err != nil {
-		return err
-	}
-	return s.write(cmd, list, cohort)
+	return s.cohort(cmd, cohortDir, paths)
 }
 
 func (s *faceScorer) write(cmd *cobra.Command, list []pair, cohort *face.Cohort) error {
@@ -211,7 +217,7 @@ func (s *faceScorer) side(side string) (template.Face, error) {
 
 // imageExtensions are those of files taken for images in a folder.
 var imageExtensions = map[string]bool{
-	".jpg": true, ".jpeg": true, ".png": true, ".pgm": true, ".ppm": true, ".tif": true, ".tiff": true,
+	".jpg": true, ".jpeg": true, ".png": true, ".pgm": true, ".ppm": true, ".tif": true, ".tiff": true, ".wsq": true,
 	".jp2": true, ".j2k": true, ".j2c": true, ".jpc": true,
 }
 

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"image/png"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func TestWhoIsWho(t *testing.T) {
+	list := []pair{{"x/a_1.jpg", "x/a_2.jpg"}, {"x/a_1.jpg", "x/b_1.jpg"}}
+	folders := []pair{{"x/1.jpg", "x/2.jpg"}, {"x/1.jpg", "y/1.jpg"}}
+	for name, c := range map[string]struct {
+		list   []pair
+		same   []bool
+		people map[string]person
+		told   string
+	}{
+		"pairs say":   {list, []bool{true, false}, nil, "the third column of --pairs"},
+		"groups say":  {list, nil, map[string]person{"x/a_1.jpg": {"g", "1"}, "x/a_2.jpg": {"g", "1"}, "x/b_1.jpg": {"g", "2"}}, "the third column of --groups"},
+		"names say":   {list, nil, map[string]person{"x/a_1.jpg": {"g", "1"}}, "the file names without their last number"},
+		"folders say": {folders, nil, nil, "a folder a person"},
+	} {
+		who, told := identify(c.list, c.same, c.people)
+		if told != c.told || who[c.list[0].a] != who[c.list[0].b] || who[c.list[1].a] == who[c.list[1].b] {
+			t.Errorf("%s: %v by %s", name, who, told)
+		}
+	}
+	who, _ := identify([]pair{{"a", "b"}, {"c", "d"}, {"b", "c"}, {"a", "e"}}, []bool{true, true, true, false}, nil)
+	if want := map[string]int{"a": 0, "b": 0, "c": 0, "d": 0, "e": 1}; !reflect.DeepEqual(who, want) {
+		t.Errorf("joined by others: %v", who)
+	}
+}
+
+func TestReadLabelledRefuses(t *testing.T) {
+	for name, in := range map[string]string{
+		"one column": "a\n", "no label that is known": "a,b,maybe\n", "some labels": "a,b,1\nc,d\n", "broken quotes": "a,\"b\n",
+	} {
+		cmd := &cobra.Command{}
+		cmd.SetIn(strings.NewReader(in))
+		if _, _, err := readLabelled(cmd, "-"); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+func TestFaceReport(t *testing.T) {
+	live, chip := portraits(t)
+	dir := t.TempDir()
+	table := func(name string, rows ...[]string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := csv.NewWriter(f).WriteAll(rows); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	groups := table("groups.csv", []string{live, "g"}, []string{chip, "g"})
+	pairs := table("pairs.csv", []string{live, chip, "same"})
+	picture := filepath.Join(dir, "rates.png")
+	out, exit := built(t, "", "face", "report", "--pairs", pairs, "--groups", groups, "--picture", picture)
+	if exit != exitOK {
+		t.Fatalf("exit status %d", exit)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d rows, want one of the group and one of all:\n%s", len(lines), out)
+	}
+	var row groupRow
+	if err := json.Unmarshal([]byte(lines[0]), &row); err != nil {
+		t.Fatal(err)
+	}
+	if row.Group != "g" || row.Mated != 1 || row.FNMR == nil || *row.FNMR != 0 || row.FNMRHigh < 0.9 || row.FMR != nil || row.FMRHigh != 1 {
+		t.Errorf("one pair of mates: %s", lines[0])
+	}
+	f, err := os.Open(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := png.Decode(f); err != nil {
+		t.Error(err)
+	}
+	bad := table("bad.csv", []string{live, "facereport_test.go", "same"}, []string{live, chip, "same"})
+	if _, exit := built(t, "", "face", "report", "--pairs", bad, "--groups", groups); exit != exitFailed {
+		t.Errorf("an image that is none: exit status %d", exit)
+	}
+	for name, args := range map[string][]string{
+		"no groups": {"--pairs", pairs}, "fmr of 2": {"--pairs", pairs, "--groups", groups, "--fmr", "2"},
+		"a JPEG": {"--pairs", pairs, "--groups", groups, "--picture", "x.jpg"},
+	} {
+		if _, exit := built(t, "", append([]string{"face", "report"}, args...)...); exit != exitUsage {
+			t.Errorf("%s: exit status %d", name, exit)
+		}
+	}
+	if _, exit := built(t, "", "face", "report", "--pairs", pairs, "--groups", filepath.Join(dir, "none")); exit != exitFailed {
+		t.Errorf("no file of groups: exit status %d", exit)
+	}
+}
