@@ -51,11 +51,12 @@ async function foreign(name: string): Promise<void> {
       if (seen(e)) for (const a of ['aria-label', 'title', 'alt', 'placeholder']) out.push(e.getAttribute(a) ?? '');
     return out;
   });
+  const time = /\d+\u200f?\/\d+\u200f?\/\d{4}، \d+:\d\d [صم]/g; // as Intl writes one in the page's language
   const ours = (text: string): boolean => {
     // What is within brackets came from the table; what is left has to be the post's, or have no letters.
     let rest = '';
     let depth = 0;
-    for (const c of text) {
+    for (const c of text.replace(time, '')) {
       if (c === open) depth++;
       else if (c === close) depth--;
       else if (depth === 0) rest += c;
