@@ -32,6 +32,7 @@ Out: one JSON object.
   faces, documents, fingers, records, disk_bytes, cores
   build_seconds        to make the list; 0 where --list held it
   open_seconds, load_seconds, ready_seconds
+  cpu_seconds          that the start took of all cores together
   memory_bytes: {templates, codes, labels, prints, places, keys, documents, index, total}  by part
   heap_bytes           that the lists added, measured
   peak_rss_bytes       the most that the process had

@@ -195,6 +195,7 @@ func (o *Open) open(ctx context.Context, state string, v *vault.Vault, names []s
 	if err := budget.Check(manifests, available); err != nil {
 		return closing(err)
 	}
+	budget.Bound(manifests)
 	for len(generations) > 0 {
 		l, err := local.Load(ctx, generations[0]) // owns it from here on
 		generations = generations[1:]

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,6 @@ type Memory struct {
 	Prints    int64 `json:"prints"`    // packed fingerprints
 	Places    int64 `json:"places"`    // whose print lies where
 	Keys      int64 `json:"keys"`      // of the records of faces and prints
-	Fingers   int64 `json:"fingers"`   // packed prints
 	Documents int64 `json:"documents"` // table of document numbers
 	Index     int64 `json:"index"`     // where in records.db a record lies
 	Total     int64 `json:"total"`
@@ -43,7 +43,6 @@ const (
 	placeBytes    = 32 + 8 // location, and what its chunk notes
 	entryBytes    = 48     // a person with prints, without the map
 	keyBytes      = 16
-	printBytes    = 3300 // a print of 48 cylinders, its place and its key; 2,950 were measured on average
 	documentBytes = 16
 	indexBytes    = 24
 	blockBytes    = 16 << 10
@@ -65,10 +64,9 @@ func Of(m *store.Manifest) Memory {
 	}
 	b.Places = int64(m.Fingers.Prints)*placeBytes + int64(m.Fingers.Persons)*(entryBytes+personBytes)
 	b.Keys += int64(m.Fingers.Persons) * keyBytes
-	b.Fingers = int64(m.Fingers.Prints) * printBytes
 	b.Documents = int64(m.Documents) * documentBytes
 	b.Index = m.RecordBytes / blockBytes * indexBytes
-	b.Total = b.Templates + b.Codes + b.Labels + b.Prints + b.Places + b.Keys + b.Fingers + b.Documents + b.Index
+	b.Total = b.Templates + b.Codes + b.Labels + b.Prints + b.Places + b.Keys + b.Documents + b.Index
 	return b
 }
 
@@ -79,14 +77,26 @@ const Reserve = 1 << 30
 
 // Check refuses lists that take more than available leaves after Reserve.
 func Check(lists []*store.Manifest, available int64) error {
-	var need int64
-	for _, m := range lists {
-		need += Of(m).Total
-	}
+	need := total(lists)
 	if need > max(0, available-Reserve) {
 		return fault.New(ErrOver.Code, "the lists take %d MiB, of %d MiB free %d MiB are reserved", need>>20, available>>20, int64(Reserve)>>20).WithHint(ErrOver.Hint)
 	}
 	return nil
+}
+
+func total(lists []*store.Manifest) (need int64) {
+	for _, m := range lists {
+		need += Of(m).Total
+	}
+	return need
+}
+
+// Bound keeps this process from taking more memory than the lists and Reserve,
+// as far as collecting garbage can: left to itself Go's collector lets a heap
+// grow to twice what lives in it, which for lists of gigabytes no box has. A
+// lower bound that is set already (GOMEMLIMIT) stays.
+func Bound(lists []*store.Manifest) {
+	debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), total(lists)+Reserve))
 }
 
 // Available returns how many bytes of memory can be taken without swapping:

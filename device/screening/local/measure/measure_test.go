@@ -17,7 +17,7 @@ func TestStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Size != (Size{300, 200, 20}) || s.Records != 520 || s.Budget.Templates != 300*512 || s.ReadySecond <= 0 || s.Peak == 0 {
+	if s.Size != (Size{300, 200, 20}) || s.Records != 520 || s.Budget.Templates != 300*512 || s.Ready <= 0 || s.Peak == 0 {
 		t.Errorf("%+v", s)
 	}
 	if _, err := Run(t.Context(), dir, budget.Reserve); !errors.Is(err, budget.ErrOver) {
