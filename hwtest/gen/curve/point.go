@@ -10,14 +10,24 @@ func (c *Curve) Add(p, q Point) Point {
 	return c.affine(c.add(c.jacobian(p), c.jacobian(q)))
 }
 
+// window is how many bits of a scalar Mul takes at a time.
+const window = 4
+
 // Mul returns k·p for k not negative.
 func (c *Curve) Mul(k *big.Int, p Point) Point {
-	base := c.jacobian(p)
+	multiples := [1 << window]jacobian{c.jacobian(Point{}), c.jacobian(p)}
+	for i := 2; i < len(multiples); i++ {
+		multiples[i] = c.add(multiples[i-1], multiples[1])
+	}
 	acc := c.jacobian(Point{})
-	for i := k.BitLen() - 1; i >= 0; i-- {
-		acc = c.double(acc)
-		if k.Bit(i) == 1 {
-			acc = c.add(acc, base)
+	for i := (k.BitLen() + window - 1) / window * window; i > 0; i -= window {
+		digit := uint(0)
+		for bit := i - 1; bit >= i-window; bit-- {
+			acc = c.double(acc)
+			digit = digit<<1 | k.Bit(bit)
+		}
+		if digit != 0 {
+			acc = c.add(acc, multiples[digit])
 		}
 	}
 	return c.affine(acc)
