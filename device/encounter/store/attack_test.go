@@ -11,6 +11,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/hwtest/powercut"
 )
 
 // room is a post's folder, closed, with three encounters (two with evidence),
@@ -24,7 +25,7 @@ type room struct {
 
 func newRoom(t *testing.T, key byte) *room {
 	t.Helper()
-	r := &room{t: t, dir: t.TempDir(), earlier: t.TempDir()}
+	r := &room{t: t, dir: powercut.TempDir(t), earlier: powercut.TempDir(t)}
 	s := open(t, r.dir, newGCM(t, key))
 	r.do(closeEncounter(s, "e1", []byte("evidence of e1")))
 	r.do(closeEncounter(s, "e2", []byte("evidence of e2")))

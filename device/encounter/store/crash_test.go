@@ -181,7 +181,7 @@ func recovers(t *testing.T, dir, what string, done int, code string) {
 }
 
 func TestFailingCalls(t *testing.T) {
-	failing(t, 8, 4, 2, []string{"pwrite64", "fdatasync", "fsync"}, "EIO")
+	failing(t, 8, 7, 1, []string{"pwrite64", "fdatasync", "fsync"}, "EIO")
 }
 
 func TestSoakFailingCalls(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/hwtest/powercut"
 )
 
 // FuzzKeys opens any bytes as records.keys.
@@ -54,9 +55,9 @@ func FuzzKeys(f *testing.F) {
 // TestPlacesAreTakenAgain holds that the file grows with what is kept, not
 // with what ever was.
 func TestPlacesAreTakenAgain(t *testing.T) {
-	dir := t.TempDir()
+	dir := powercut.TempDir(t)
 	s := open(t, dir, newGCM(t, 1))
-	for n := range 200 {
+	for n := range 100 {
 		if err := closeEncounter(s, id(n), evidence(n%3)); err != nil {
 			t.Fatal(err)
 		}
