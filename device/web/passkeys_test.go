@@ -258,10 +258,10 @@ func TestAttackPasskeyCeremony(t *testing.T) {
 			}
 			c.refused(http.MethodPost, path, `{"ceremony":"x","credential":[]}`, 422, "request.invalid")
 		},
-		"too_many_tries": func(t *testing.T, b *bench, _ *authenticator.Key) {
+		"too_many_tries": func(t *testing.T, _ *bench, _ *authenticator.Key) {
 			tight := wide()
 			tight.SignIn, tight.SignInBurst = 1, 3
-			b = newBench(t, tight)
+			b := newBench(t, tight)
 			for range 3 {
 				b.caller().begin(signIns)
 			}

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The page of a post: ui.sh build puts it into kiosk-ui/dist, and does nothing
 # where nothing has changed since; ui.sh test runs its tests; ui.sh browser runs
-# it in Chromium against a real post of bin/ (or $WATCHPOST_BIN).
+# it in Chromium against a real post of bin/ (or $WATCHPOST_BIN); names of test
+# files after it run these alone.
 # Node 20.19 or newer is taken if it is there, else npm's own package of it.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
@@ -50,6 +51,9 @@ test)
 	npm run --silent check
 	npm run --silent test
 	;;
-browser) npm run --silent browser ;;
+browser)
+	shift
+	npm run --silent browser -- "$@" # names of test files, none for all
+	;;
 *) die "ui.sh build, test or browser" ;;
 esac

@@ -149,6 +149,12 @@ test('a supervisor sees who has an encounter open, and takes up none', async () 
     await supervisor.signIn(undefined, 'supervisor');
     await supervisor.page.getByText(`of ${post.officer}`).waitFor();
     await supervisor.look('supervisor');
+    await supervisor.page.getByRole('button', { name: 'Count' }).click();
+    const row = supervisor.page.locator(`table[data-report="report.by_officer"] tr[data-row="${post.officer}"]`);
+    await row.waitFor();
+    expect(Number(await row.locator('td').first().innerText()), 'the officer has searched in these tests').toBeGreaterThan(0);
+    expect(await supervisor.page.locator('table[data-report="report.by_list"] tr[data-row="demo-persons"]').count()).toBe(1);
+    await supervisor.look('supervisor-report');
   } finally {
     await supervisor.close();
   }

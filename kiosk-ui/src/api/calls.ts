@@ -1,5 +1,5 @@
 import { Failure, wireError } from './failure.ts';
-import type { Account, Age, Candidate, Credentials, Encounter, Finding, Outcome, Passkey, PasskeyCreation, PasskeyRequest, PolicyView, System } from './words.ts';
+import type { Account, Age, Candidate, Credentials, Encounter, Finding, Outcome, Passkey, PasskeyCreation, PasskeyRequest, PolicyView, Report, System } from './words.ts';
 
 // Every call to the post, in one place. Sessions are cookies (HttpOnly); calls
 // that change something repeat the session's csrf value.
@@ -63,6 +63,9 @@ export const signInWithPasskey = (ceremony: string, credential: object): Promise
 
 export const system = (): Promise<System> => call('GET', '/v1/system');
 export const policyView = (): Promise<PolicyView> => call('GET', '/v1/policy-view');
+
+/** searchesReport counts the searches since a moment. */
+export const searchesReport = (from: Date): Promise<Report> => call('GET', `/v1/reports/searches?from=${encodeURIComponent(from.toISOString())}`);
 
 export interface Opening {
   purpose: string;

@@ -111,7 +111,7 @@ export class Session {
   }
 
   /** may tells whether the officer holds a role. */
-  may(role: 'officer' | 'supervisor'): boolean {
+  may(role: 'officer' | 'supervisor' | 'auditor'): boolean {
     return this.account?.roles?.includes(role) ?? false;
   }
 
