@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,8 +70,7 @@ func holder(hardened bool) {
 		case "lock":
 			ring.Close()
 			k, derived, ring = nil, nil, nil
-			runtime.GC()
-			debug.FreeOSMemory() // as device/post/shift does
+			Scrub() // as device/post/shift does
 			fmt.Println("locked")
 		case "crash":
 			_ = syscall.Kill(os.Getpid(), syscall.SIGABRT)

@@ -75,8 +75,9 @@ func wipeKeys(ctx context.Context, state, device string) (done wiped, err error)
 	if err := os.Remove(filepath.Join(state, vault.StartsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, fault.Wrap("post.state", err))
 	}
-	// What a running daemon holds in memory goes last: it takes longest.
-	_, err = callDaemon(ctx, state, http.MethodPost, keysapi.Path+"/lock", nil)
+	// What a running daemon holds in memory goes last: a thief has the disk
+	// sooner than the memory.
+	_, err = callDaemon(ctx, state, http.MethodPost, keysapi.Path+"/lock?now", nil)
 	done.Daemon = err == nil
 	if !errors.Is(err, errNoDaemon) {
 		errs = append(errs, err)

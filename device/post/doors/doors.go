@@ -95,6 +95,15 @@ func (d *Doors) serve(l net.Listener, h http.Handler) {
 // Failed delivers the error of a server that has ended by itself.
 func (d *Doors) Failed() <-chan error { return d.failures }
 
+// DropIdle closes connections that nobody calls over: their buffers hold what
+// was last sent, a password perhaps.
+func (d *Doors) DropIdle() {
+	for _, s := range d.servers {
+		s.SetKeepAlivesEnabled(false)
+		s.SetKeepAlivesEnabled(true)
+	}
+}
+
 // Close lets calls under way end, for up to three seconds, and stops listening.
 func (d *Doors) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)

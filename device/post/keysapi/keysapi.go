@@ -1,6 +1,7 @@
 // Package keysapi is the form of the commands on a running daemon's keys, over
-// its admin socket: GET Path tells the State, POST Path/lock locks, POST
-// Path/unlock takes Secrets. Errors come in the form of the API.
+// its admin socket: GET Path tells the State, POST Path/lock locks (with ?now
+// the keys go before the post has closed in order), POST Path/unlock takes
+// Secrets. Errors come in the form of the API.
 package keysapi
 
 import (

@@ -31,7 +31,7 @@ func (s *Shift) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+keysapi.Path, func(w http.ResponseWriter, _ *http.Request) { s.show(w) })
 	mux.HandleFunc("POST "+keysapi.Path+"/lock", func(w http.ResponseWriter, r *http.Request) {
-		s.reply(w, s.ask(r.Context(), request{why: WhyCommand}))
+		s.reply(w, s.ask(r.Context(), request{why: WhyCommand, now: r.URL.Query().Has("now")}))
 	})
 	mux.HandleFunc("POST "+keysapi.Path+"/unlock", func(w http.ResponseWriter, r *http.Request) {
 		var given keysapi.Secrets

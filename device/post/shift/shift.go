@@ -16,8 +16,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,6 +98,7 @@ type Shift struct {
 type request struct {
 	way  *Way   // unlocks; nil locks
 	why  string // it locks
+	now  bool   // keys first: done before the post has closed
 	done chan error
 }
 
@@ -310,6 +309,9 @@ func (s *Shift) waitOpen(ctx context.Context, p *opened) error {
 				r.done <- nil // open already
 				continue
 			}
+			if r.now {
+				return s.endNow(p, r)
+			}
 			why, done = r.why, r.done
 		case <-tick.C:
 			why = s.over(p)
@@ -357,6 +359,18 @@ func (s *Shift) ends(begun time.Time) *time.Time {
 	return &end
 }
 
+// endNow wipes the keys before anything else, for who destroys them: what the
+// post would still have written is lost with them.
+func (s *Shift) endNow(p *opened, r request) error {
+	p.keys.Lock()
+	s.lockedFor(r.why)
+	r.done <- nil
+	if err := s.end(p, r.why); err != nil {
+		s.o.Log.Warn("the post closed without its keys", "code", string(fault.CodeOf(err)))
+	}
+	return nil
+}
+
 // end closes the post and wipes its keys; why is "" where the daemon ends.
 func (s *Shift) end(p *opened, why string) error {
 	if why != "" {
@@ -369,10 +383,10 @@ func (s *Shift) end(p *opened, why string) error {
 		p.forget()
 	}
 	p.post, p.keys, p.lease = nil, nil, nil
-	// Tables of ciphers and what officers saw lie in the heap: give its pages
-	// back to the kernel, which clears them.
-	runtime.GC()
-	debug.FreeOSMemory()
+	if s.doors != nil {
+		s.doors.DropIdle()
+	}
+	vault.Scrub() // what officers saw, and copies that libraries made of secrets
 	if why != "" {
 		s.o.Log.Warn("keys locked", "why", why)
 	}

@@ -1,0 +1,76 @@
+package shift_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/watchpost/watchpost/device/encounter/policy"
+	"github.com/watchpost/watchpost/device/provision/install"
+	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/vault/tpm"
+)
+
+// inMemory counts how often secret lies in the writable memory of a process.
+func inMemory(t *testing.T, pid int, secret []byte) int {
+	t.Helper()
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil {
+		t.Skipf("SKIPPED: this user may not read the daemon's memory: %v", err)
+	}
+	defer mem.Close()
+	const step, overlap = 1 << 20, 64
+	buf := make([]byte, step+overlap)
+	found := 0
+	for line := range strings.Lines(string(maps)) {
+		var from, to int64
+		var mode string
+		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil || !strings.HasPrefix(mode, "rw") {
+			continue
+		}
+		for at := from; at < to; at += step {
+			n, _ := mem.ReadAt(buf[:min(step+overlap, to-at)], at) // pages that are only reserved do not read
+			found += bytes.Count(buf[:n], secret)
+		}
+	}
+	return found
+}
+
+// TestAttackMemoryOfALockedDaemon reads all of the real daemon's memory, as
+// root could, for what opens its vault: the key that the TPM gave out, and the
+// PIN by which an officer signed in.
+func TestAttackMemoryOfALockedDaemon(t *testing.T) {
+	const annas = "annas-own-pin-9157"
+	d := newDesk(t, policy.Desk, []account{{"anna", annas, time.Now().Add(time.Hour)}}, nil)
+	pin := filepath.Join(d.dir, "pin")
+	byTPM := []string{"--tpm", d.chip.Address(), "--pin-file", pin}
+	d.ok(append([]string{"keys", "init", "--unlock", "tpm"}, byTPM...)...)
+	d.ok(append([]string{"keys", "add", "--new-officer", "anna", "--new-pin-file", d.file("anna.pin", annas)}, byTPM...)...)
+	params, err := vault.Params(filepath.Join(d.state, install.VaultFile), vault.Way{Kind: tpm.Kind, Name: "anna"})
+	d.must(err)
+	key, err := tpm.Unlocker{Device: d.chip.Address(), PIN: []byte(annas), Officer: "anna"}.Derive(t.Context(), params)
+	d.must(err)
+	d.run("--locked", "--provision", d.provision)
+	for range 3 {
+		d.wantAPI(d.client.SignIn(t.Context(), "anna", annas), "")
+		pid := d.daemon.cmd.Process.Pid
+		if inMemory(t, pid, []byte(d.state)) == 0 {
+			t.Fatal("not even the name of its folder lies in the daemon's memory: the search finds nothing")
+		}
+		d.ok("keys", "lock")
+		if n := inMemory(t, pid, key); n != 0 {
+			t.Errorf("what the TPM gave out lies in the memory of the locked daemon %d times", n)
+		}
+		if n := inMemory(t, pid, []byte(annas)); n != 0 {
+			t.Errorf("the officer's PIN lies in the memory of the locked daemon %d times", n)
+		}
+	}
+}
