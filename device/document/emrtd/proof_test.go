@@ -72,8 +72,8 @@ func TestEveryPACE(t *testing.T) {
 	suites := []string{"3des", "aes128", "aes192", "aes256"}
 	for parameter := 8; parameter <= 18; parameter++ {
 		for i, suite := range suites {
-			if i != parameter%4 && i != (parameter+1)%4 {
-				continue // every curve with two ciphers
+			if i != parameter%4 && sessionCount(0, 1) == 1 {
+				continue // every curve with one cipher; with all where there is time
 			}
 			p := strong(passport.PACE{Suite: suite, Parameter: parameter}, chipKey, nil, 0)
 			p.Access.NoBAC = true
@@ -94,10 +94,13 @@ func TestEveryPACE(t *testing.T) {
 }
 
 func TestEveryChipKey(t *testing.T) {
-	for _, curve := range []string{"secp256r1", "secp384r1", "secp521r1", "brainpoolP224r1", "brainpoolP320r1", "brainpoolP512r1"} {
+	for n, curve := range []string{"secp256r1", "secp384r1", "secp521r1", "brainpoolP224r1", "brainpoolP320r1", "brainpoolP512r1"} {
 		for i, key := range []passport.ChipKey{
 			{Suite: "3des"}, {Suite: "3des", OmitInfo: true}, {Suite: "aes128", KeyID: 1}, {Suite: "aes192", Explicit: true}, {Suite: "aes256", KeyID: 200},
 		} {
+			if (i+n)%5 > 1 && sessionCount(0, 1) == 1 {
+				continue // every curve with two forms; with all where there is time
+			}
 			key.Curve = curve
 			p := strong(brainpool, key, nil, 0)
 			if i%2 == 1 {
