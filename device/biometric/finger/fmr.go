@@ -44,17 +44,16 @@ const FingerFloor = -2.0
 // FingerScore is what a comparison's score adds to a sum over fingers.
 func FingerScore(score float64) float64 { return max(FingerFloor, score) }
 
-// plainRates are measured like rates, by minutiae only (TestFVCPlain), from
-// the floor on.
+// plainRates are measured like rates, by minutiae only (TestFVCPlain).
 var plainRates = []rate{
-	{-1.95, math.Log10(0.5)}, {-1.63, math.Log10(0.4)}, {-1.29, math.Log10(0.3)}, {-0.88, math.Log10(0.2)}, {-0.28, -1},
-	{0.55, math.Log10(0.03)}, {1.23, -2}, {1.99, math.Log10(0.003)}, {2.26, -3}, {2.59, math.Log10(0.0003)}, {2.96, -4},
+	{-3.50, math.Log10(0.5)}, {-3.13, math.Log10(0.4)}, {-2.74, math.Log10(0.3)}, {-2.26, math.Log10(0.2)}, {-1.54, -1},
+	{-0.43, math.Log10(0.03)}, {0.58, -2}, {1.51, math.Log10(0.003)}, {2.67, -3}, {4.23, math.Log10(0.0003)}, {4.90, -4},
 }
 
 // tailDecade is how much the score rises for a tenth of the false match rate
-// where nothing was measured, below 1e-4: more than the 0.7 to 0.9 that the
-// last decades measured have.
-const tailDecade = 0.9
+// where nothing was measured, below 1e-4: as the likelihood ratios of different
+// fingers fall where they are calibrated. The decades measured have 2.1 to 2.2.
+const tailDecade = math.Ln10
 
 // plainFMR is the false match rate of one comparison by minutiae only.
 func plainFMR(score float64) float64 {
@@ -78,7 +77,7 @@ func plainFMR(score float64) float64 {
 // MaxFingers fingers.
 const (
 	sumStep    = 0.1
-	sumTop     = 20.0 // of one finger
+	sumTop     = 30.0 // of one finger
 	MaxFingers = 10
 )
 

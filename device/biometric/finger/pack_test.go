@@ -146,7 +146,7 @@ func TestSumFMR(t *testing.T) {
 		}
 	}
 	// More fingers that together say no more than one say less.
-	if SumFMR(6, 4) <= 0 || SumFMR(6, 1) > SumFMR(5.9, 1) || SumFMR(3, 1) < 1e-5 || SumFMR(3, 1) > 3e-4 {
+	if SumFMR(6, 4) <= 0 || SumFMR(6, 1) > SumFMR(5.9, 1) || SumFMR(5, 1) < 5e-5 || SumFMR(5, 1) > 1.2e-4 {
 		t.Error(SumFMR(6, 4), SumFMR(6, 1), SumFMR(3, 1))
 	}
 	for _, v := range []float64{SumFMR(math.NaN(), 1), SumFMR(10, 0), SumFMR(math.Inf(-1), 3)} {
@@ -157,8 +157,8 @@ func TestSumFMR(t *testing.T) {
 	if v := SumFMR(math.Inf(1), 2); v < 0 || v > 1e-8 {
 		t.Errorf("at infinity %v", v)
 	}
-	// Two fingers with scores as of 1e-3 each are rarer than one a million.
-	if v := SumFMR(2*2.26, 2); v > 1e-4 {
+	// Two fingers that one in a thousand reaches each are rarer than either.
+	if v := SumFMR(2*2.67, 2); v > 1e-4 {
 		t.Errorf("%v", v)
 	}
 }
