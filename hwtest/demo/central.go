@@ -111,7 +111,8 @@ func (c *Central) serve() (string, error) {
 	args := c.flags([]string{"serve", "--listen", "127.0.0.1:0", "--lists", filepath.Join(c.dir, "lists")})
 	p := &process{name: centralProgram, cmd: exec.Command(filepath.Join(c.bin, centralProgram), args...), done: make(chan struct{})}
 	p.cmd.Stderr = c.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// A group of its own, as start gives it: Ctrl-C at the terminal is for us.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	said, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return "", fmt.Errorf("listen to central: %w", err)

@@ -17,8 +17,9 @@ import (
 	"github.com/watchpost/watchpost/sdk/client"
 )
 
-// stopLimit is how long a process may take to end when asked to.
-const stopLimit = 5 * time.Second
+// stopLimit is how long a process may take to end when asked to: a second on a
+// quiet machine.
+const stopLimit = 15 * time.Second
 
 // process is a program of the product that the bench runs. It dies with us.
 type process struct {
@@ -49,7 +50,7 @@ func start(bin, name string, log io.Writer, env []string, args ...string) (*proc
 func (p *process) stop() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s had ended: %w", p.name, p.err)
+		return fmt.Errorf("%s had ended by itself (%v)", p.name, p.err)
 	default:
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/capture"
@@ -61,6 +62,10 @@ func TestNothingPersonalInLogs(t *testing.T) {
 	}
 	lift()
 
+	// What ends a decode process says so when it has ended, after the outcome.
+	for begun := time.Now(); !strings.Contains(s.log.String()[from:], "level=DEBUG") && time.Since(begun) < stepLimit; {
+		time.Sleep(tryEvery)
+	}
 	said := s.log.String()[from:]
 	// It has to be the log of this encounter, at its most talkative.
 	for _, must := range []string{p.id, "key.form", "level=DEBUG"} {

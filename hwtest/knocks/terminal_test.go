@@ -96,7 +96,10 @@ func TestTerminal(t *testing.T) {
 	select {
 	case err := <-ended:
 		if err != nil {
-			t.Errorf("after Ctrl-C: %v", err)
+			for l := range lines {
+				said += l + "\n"
+			}
+			t.Errorf("after Ctrl-C: %v\n%s", err, said)
 		}
 	case <-time.After(stepLimit):
 		t.Fatal("it does not end at Ctrl-C")
