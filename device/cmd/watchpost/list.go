@@ -29,6 +29,7 @@ func listCommand() *cobra.Command {
 the folder, two persons sign it on machines of their own, and a post takes it in:
 
   list import   a foreign list → records
+  list diff     what changed between two editions
   list build    records → DIR/files/lists/LIST and its key wrapped for devices
   list sign     a manifest of all files in DIR, and one person's signature
   list verify   what a post would say to the folder, without taking it
@@ -36,7 +37,7 @@ the folder, two persons sign it on machines of their own, and a post takes it in
   list stat     what a post holds
   list schema   the JSON schema of a record`,
 	}
-	c.AddCommand(listImportCommand(), listBuildCommand(), listSignCommand(), listVerifyCommand(), listApplyCommand(), listStatCommand(), listSchemaCommand())
+	c.AddCommand(listImportCommand(), listDiffCommand(), listBuildCommand(), listSignCommand(), listVerifyCommand(), listApplyCommand(), listStatCommand(), listSchemaCommand())
 	return c
 }
 
