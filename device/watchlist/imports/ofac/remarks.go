@@ -26,7 +26,7 @@ func (e *entry) name(text string, person bool, kind record.NameKind, quality rec
 		read = imports.FamilyFirst
 	}
 	n, ok := read(text, kind, quality)
-	if ok {
+	if ok = ok || !person && strings.ContainsAny(text, "0123456789"); ok { // there are ships named by numbers
 		e.r.Names = imports.AddName(e.r.Names, n)
 	}
 	return ok

@@ -19,8 +19,12 @@ import (
 // MaxRow is the largest size of a row in bytes.
 const MaxRow = 256 << 10
 
-// maxFields is the largest number of fields of a row.
-const maxFields = 512
+// maxFields is the largest number of fields of a row, maxLines of its lines:
+// a row over many lines is looked at again with each of them.
+const (
+	maxFields = 512
+	maxLines  = 256
+)
 
 // ErrRow says that one row is damaged; the next call goes on after it.
 var ErrRow = &fault.Error{Code: "import.row"}
@@ -70,7 +74,7 @@ func (r *Reader) Next() (int, []string, error) {
 			if done {
 				return start, r.fields, nil
 			}
-			if !r.multiline {
+			if !r.multiline || r.line-start >= maxLines {
 				return start, nil, fault.New("import.row", "a quote is not closed")
 			}
 			r.buf = append(r.buf, '\n')
@@ -115,7 +119,8 @@ func (r *Reader) more() error {
 }
 
 // separator returns the one of tab, semicolon and comma that stands most
-// often outside quotes; comma where none does.
+// often outside quotes; comma where none does. Where two stand as often, the
+// comma is the one that text holds.
 func separator(line []byte) byte {
 	count := map[byte]int{}
 	quoted := false
@@ -128,7 +133,7 @@ func separator(line []byte) byte {
 	}
 	best := byte(',')
 	for _, c := range []byte{';', '\t'} {
-		if count[c] > count[best] {
+		if count[c] > 0 && count[c] >= count[best] {
 			best = c
 		}
 	}

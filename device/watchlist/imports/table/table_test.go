@@ -1,0 +1,99 @@
+package table_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/watchpost/watchpost/device/watchlist/imports/table"
+)
+
+// rows reads all; a damaged row is "!" with its line.
+func rows(t testing.TB, in string, multiline bool) []string {
+	t.Helper()
+	var out []string
+	r := table.New(strings.NewReader(in), multiline)
+	for {
+		line, fields, err := r.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return out
+		case errors.Is(err, table.ErrRow):
+			out = append(out, fmt.Sprint(line, "!"))
+		case err != nil:
+			t.Fatal(err)
+		default:
+			out = append(out, fmt.Sprint(line, ":", strings.Join(fields, "|")))
+		}
+	}
+}
+
+func TestRows(t *testing.T) {
+	for _, tc := range []struct {
+		name, in  string
+		multiline bool
+		want      []string
+	}{
+		{"plain", "a,b\nc,d\n", false, []string{"1:a|b", "2:c|d"}},
+		{"no end, DOS ends, empty lines, Ctrl-Z", "a,b\r\n\r\nc,d\r\n\x1a", false, []string{"1:a|b", "3:c|d"}},
+		{"byte order mark", "\xef\xbb\xbfa,b", false, []string{"1:a|b"}},
+		{"semicolons", "a;b,c\nd;e", false, []string{"1:a|b,c", "2:d|e"}},
+		{"tabs", "a\tb;c\n", false, []string{"1:a|b;c"}},
+		{"quotes", `"a,1","say ""x""" ,-0- ,""` + "\n", false, []string{`1:a,1|say "x"|-0- |`}},
+		{"quote inside", `a"b,c`, false, []string{`1:a"b|c`}},
+		{"open quote damages one line", "a,b\n\"c,d\ne,f", false, []string{"1:a|b", "2!", "3:e|f"}},
+		{"text after a quote", "\"a\"b,c\nd,e", false, []string{"1!", "2:d|e"}},
+		{"over lines", "a,\"b\nc\"\nd,e", true, []string{"1:a|b\nc", "3:d|e"}},
+		{"open over lines to the end", "a,b\nc,\"d\ne,f", true, []string{"1:a|b", "2!"}},
+		{"too long, the next is read", "a,b\n" + strings.Repeat("x", table.MaxRow+10) + "\nc,d", false, []string{"1:a|b", "2!", "3:c|d"}},
+		{"too many fields", strings.Repeat(",", 600) + "\na,b", false, []string{"1!", "2:a|b"}},
+		{"nothing", "", false, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := rows(t, tc.in, tc.multiline); !reflect.DeepEqual(got, tc.want) {
+				t.Errorf("got %.300q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestOpenQuoteOverLinesIsBounded holds that a quote that never closes costs
+// one row's size and not the file.
+func TestOpenQuoteOverLinesIsBounded(t *testing.T) {
+	in := "\"open\n" + strings.Repeat("line\n", table.MaxRow/4) + "a,b\n"
+	got := rows(t, in, true)
+	if len(got) < 2 || got[0] != "1!" || !strings.HasSuffix(got[len(got)-1], ":a,b") && !strings.HasSuffix(got[len(got)-1], ":a|b") {
+		t.Errorf("%d rows, first %q, last %q", len(got), got[0], got[len(got)-1])
+	}
+}
+
+// FuzzRows compares with encoding/csv wherever that takes the whole file.
+func FuzzRows(f *testing.F) {
+	f.Add("a,b\n\"c\"\"\",d\n")
+	f.Add("\"a\nb\",c")
+	f.Fuzz(func(t *testing.T, in string) {
+		got := rows(t, in, true)
+		if strings.ContainsAny(in, "\r;\t\x1a ") || strings.HasPrefix(in, "\xef") || len(in) > 1000 {
+			return
+		}
+		c := csv.NewReader(bytes.NewReader([]byte(in)))
+		c.FieldsPerRecord = -1
+		want, err := c.ReadAll()
+		if err != nil {
+			return
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%d rows, encoding/csv has %d", len(got), len(want))
+		}
+		for i, fields := range want {
+			if _, row, _ := strings.Cut(got[i], ":"); row != strings.Join(fields, "|") {
+				t.Errorf("row %d: %q, encoding/csv has %q", i, got[i], fields)
+			}
+		}
+	})
+}
