@@ -14,6 +14,9 @@ var (
 	years     = regexp.MustCompile(`^(\d{4})\s*[-/]\s*(\d{4})$`)
 )
 
+// maxDate is the longest text in bytes that is looked at as a date.
+const maxDate = 128
+
 // layouts are the forms of one date, with the precision each of them states.
 var layouts = []struct {
 	layout string
@@ -37,6 +40,9 @@ var layouts = []struct {
 // month change places between countries, are refused: only "2006/01/02" says
 // itself which is which, and "2.1.2006" is day first wherever it is used.
 func Born(text string) (record.Birth, bool) {
+	if len(text) > maxDate {
+		return record.Birth{}, false
+	}
 	text = strings.Join(strings.Fields(strings.TrimSuffix(text, ".")), " ")
 	if rest := circaWord.ReplaceAllString(text, ""); rest != text {
 		b, ok := Born(rest)

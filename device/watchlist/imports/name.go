@@ -60,9 +60,13 @@ func FamilyFirst(text string, kind record.NameKind, quality record.NameQuality) 
 
 func hasLetter(text string) bool { return strings.ContainsFunc(text, unicode.IsLetter) }
 
+// enough is more of anything than a record may hold, so that one with as many
+// is refused; beyond it nothing is collected, since each is compared with all.
+const enough = 300
+
 // AddName appends a name that is not there yet.
 func AddName(names []record.Name, n record.Name) []record.Name {
-	if slices.ContainsFunc(names, func(m record.Name) bool {
+	if len(names) >= enough || slices.ContainsFunc(names, func(m record.Name) bool {
 		return m.Full == n.Full && m.Primary == n.Primary && m.Secondary == n.Secondary
 	}) {
 		return names
@@ -72,7 +76,7 @@ func AddName(names []record.Name, n record.Name) []record.Name {
 
 // AddText appends a text that is not there yet.
 func AddText(list []string, text string) []string {
-	if slices.Contains(list, text) {
+	if len(list) >= enough || slices.Contains(list, text) {
 		return list
 	}
 	return append(list, text)

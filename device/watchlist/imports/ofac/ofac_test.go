@@ -2,6 +2,7 @@ package ofac_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -78,6 +79,7 @@ func TestParts(t *testing.T) {
 		{"gender", []string{remark("Gender Other")}, 1, "", "1 sex"},
 		{"passport without number", []string{remark("Passport unknown")}, 1, "", "1 documents"},
 		{"passport of nowhere", []string{remark("Passport K1 (Nowhere)")}, 1, "", "1 documents.issuer"},
+		{"a hundred thousand names", []string{anna, manyNames()}, 0, "1 record.too_many", ""},
 		{"comment goes on", []string{remark("DOB 19"), "7,\"61; Gender Male.\"\r\n"}, 1, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -87,6 +89,14 @@ func TestParts(t *testing.T) {
 			}
 		})
 	}
+}
+
+func manyNames() string {
+	var b strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&b, "7,%d,\"aka\",\"NAME%d, X\",-0-\n", i, i)
+	}
+	return b.String()
 }
 
 func TestRefused(t *testing.T) {

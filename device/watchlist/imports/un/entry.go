@@ -182,7 +182,7 @@ func (n *node) all(name string) []*node {
 
 // clean is the text with single spaces; "na" is how the list says nothing.
 func (n *node) clean() string {
-	text := strings.Join(strings.Fields(n.text), " ")
+	text := strings.Join(strings.Fields(string(n.text)), " ")
 	if strings.EqualFold(text, "na") || text == "-" {
 		return ""
 	}

@@ -86,7 +86,7 @@ func refuse(d *xml.Decoder, err error) error {
 // node is one element with its text.
 type node struct {
 	name  string
-	text  string
+	text  []byte
 	parts []*node
 }
 
@@ -106,7 +106,7 @@ func element(d *xml.Decoder, start xml.StartElement, count *int, depth int) (*no
 			return nil, fault.New("import.format", "a document type or entity is declared")
 		case xml.CharData:
 			if len(n.parts) == 0 {
-				n.text += string(token)
+				n.text = append(n.text, token...)
 			}
 		case xml.StartElement:
 			part, err := element(d, token, count, depth+1)
