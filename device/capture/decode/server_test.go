@@ -161,7 +161,7 @@ func TestFaceTemplateRefusals(t *testing.T) {
 		"32 pixels": {asPNG(t, stdimage.NewGray(stdimage.Rect(0, 0, 32, 32))), 0, "face.none"},
 		"a strip":   {asPNG(t, stdimage.NewGray(stdimage.Rect(0, 0, 1200, 33))), 0, "face.none"}, "a high strip": {asPNG(t, stdimage.NewGray(stdimage.Rect(0, 0, 33, 1280))), 0, "face.none"},
 		"text": {[]byte("no picture"), 0, "image.format"}, "nothing": {nil, 0, "image.truncated"}, "cut": {whole[:len(whole)/2], 0, "image.truncated"},
-		"wsq": {[]byte("\xff\xa0\xff\xa8"), 0, "image.unsupported"}, "claims a gigapixel": {[]byte("P5 30000 30000 255 "), 0, "image.too_large"},
+		"wsq cut": {[]byte("\xff\xa0\xff\xa8"), 0, "image.truncated"}, "claims a gigapixel": {[]byte("P5 30000 30000 255 "), 0, "image.too_large"},
 		"too many bytes": {make([]byte, header.MaxBytes+1), 0, "image.too_large"}, "no such engine": {whole, 99, "face.engine"},
 	} {
 		if _, err := client.FaceTemplate(ctx, c.b, c.engine); code(err) != c.want {
@@ -199,8 +199,15 @@ func TestDecodeAndConvert(t *testing.T) {
 	if h, err := header.Read(out); err != nil || h.Format != header.JP2 || h.Width != 640 {
 		t.Errorf("converted to %+v, %v", h, err)
 	}
-	if _, err := client.Convert(ctx, b, decodev1.ImageFormat_IMAGE_FORMAT_WSQ); code(err) != "image.unsupported" {
-		t.Errorf("WSQ: %v", err)
+	out, err = client.Convert(ctx, b, decodev1.ImageFormat_IMAGE_FORMAT_WSQ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := header.Read(out); err != nil || h.Format != header.WSQ || h.Width != 640 {
+		t.Errorf("converted to %+v, %v", h, err)
+	}
+	if _, err := client.Convert(ctx, b, decodev1.ImageFormat_IMAGE_FORMAT_J2K); code(err) != "image.unsupported" {
+		t.Errorf("a bare codestream: %v", err)
 	}
 	if _, err := client.Convert(ctx, b, 0); code(err) != "decode.request" {
 		t.Errorf("no format: %v", err)
