@@ -19,6 +19,9 @@ type camera struct {
 	pulse   *pulse
 	id      string
 	virtual bool // recordings may be used
+	// turn lets one officer at a time take a face: the process keeps the frames
+	// of one capture, so a second would take the first's away.
+	turn chan struct{}
 }
 
 // frameInterval keeps the frames of a burst apart, so that they are not copies
@@ -28,6 +31,12 @@ const frameInterval = 200 * time.Millisecond
 
 // CaptureFace implements encounter.FaceCamera.
 func (c *camera) CaptureFace(ctx context.Context, frames int) (shot encounter.FaceCapture, err error) {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return shot, fault.Wrap("camera.busy", ctx.Err())
+	}
 	err = c.pulse.during(ctx, func(ctx context.Context) (err error) {
 		shot, err = c.take(ctx, frames)
 		return err

@@ -173,7 +173,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, lead func(http.
 	p.post, err = encounter.NewPost(encounter.Dependencies{
 		Name: p.config.Post, Policy: p.applied.policy,
 		Documents: &documents{devices: p.devices, pulse: p.pulse, reader: p.config.Capture.Reader, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
-		Camera:    &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual},
+		Camera:    &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual, turn: make(chan struct{}, 1)},
 		Portraits: &portraits{pool, p.log}, Faces: calibration.FaceCurve{}, Screener: asker,
 		Store: p.store, Events: p.events, Now: p.now, Room: p.room.Check, Log: p.log,
 		Answered: p.metrics.answered, Ended: func(o encounter.Outcome) { p.metrics.ended(o); p.wake() },
