@@ -91,6 +91,7 @@ export class Officer {
 
   async ready(): Promise<void> {
     await this.page.getByRole('heading', { name: 'Next person' }).waitFor();
+    await this.page.locator('button.start:enabled').waitFor(); // the purposes have come
   }
 
   /** begin starts an encounter. */
