@@ -23,7 +23,20 @@ test('first screen', async () => {
   for (let i = 0; i < 5; i++) {
     await officer.page.goto(post.url);
     await officer.page.getByRole('heading', { level: 1 }).waitFor();
-    times.push(await officer.page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Number.NaN));
+    // The heading may stand in the document a frame before it is painted.
+    times.push(
+      await officer.page.evaluate(
+        () =>
+          new Promise<number>((painted) => {
+            new PerformanceObserver((list, observer) => {
+              const first = list.getEntriesByName('first-contentful-paint')[0];
+              if (!first) return;
+              observer.disconnect();
+              painted(first.startTime);
+            }).observe({ type: 'paint', buffered: true });
+          }),
+      ),
+    );
   }
   times.sort((a, b) => a - b);
   const median = times[2] ?? Number.NaN;

@@ -28,6 +28,7 @@ export class Desk {
   elsewhere = $state(false); // the outcome was recorded by another window
   readonly windows = new Windows();
   #seen = 0; // last event
+  #decided = ''; // encounter whose outcome this window gives; its event may come before the answer or after
   #session: Session;
 
   constructor(session: Session) {
@@ -63,7 +64,7 @@ export class Desk {
     if (!this.current || event.encounter !== this.current.id) return;
     if (event.kind === 'step.progress') this.progress = event.data;
     if (event.kind === 'step.changed') this.progress = undefined;
-    if (event.kind === 'encounter.outcome' && !this.busy.outcome) this.elsewhere = true;
+    if (event.kind === 'encounter.outcome' && event.encounter !== this.#decided) this.elsewhere = true;
     const { encounter, stale } = apply(this.current, event);
     this.current = encounter;
     if (stale) void this.refresh();
@@ -112,8 +113,11 @@ export class Desk {
     return this.#on('finding', (id) => calls.adjudicate(id, c, finding, reason, second));
   }
 
-  decide(outcome: Outcome, reason: string, second?: Credentials): Promise<boolean> {
-    return this.#on('outcome', (id) => calls.decide(id, outcome, reason, second));
+  async decide(outcome: Outcome, reason: string, second?: Credentials): Promise<boolean> {
+    this.#decided = this.current?.id ?? '';
+    const done = await this.#on('outcome', (id) => calls.decide(id, outcome, reason, second));
+    if (!done) this.#decided = '';
+    return done;
   }
 
   /** handOver puts the desk to the officer who has just signed in: on it lies their own open encounter, and nobody else's. */
