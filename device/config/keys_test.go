@@ -44,7 +44,7 @@ func TestKeys(t *testing.T) {
 func TestShiftEnds(t *testing.T) {
 	zone, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
-		t.Skip("SKIPPED: no time zones on this machine")
+		t.Fatal(err) // a zone a post may be in: Debian has them, and so has Go
 	}
 	k := &Keys{ShiftEnds: "02:30"}
 	for _, c := range []struct{ at, want string }{

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -212,38 +208,6 @@ func readGroups(path string) (map[string]person, error) {
 		out[row[0]] = p
 	}
 	return out, nil
-}
-
-// readCSV reads all rows of a file, or of in where path is "-".
-func readCSV(in io.Reader, path string, code fault.Code, columns int) ([][]string, error) {
-	if path != "-" || in == nil {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fault.Wrap("file.open", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	r := csv.NewReader(in)
-	r.FieldsPerRecord = -1
-	var out [][]string
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, fault.Wrap(code, err)
-		}
-		if len(out) == 0 {
-			row[0] = strings.TrimPrefix(row[0], "\ufeff")
-		}
-		if len(row) < columns {
-			line, _ := r.FieldPos(0)
-			return nil, fault.New(code, "line %d has %d columns, %d are needed", line, len(row), columns)
-		}
-		out = append(out, row)
-	}
 }
 
 // lastNumber is what tells pictures of one person apart in a file's name.

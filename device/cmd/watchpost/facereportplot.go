@@ -1,10 +1,9 @@
 package main
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"image/color"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -20,7 +19,7 @@ import (
 // drawReport draws FMR above FNMR, a point with its interval for each group
 // and for everybody, and a line at the FMR stated. The format follows from the
 // extension.
-func drawReport(path string, r demographic.Report, stated float64) (err error) {
+func drawReport(path string, r demographic.Report, stated float64) error {
 	rows := append(append([]demographic.Group(nil), r.Groups...), r.All)
 	rows[len(rows)-1].Name = "all"
 	width := vg.Length(160+70*len(rows)) * vg.Points(1)
@@ -48,12 +47,11 @@ func drawReport(path string, r demographic.Report, stated float64) (err error) {
 	for i := range plots {
 		plots[i][0].Draw(aligned[i][0])
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return fault.Wrap("file.write", err)
+	var picture bytes.Buffer
+	if _, err := canvas.WriteTo(&picture); err != nil {
+		return fault.Wrap("report.picture", err)
 	}
-	_, err = canvas.WriteTo(f)
-	return fault.Wrap("file.write", errors.Join(err, f.Close()))
+	return replaceFile(path, picture.Bytes())
 }
 
 func ratesPlot(rows []demographic.Group, title string, rate func(demographic.Group) demographic.Rate, line float64) (*plot.Plot, error) {

@@ -72,8 +72,20 @@ the pairs are left out of it.`,
 type pair struct{ a, b string }
 
 func readPairs(cmd *cobra.Command, path string) ([]pair, error) {
-	in := cmd.InOrStdin()
-	if path != "-" {
+	rows, err := readCSV(cmd.InOrStdin(), path, "pairs.format", 2)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]pair, len(rows))
+	for i, row := range rows {
+		out[i] = pair{row[0], row[1]}
+	}
+	return out, nil
+}
+
+// readCSV reads all rows of a file, or of in where path is "-".
+func readCSV(in io.Reader, path string, code fault.Code, columns int) ([][]string, error) {
+	if path != "-" || in == nil {
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, fault.Wrap("file.open", err)
@@ -81,32 +93,30 @@ func readPairs(cmd *cobra.Command, path string) ([]pair, error) {
 		defer f.Close()
 		in = f
 	}
-	return parsePairs(in)
+	return parseCSV(in, code, columns)
 }
 
-// parsePairs reads CSV rows of at least two columns; empty lines are passed
-// over.
-func parsePairs(in io.Reader) ([]pair, error) {
+// parseCSV reads rows of at least so many columns; empty lines are passed over.
+func parseCSV(in io.Reader, code fault.Code, columns int) ([][]string, error) {
 	r := csv.NewReader(in)
 	r.FieldsPerRecord = -1
-	r.ReuseRecord = true
-	var out []pair
+	var out [][]string
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
 		if err != nil {
-			return nil, fault.Wrap("pairs.format", err)
+			return nil, fault.Wrap(code, err)
 		}
 		if len(out) == 0 {
 			row[0] = strings.TrimPrefix(row[0], "\ufeff")
 		}
-		if len(row) < 2 {
+		if len(row) < columns {
 			line, _ := r.FieldPos(0)
-			return nil, fault.New("pairs.format", "line %d has one column, two are needed", line)
+			return nil, fault.New(code, "line %d has %d columns, %d are needed", line, len(row), columns)
 		}
-		out = append(out, pair{strings.Clone(row[0]), strings.Clone(row[1])})
+		out = append(out, row)
 	}
 }
 

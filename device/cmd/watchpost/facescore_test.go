@@ -5,20 +5,27 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/watchpost/watchpost/device/fault"
 )
 
-func TestParsePairs(t *testing.T) {
-	got, err := parsePairs(strings.NewReader("\ufeffa.jpg,b.jpg\r\n\n\"with, comma.png\",c;d.pgm,1,x\n,\n"))
+func TestReadPairs(t *testing.T) {
+	parse := func(text string) ([]pair, error) {
+		cmd := &cobra.Command{}
+		cmd.SetIn(strings.NewReader(text))
+		return readPairs(cmd, "-")
+	}
+	got, err := parse("\ufeffa.jpg,b.jpg\r\n\n\"with, comma.png\",c;d.pgm,1,x\n,\n")
 	want := []pair{{"a.jpg", "b.jpg"}, {"with, comma.png", "c;d.pgm"}, {"", ""}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v", got, err)
 	}
-	if got, err := parsePairs(strings.NewReader("")); err != nil || len(got) != 0 {
+	if got, err := parse(""); err != nil || len(got) != 0 {
 		t.Errorf("nothing: %v, %v", got, err)
 	}
 	for name, text := range map[string]string{"one column": "a,b\nc\n", "open quote": "a,\"b\n", "stray quote": "a,b\"c\n"} {
-		if _, err := parsePairs(strings.NewReader(text)); fault.CodeOf(err) != "pairs.format" {
+		if _, err := parse(text); fault.CodeOf(err) != "pairs.format" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
