@@ -22,9 +22,13 @@ type part struct {
 	record string
 	err    error
 	hold   <-chan struct{} // nil answers at once
+	asked  chan<- struct{} // nil tells nobody that a question has come
 }
 
 func (p part) Ask(ctx context.Context, _ screening.Question) (screening.Reply, error) {
+	if p.asked != nil {
+		p.asked <- struct{}{}
+	}
 	if p.hold != nil {
 		select {
 		case <-p.hold:
@@ -132,24 +136,18 @@ func TestShards(t *testing.T) {
 		}
 	})
 	t.Run("too many at once", func(t *testing.T) {
-		wait := make(chan struct{})
+		wait, taken := make(chan struct{}), make(chan struct{}, 1)
 		defer close(wait)
 		busy := connect(t)
-		serve(t, busy, 0, part{hold: wait})
-		go func() { _, _ = Ask(ctx, busy, 1, asked()) }() // takes the only place
-		deadline := time.After(5 * time.Second)
-		for {
-			short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-			_, err := Ask(short, busy, 1, asked())
-			cancel()
-			if fault.CodeOf(err) == "source.busy" {
-				return
-			}
-			select {
-			case <-deadline:
-				t.Fatalf("never busy: %v", err)
-			default:
-			}
+		serve(t, busy, 0, part{hold: wait, asked: taken})
+		go func() { _, _ = Ask(ctx, busy, 1, asked()) }()
+		select {
+		case <-taken: // the only place
+		case <-ctx.Done():
+			t.Fatal("the question did not come")
+		}
+		if _, err := Ask(ctx, busy, 1, asked()); fault.CodeOf(err) != "source.busy" {
+			t.Fatalf("not busy: %v", err)
 		}
 	})
 }
