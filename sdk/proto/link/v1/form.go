@@ -18,6 +18,7 @@ const (
 	deliver     = "deliver" // last part of a subject
 	lease       = "lease"   // last part of a subject
 	hello       = "hello"   // last part of a subject
+	poke        = "poke"    // last part of a subject
 	nonceBytes  = 12        // of AES-GCM
 	secretBytes = 32        // exported for the reply
 	headroom    = 4 << 10   // of MaxMessage for seals and signatures
@@ -48,6 +49,9 @@ func LeaseSubject(post string) string { return root + post + "." + lease }
 // HelloSubject is where a post says that it has started.
 func HelloSubject(post string) string { return root + post + "." + hello }
 
+// PokeSubject is where central says that an order waits.
+func PokeSubject(post string) string { return root + post + "." + poke }
+
 // InboxPrefix is below which a post takes replies.
 func InboxPrefix(post string) string { return root + post + ".inbox" }
 
@@ -60,6 +64,12 @@ const (
 	DeliverSubjects = root + "*." + deliver
 	LeaseSubjects   = root + "*." + lease
 	HelloSubjects   = root + "*." + hello
+)
+
+// What all posts may listen to.
+const (
+	BundleSubject = "feed.bundle"
+	Feed          = "feed.>"
 )
 
 // PostOf returns the post that a subject belongs to, ErrForm if to none.

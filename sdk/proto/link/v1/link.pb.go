@@ -12,17 +12,24 @@
 //   edge.POST.deliver   a Sealed Call with an outcome or a head → Reply
 //   edge.POST.lease     a Sealed Call with a lease, signed by the boot key → Reply
 //   edge.POST.hello     a Sealed Call with a hello      → Reply
+//   edge.POST.poke      from central, empty: say hello now, an order waits
+//   feed.bundle         from central to all: a bundle of signed list metadata,
+//                       judged by the post's updater like one from a stick
 //   edge.POST.inbox.>   where replies go
 //
-// A post may publish and subscribe below edge.POST. only. A message is at most
-// 1 MiB.
+// A post may publish and subscribe below edge.POST. only, and listen to feed. .
+// A message is at most 1 MiB. A poke or a bundle is nobody's word: the first
+// costs a hello at most once a second, the second is judged by its signatures.
 //
 // Errors are the codes of watchpost.screening.v1 and these:
 //
 //   link.replayed    this call was answered before
 //   link.device      the post is not registered, or was retired
 //   link.missing     the post is reported missing: it has to lock
-//   post.counter     an old image of the post's disk was put back: it has to lock
+//   post.counter     an old image of the post's disk was put back, or the same
+//                    identity speaks from two places: it has to lock
+//   link.expired     the post's certificate has run out for too long: two have
+//                    to approve it again
 //
 // and, for heads of the audit log, the codes of device/audit/witness (audit.fork,
 // audit.replayed, audit.head_missing...).
@@ -426,7 +433,27 @@ type HelloRequest struct {
 	// put back, or of a copy.
 	Starts uint64 `protobuf:"varint,1,opt,name=starts,proto3" json:"starts,omitempty"`
 	// 16 random bytes of this run of the daemon.
-	Run           []byte `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	Run []byte `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	// How many hellos this run has made, this one included; 0 does not count. It
+	// only grows within a run: one that does not is that of a copied memory.
+	Count uint64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	// Version of the program, at most 64 bytes.
+	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	// Lists in force, at most 256.
+	Lists []*HeldList `protobuf:"bytes,5,rep,name=lists,proto3" json:"lists,omitempty"`
+	// Lines under the last signed head of the audit log, its number, and the
+	// SHA-256 of the signed note; number -1 or no digest where there is none.
+	AuditNumber int64  `protobuf:"varint,6,opt,name=audit_number,json=auditNumber,proto3" json:"audit_number,omitempty"`
+	AuditLines  int64  `protobuf:"varint,7,opt,name=audit_lines,json=auditLines,proto3" json:"audit_lines,omitempty"`
+	AuditSha256 []byte `protobuf:"bytes,8,opt,name=audit_sha256,json=auditSha256,proto3" json:"audit_sha256,omitempty"`
+	// Outcomes that wait in the outbox.
+	Waiting uint32 `protobuf:"varint,9,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// The highest number of a command that this post has taken.
+	Command uint64 `protobuf:"varint,10,opt,name=command,proto3" json:"command,omitempty"`
+	// What became of commands, at most 64.
+	Receipts []*CommandReceipt `protobuf:"bytes,11,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	// Certificate in force: its serial number, 0 for none.
+	Certificate   uint64 `protobuf:"varint,12,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -475,16 +502,233 @@ func (x *HelloRequest) GetRun() []byte {
 	return nil
 }
 
-// HelloResponse says that the post may go on.
-type HelloResponse struct {
+func (x *HelloRequest) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *HelloRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *HelloRequest) GetLists() []*HeldList {
+	if x != nil {
+		return x.Lists
+	}
+	return nil
+}
+
+func (x *HelloRequest) GetAuditNumber() int64 {
+	if x != nil {
+		return x.AuditNumber
+	}
+	return 0
+}
+
+func (x *HelloRequest) GetAuditLines() int64 {
+	if x != nil {
+		return x.AuditLines
+	}
+	return 0
+}
+
+func (x *HelloRequest) GetAuditSha256() []byte {
+	if x != nil {
+		return x.AuditSha256
+	}
+	return nil
+}
+
+func (x *HelloRequest) GetWaiting() uint32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *HelloRequest) GetCommand() uint64 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
+}
+
+func (x *HelloRequest) GetReceipts() []*CommandReceipt {
+	if x != nil {
+		return x.Receipts
+	}
+	return nil
+}
+
+func (x *HelloRequest) GetCertificate() uint64 {
+	if x != nil {
+		return x.Certificate
+	}
+	return 0
+}
+
+// HeldList is a list that is in force at a post.
+type HeldList struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	List          string                 `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	IssuedMs      int64                  `protobuf:"varint,3,opt,name=issued_ms,json=issuedMs,proto3" json:"issued_ms,omitempty"`
+	Stale         bool                   `protobuf:"varint,4,opt,name=stale,proto3" json:"stale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldList) Reset() {
+	*x = HeldList{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldList) ProtoMessage() {}
+
+func (x *HeldList) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldList.ProtoReflect.Descriptor instead.
+func (*HeldList) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *HeldList) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *HeldList) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *HeldList) GetIssuedMs() int64 {
+	if x != nil {
+		return x.IssuedMs
+	}
+	return 0
+}
+
+func (x *HeldList) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
+}
+
+// CommandReceipt says what became of a command. It is as much the post's word
+// as the Call that carries it.
+type CommandReceipt struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// SHA-256 of SignedOrder.content.
+	OrderSha256 []byte `protobuf:"bytes,2,opt,name=order_sha256,json=orderSha256,proto3" json:"order_sha256,omitempty"`
+	// Stable code where the post refused or failed, empty where it has obeyed,
+	// or, for a wipe, is about to.
+	Code          string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	DoneMs        int64  `protobuf:"varint,4,opt,name=done_ms,json=doneMs,proto3" json:"done_ms,omitempty"` // by the post's clock
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommandReceipt) Reset() {
+	*x = CommandReceipt{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommandReceipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommandReceipt) ProtoMessage() {}
+
+func (x *CommandReceipt) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommandReceipt.ProtoReflect.Descriptor instead.
+func (*CommandReceipt) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CommandReceipt) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *CommandReceipt) GetOrderSha256() []byte {
+	if x != nil {
+		return x.OrderSha256
+	}
+	return nil
+}
+
+func (x *CommandReceipt) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *CommandReceipt) GetDoneMs() int64 {
+	if x != nil {
+		return x.DoneMs
+	}
+	return 0
+}
+
+// HelloResponse says that the post may go on, and what it has to do. A post
+// that finds an order in it says hello again with the receipts.
+type HelloResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Orders not yet receipted, lowest number first, at most 16.
+	Orders []*SignedOrder `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
+	// A new certificate, where one is due: a NATS user JWT.
+	Certificate   string `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HelloResponse) Reset() {
 	*x = HelloResponse{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[6]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +740,7 @@ func (x *HelloResponse) String() string {
 func (*HelloResponse) ProtoMessage() {}
 
 func (x *HelloResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[6]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +753,532 @@ func (x *HelloResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HelloResponse.ProtoReflect.Descriptor instead.
 func (*HelloResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{6}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *HelloResponse) GetOrders() []*SignedOrder {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+func (x *HelloResponse) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
+}
+
+// SignedOrder is an order and who answers for it.
+type SignedOrder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A serialised Order.
+	Content       []byte            `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	Signatures    []*OrderSignature `protobuf:"bytes,2,rep,name=signatures,proto3" json:"signatures,omitempty"` // at most 8
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedOrder) Reset() {
+	*x = SignedOrder{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedOrder) ProtoMessage() {}
+
+func (x *SignedOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedOrder.ProtoReflect.Descriptor instead.
+func (*SignedOrder) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SignedOrder) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *SignedOrder) GetSignatures() []*OrderSignature {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+// OrderSignature is Ed25519 over "watchpost/link/1/order\0" and the content.
+type OrderSignature struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who signed: an owner named in the post's configuration, or "central".
+	By            string `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	Signature     []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderSignature) Reset() {
+	*x = OrderSignature{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderSignature) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderSignature) ProtoMessage() {}
+
+func (x *OrderSignature) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderSignature.ProtoReflect.Descriptor instead.
+func (*OrderSignature) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *OrderSignature) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *OrderSignature) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// Order is a command to one or more posts. A recall, a new key and a wipe are
+// signed by two owners; a lock by central's key or by two owners.
+type Order struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 16 random bytes.
+	Id []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Which posts, and the number of the command at each: a post takes each
+	// number once, and none below one that it has taken. At most 4,096.
+	Targets   []*OrderTarget `protobuf:"bytes,2,rep,name=targets,proto3" json:"targets,omitempty"`
+	IssuedMs  int64          `protobuf:"varint,3,opt,name=issued_ms,json=issuedMs,proto3" json:"issued_ms,omitempty"`
+	ExpiresMs int64          `protobuf:"varint,4,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	// Why, for the audit logs, at most 256 bytes and no personal data.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Types that are valid to be assigned to What:
+	//
+	//	*Order_Recall
+	//	*Order_Rekey
+	//	*Order_Lock
+	//	*Order_Wipe
+	What          isOrder_What `protobuf_oneof:"what"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Order) Reset() {
+	*x = Order{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Order) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Order) ProtoMessage() {}
+
+func (x *Order) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Order.ProtoReflect.Descriptor instead.
+func (*Order) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Order) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Order) GetTargets() []*OrderTarget {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *Order) GetIssuedMs() int64 {
+	if x != nil {
+		return x.IssuedMs
+	}
+	return 0
+}
+
+func (x *Order) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *Order) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Order) GetWhat() isOrder_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *Order) GetRecall() *RecallRecord {
+	if x != nil {
+		if x, ok := x.What.(*Order_Recall); ok {
+			return x.Recall
+		}
+	}
+	return nil
+}
+
+func (x *Order) GetRekey() *NewListKey {
+	if x != nil {
+		if x, ok := x.What.(*Order_Rekey); ok {
+			return x.Rekey
+		}
+	}
+	return nil
+}
+
+func (x *Order) GetLock() *LockPost {
+	if x != nil {
+		if x, ok := x.What.(*Order_Lock); ok {
+			return x.Lock
+		}
+	}
+	return nil
+}
+
+func (x *Order) GetWipe() *WipePost {
+	if x != nil {
+		if x, ok := x.What.(*Order_Wipe); ok {
+			return x.Wipe
+		}
+	}
+	return nil
+}
+
+type isOrder_What interface {
+	isOrder_What()
+}
+
+type Order_Recall struct {
+	Recall *RecallRecord `protobuf:"bytes,6,opt,name=recall,proto3,oneof"`
+}
+
+type Order_Rekey struct {
+	Rekey *NewListKey `protobuf:"bytes,7,opt,name=rekey,proto3,oneof"`
+}
+
+type Order_Lock struct {
+	Lock *LockPost `protobuf:"bytes,8,opt,name=lock,proto3,oneof"`
+}
+
+type Order_Wipe struct {
+	Wipe *WipePost `protobuf:"bytes,9,opt,name=wipe,proto3,oneof"`
+}
+
+func (*Order_Recall) isOrder_What() {}
+
+func (*Order_Rekey) isOrder_What() {}
+
+func (*Order_Lock) isOrder_What() {}
+
+func (*Order_Wipe) isOrder_What() {}
+
+type OrderTarget struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Post          string                 `protobuf:"bytes,1,opt,name=post,proto3" json:"post,omitempty"`
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderTarget) Reset() {
+	*x = OrderTarget{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderTarget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderTarget) ProtoMessage() {}
+
+func (x *OrderTarget) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderTarget.ProtoReflect.Descriptor instead.
+func (*OrderTarget) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *OrderTarget) GetPost() string {
+	if x != nil {
+		return x.Post
+	}
+	return ""
+}
+
+func (x *OrderTarget) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// RecallRecord takes a record out of the answers until an edition above this
+// one comes with the list.
+type RecallRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	List          string                 `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	Record        string                 `protobuf:"bytes,2,opt,name=record,proto3" json:"record,omitempty"`
+	Edition       uint64                 `protobuf:"varint,3,opt,name=edition,proto3" json:"edition,omitempty"` // the highest that is recalled, 0 is every edition
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecallRecord) Reset() {
+	*x = RecallRecord{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecallRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecallRecord) ProtoMessage() {}
+
+func (x *RecallRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecallRecord.ProtoReflect.Descriptor instead.
+func (*RecallRecord) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RecallRecord) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *RecallRecord) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+func (x *RecallRecord) GetEdition() uint64 {
+	if x != nil {
+		return x.Edition
+	}
+	return 0
+}
+
+// NewListKey replaces the key of a list; generations sealed under the old one
+// are not opened any more.
+type NewListKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	List  string                 `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	// The key wrapped for each post: name of its recipient to the wrapped key.
+	Wrapped       map[string][]byte `protobuf:"bytes,2,rep,name=wrapped,proto3" json:"wrapped,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NewListKey) Reset() {
+	*x = NewListKey{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NewListKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NewListKey) ProtoMessage() {}
+
+func (x *NewListKey) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NewListKey.ProtoReflect.Descriptor instead.
+func (*NewListKey) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *NewListKey) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *NewListKey) GetWrapped() map[string][]byte {
+	if x != nil {
+		return x.Wrapped
+	}
+	return nil
+}
+
+// LockPost shuts the post until somebody unlocks it.
+type LockPost struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LockPost) Reset() {
+	*x = LockPost{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LockPost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LockPost) ProtoMessage() {}
+
+func (x *LockPost) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LockPost.ProtoReflect.Descriptor instead.
+func (*LockPost) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{15}
+}
+
+// WipePost destroys the post's keys for good.
+type WipePost struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WipePost) Reset() {
+	*x = WipePost{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WipePost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WipePost) ProtoMessage() {}
+
+func (x *WipePost) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WipePost.ProtoReflect.Descriptor instead.
+func (*WipePost) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{16}
 }
 
 // HeadRequest shows central a signed head of the post's audit log.
@@ -530,7 +1299,7 @@ type HeadRequest struct {
 
 func (x *HeadRequest) Reset() {
 	*x = HeadRequest{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[7]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +1311,7 @@ func (x *HeadRequest) String() string {
 func (*HeadRequest) ProtoMessage() {}
 
 func (x *HeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[7]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +1324,7 @@ func (x *HeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeadRequest.ProtoReflect.Descriptor instead.
 func (*HeadRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{7}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HeadRequest) GetHead() []byte {
@@ -601,7 +1370,7 @@ type HeadResponse struct {
 
 func (x *HeadResponse) Reset() {
 	*x = HeadResponse{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[8]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +1382,7 @@ func (x *HeadResponse) String() string {
 func (*HeadResponse) ProtoMessage() {}
 
 func (x *HeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[8]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +1395,7 @@ func (x *HeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeadResponse.ProtoReflect.Descriptor instead.
 func (*HeadResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{8}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HeadResponse) GetReceipt() string {
@@ -661,7 +1430,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[9]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -673,7 +1442,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[9]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -686,7 +1455,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{9}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Reply) GetBody() []byte {
@@ -709,7 +1478,7 @@ type SignedAnswer struct {
 
 func (x *SignedAnswer) Reset() {
 	*x = SignedAnswer{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[10]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +1490,7 @@ func (x *SignedAnswer) String() string {
 func (*SignedAnswer) ProtoMessage() {}
 
 func (x *SignedAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[10]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +1503,7 @@ func (x *SignedAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedAnswer.ProtoReflect.Descriptor instead.
 func (*SignedAnswer) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{10}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SignedAnswer) GetContent() []byte {
@@ -774,7 +1543,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[11]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +1555,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[11]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +1568,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{11}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Answer) GetCallSha256() []byte {
@@ -927,7 +1696,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[12]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1708,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[12]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1721,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{12}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Receipt) GetPost() string {
@@ -1008,11 +1777,75 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"\fLeaseRequest\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\fR\arequest\"%\n" +
 	"\rLeaseResponse\x12\x14\n" +
-	"\x05lease\x18\x01 \x01(\fR\x05lease\"8\n" +
+	"\x05lease\x18\x01 \x01(\fR\x05lease\"\x97\x03\n" +
 	"\fHelloRequest\x12\x16\n" +
 	"\x06starts\x18\x01 \x01(\x04R\x06starts\x12\x10\n" +
-	"\x03run\x18\x02 \x01(\fR\x03run\"\x0f\n" +
-	"\rHelloResponse\"]\n" +
+	"\x03run\x18\x02 \x01(\fR\x03run\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x04R\x05count\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\x121\n" +
+	"\x05lists\x18\x05 \x03(\v2\x1b.watchpost.link.v1.HeldListR\x05lists\x12!\n" +
+	"\faudit_number\x18\x06 \x01(\x03R\vauditNumber\x12\x1f\n" +
+	"\vaudit_lines\x18\a \x01(\x03R\n" +
+	"auditLines\x12!\n" +
+	"\faudit_sha256\x18\b \x01(\fR\vauditSha256\x12\x18\n" +
+	"\awaiting\x18\t \x01(\rR\awaiting\x12\x18\n" +
+	"\acommand\x18\n" +
+	" \x01(\x04R\acommand\x12=\n" +
+	"\breceipts\x18\v \x03(\v2!.watchpost.link.v1.CommandReceiptR\breceipts\x12 \n" +
+	"\vcertificate\x18\f \x01(\x04R\vcertificate\"q\n" +
+	"\bHeldList\x12\x12\n" +
+	"\x04list\x18\x01 \x01(\tR\x04list\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\x12\x1b\n" +
+	"\tissued_ms\x18\x03 \x01(\x03R\bissuedMs\x12\x14\n" +
+	"\x05stale\x18\x04 \x01(\bR\x05stale\"x\n" +
+	"\x0eCommandReceipt\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12!\n" +
+	"\forder_sha256\x18\x02 \x01(\fR\vorderSha256\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\x12\x17\n" +
+	"\adone_ms\x18\x04 \x01(\x03R\x06doneMs\"i\n" +
+	"\rHelloResponse\x126\n" +
+	"\x06orders\x18\x01 \x03(\v2\x1e.watchpost.link.v1.SignedOrderR\x06orders\x12 \n" +
+	"\vcertificate\x18\x02 \x01(\tR\vcertificate\"j\n" +
+	"\vSignedOrder\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\x12A\n" +
+	"\n" +
+	"signatures\x18\x02 \x03(\v2!.watchpost.link.v1.OrderSignatureR\n" +
+	"signatures\">\n" +
+	"\x0eOrderSignature\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\tR\x02by\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x85\x03\n" +
+	"\x05Order\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x128\n" +
+	"\atargets\x18\x02 \x03(\v2\x1e.watchpost.link.v1.OrderTargetR\atargets\x12\x1b\n" +
+	"\tissued_ms\x18\x03 \x01(\x03R\bissuedMs\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x04 \x01(\x03R\texpiresMs\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x129\n" +
+	"\x06recall\x18\x06 \x01(\v2\x1f.watchpost.link.v1.RecallRecordH\x00R\x06recall\x125\n" +
+	"\x05rekey\x18\a \x01(\v2\x1d.watchpost.link.v1.NewListKeyH\x00R\x05rekey\x121\n" +
+	"\x04lock\x18\b \x01(\v2\x1b.watchpost.link.v1.LockPostH\x00R\x04lock\x121\n" +
+	"\x04wipe\x18\t \x01(\v2\x1b.watchpost.link.v1.WipePostH\x00R\x04wipeB\x06\n" +
+	"\x04what\"9\n" +
+	"\vOrderTarget\x12\x12\n" +
+	"\x04post\x18\x01 \x01(\tR\x04post\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\"T\n" +
+	"\fRecallRecord\x12\x12\n" +
+	"\x04list\x18\x01 \x01(\tR\x04list\x12\x16\n" +
+	"\x06record\x18\x02 \x01(\tR\x06record\x12\x18\n" +
+	"\aedition\x18\x03 \x01(\x04R\aedition\"\xa2\x01\n" +
+	"\n" +
+	"NewListKey\x12\x12\n" +
+	"\x04list\x18\x01 \x01(\tR\x04list\x12D\n" +
+	"\awrapped\x18\x02 \x03(\v2*.watchpost.link.v1.NewListKey.WrappedEntryR\awrapped\x1a:\n" +
+	"\fWrappedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\n" +
+	"\n" +
+	"\bLockPost\"\n" +
+	"\n" +
+	"\bWipePost\"]\n" +
 	"\vHeadRequest\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\fR\x04head\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x03R\x04from\x12\x14\n" +
@@ -1056,7 +1889,7 @@ func file_sdk_proto_link_v1_link_proto_rawDescGZIP() []byte {
 	return file_sdk_proto_link_v1_link_proto_rawDescData
 }
 
-var file_sdk_proto_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_sdk_proto_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_sdk_proto_link_v1_link_proto_goTypes = []any{
 	(*Sealed)(nil),             // 0: watchpost.link.v1.Sealed
 	(*Signed)(nil),             // 1: watchpost.link.v1.Signed
@@ -1064,34 +1897,55 @@ var file_sdk_proto_link_v1_link_proto_goTypes = []any{
 	(*LeaseRequest)(nil),       // 3: watchpost.link.v1.LeaseRequest
 	(*LeaseResponse)(nil),      // 4: watchpost.link.v1.LeaseResponse
 	(*HelloRequest)(nil),       // 5: watchpost.link.v1.HelloRequest
-	(*HelloResponse)(nil),      // 6: watchpost.link.v1.HelloResponse
-	(*HeadRequest)(nil),        // 7: watchpost.link.v1.HeadRequest
-	(*HeadResponse)(nil),       // 8: watchpost.link.v1.HeadResponse
-	(*Reply)(nil),              // 9: watchpost.link.v1.Reply
-	(*SignedAnswer)(nil),       // 10: watchpost.link.v1.SignedAnswer
-	(*Answer)(nil),             // 11: watchpost.link.v1.Answer
-	(*Receipt)(nil),            // 12: watchpost.link.v1.Receipt
-	(*v1.AskRequest)(nil),      // 13: watchpost.screening.v1.AskRequest
-	(*v1.DeliverRequest)(nil),  // 14: watchpost.screening.v1.DeliverRequest
-	(*v1.AskResponse)(nil),     // 15: watchpost.screening.v1.AskResponse
-	(*v1.DeliverResponse)(nil), // 16: watchpost.screening.v1.DeliverResponse
+	(*HeldList)(nil),           // 6: watchpost.link.v1.HeldList
+	(*CommandReceipt)(nil),     // 7: watchpost.link.v1.CommandReceipt
+	(*HelloResponse)(nil),      // 8: watchpost.link.v1.HelloResponse
+	(*SignedOrder)(nil),        // 9: watchpost.link.v1.SignedOrder
+	(*OrderSignature)(nil),     // 10: watchpost.link.v1.OrderSignature
+	(*Order)(nil),              // 11: watchpost.link.v1.Order
+	(*OrderTarget)(nil),        // 12: watchpost.link.v1.OrderTarget
+	(*RecallRecord)(nil),       // 13: watchpost.link.v1.RecallRecord
+	(*NewListKey)(nil),         // 14: watchpost.link.v1.NewListKey
+	(*LockPost)(nil),           // 15: watchpost.link.v1.LockPost
+	(*WipePost)(nil),           // 16: watchpost.link.v1.WipePost
+	(*HeadRequest)(nil),        // 17: watchpost.link.v1.HeadRequest
+	(*HeadResponse)(nil),       // 18: watchpost.link.v1.HeadResponse
+	(*Reply)(nil),              // 19: watchpost.link.v1.Reply
+	(*SignedAnswer)(nil),       // 20: watchpost.link.v1.SignedAnswer
+	(*Answer)(nil),             // 21: watchpost.link.v1.Answer
+	(*Receipt)(nil),            // 22: watchpost.link.v1.Receipt
+	nil,                        // 23: watchpost.link.v1.NewListKey.WrappedEntry
+	(*v1.AskRequest)(nil),      // 24: watchpost.screening.v1.AskRequest
+	(*v1.DeliverRequest)(nil),  // 25: watchpost.screening.v1.DeliverRequest
+	(*v1.AskResponse)(nil),     // 26: watchpost.screening.v1.AskResponse
+	(*v1.DeliverResponse)(nil), // 27: watchpost.screening.v1.DeliverResponse
 }
 var file_sdk_proto_link_v1_link_proto_depIdxs = []int32{
-	13, // 0: watchpost.link.v1.Call.ask:type_name -> watchpost.screening.v1.AskRequest
-	14, // 1: watchpost.link.v1.Call.deliver:type_name -> watchpost.screening.v1.DeliverRequest
-	7,  // 2: watchpost.link.v1.Call.head:type_name -> watchpost.link.v1.HeadRequest
+	24, // 0: watchpost.link.v1.Call.ask:type_name -> watchpost.screening.v1.AskRequest
+	25, // 1: watchpost.link.v1.Call.deliver:type_name -> watchpost.screening.v1.DeliverRequest
+	17, // 2: watchpost.link.v1.Call.head:type_name -> watchpost.link.v1.HeadRequest
 	3,  // 3: watchpost.link.v1.Call.lease:type_name -> watchpost.link.v1.LeaseRequest
 	5,  // 4: watchpost.link.v1.Call.hello:type_name -> watchpost.link.v1.HelloRequest
-	15, // 5: watchpost.link.v1.Answer.ask:type_name -> watchpost.screening.v1.AskResponse
-	16, // 6: watchpost.link.v1.Answer.deliver:type_name -> watchpost.screening.v1.DeliverResponse
-	8,  // 7: watchpost.link.v1.Answer.head:type_name -> watchpost.link.v1.HeadResponse
-	4,  // 8: watchpost.link.v1.Answer.lease:type_name -> watchpost.link.v1.LeaseResponse
-	6,  // 9: watchpost.link.v1.Answer.hello:type_name -> watchpost.link.v1.HelloResponse
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 5: watchpost.link.v1.HelloRequest.lists:type_name -> watchpost.link.v1.HeldList
+	7,  // 6: watchpost.link.v1.HelloRequest.receipts:type_name -> watchpost.link.v1.CommandReceipt
+	9,  // 7: watchpost.link.v1.HelloResponse.orders:type_name -> watchpost.link.v1.SignedOrder
+	10, // 8: watchpost.link.v1.SignedOrder.signatures:type_name -> watchpost.link.v1.OrderSignature
+	12, // 9: watchpost.link.v1.Order.targets:type_name -> watchpost.link.v1.OrderTarget
+	13, // 10: watchpost.link.v1.Order.recall:type_name -> watchpost.link.v1.RecallRecord
+	14, // 11: watchpost.link.v1.Order.rekey:type_name -> watchpost.link.v1.NewListKey
+	15, // 12: watchpost.link.v1.Order.lock:type_name -> watchpost.link.v1.LockPost
+	16, // 13: watchpost.link.v1.Order.wipe:type_name -> watchpost.link.v1.WipePost
+	23, // 14: watchpost.link.v1.NewListKey.wrapped:type_name -> watchpost.link.v1.NewListKey.WrappedEntry
+	26, // 15: watchpost.link.v1.Answer.ask:type_name -> watchpost.screening.v1.AskResponse
+	27, // 16: watchpost.link.v1.Answer.deliver:type_name -> watchpost.screening.v1.DeliverResponse
+	18, // 17: watchpost.link.v1.Answer.head:type_name -> watchpost.link.v1.HeadResponse
+	4,  // 18: watchpost.link.v1.Answer.lease:type_name -> watchpost.link.v1.LeaseResponse
+	8,  // 19: watchpost.link.v1.Answer.hello:type_name -> watchpost.link.v1.HelloResponse
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_sdk_proto_link_v1_link_proto_init() }
@@ -1107,6 +1961,12 @@ func file_sdk_proto_link_v1_link_proto_init() {
 		(*Call_Hello)(nil),
 	}
 	file_sdk_proto_link_v1_link_proto_msgTypes[11].OneofWrappers = []any{
+		(*Order_Recall)(nil),
+		(*Order_Rekey)(nil),
+		(*Order_Lock)(nil),
+		(*Order_Wipe)(nil),
+	}
+	file_sdk_proto_link_v1_link_proto_msgTypes[21].OneofWrappers = []any{
 		(*Answer_Ask)(nil),
 		(*Answer_Deliver)(nil),
 		(*Answer_Head)(nil),
@@ -1119,7 +1979,7 @@ func file_sdk_proto_link_v1_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sdk_proto_link_v1_link_proto_rawDesc), len(file_sdk_proto_link_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
