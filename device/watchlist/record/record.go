@@ -47,6 +47,9 @@ type Record struct {
 	Faces         []Face     `json:"faces,omitempty"`
 	Fingers       []Finger   `json:"fingers,omitempty"`
 	Redress       []Redress  `json:"redress,omitempty" jsonschema:"findings that a person is not this subject"`
+
+	Photographs []Photograph `json:"photographs,omitempty" jsonschema:"pictures of the subject for an officer's eye, at most 4"`
+	Prints      []Print      `json:"prints,omitempty" jsonschema:"images of fingers, turned into fingers on the way into a list and never held by one"`
 }
 
 // Name is one name of the subject.

@@ -29,7 +29,8 @@ var ErrInvalid = &fault.Error{Code: "record.invalid"}
 
 // Problem is one broken rule: the field by its JSON path, without its value,
 // and a stable code: record.required, record.word, record.text, record.date,
-// record.range, record.too_many, record.conflict or record.template.
+// record.range, record.too_many, record.conflict, record.template or
+// record.picture.
 type Problem struct {
 	Field string     `json:"field"`
 	Code  fault.Code `json:"code"`
@@ -138,6 +139,7 @@ func (r *Record) Validate() error {
 	c.faces(r.Faces)
 	c.fingers(r.Fingers)
 	c.redress(r.Redress)
+	c.photographs(r.Photographs, r.Prints)
 	if len(r.Names)+len(r.Documents)+len(r.Faces)+len(r.Fingers) == 0 {
 		c.add("record.required", "names") // nothing could ever match it
 	}

@@ -48,6 +48,7 @@ type Builder struct {
 	spill     *spill
 	faces     map[[2]string]*chunkWriter // by model and version
 	prints    *chunkWriter               // nil until there is one
+	pictures  *spill                     // of photographs, nil until there is one
 	documents []docnumber.Entry
 }
 
@@ -111,6 +112,11 @@ func (b *Builder) Add(r *record.Record) error {
 	if err != nil {
 		return err
 	}
+	pictures, held, err := b.seal.takePhotographs(whole)
+	if err != nil {
+		return err
+	}
+	whole.Photographs = held
 	sealed, err := b.seal.seal(key, b.m.strip(*whole))
 	if err != nil {
 		return fault.Wrap("store.write", err)
@@ -125,6 +131,9 @@ func (b *Builder) Add(r *record.Record) error {
 		return err
 	}
 	if err := b.addFingers(key, prints); err != nil {
+		return err
+	}
+	if err := b.spillPhotographs(pictures); err != nil {
 		return err
 	}
 	b.documents = append(b.documents, entries...)
@@ -245,6 +254,9 @@ func (b *Builder) finish(ctx context.Context) error {
 		return err
 	}
 	b.spill = nil
+	if err := b.writePhotographs(); err != nil {
+		return err
+	}
 	for _, w := range b.faces {
 		if err := w.flush(); err != nil {
 			return err
@@ -322,6 +334,10 @@ func (b *Builder) Abort() {
 	if b.spill != nil {
 		_ = b.spill.close() // the whole folder goes next
 		b.spill = nil
+	}
+	if b.pictures != nil {
+		_ = b.pictures.close()
+		b.pictures = nil
 	}
 	_ = os.RemoveAll(b.partial)
 	if b.seal != nil {

@@ -13,6 +13,7 @@
 //	    faces-00000.chunk  sealed face templates with their record keys
 //	    fingers-00000.chunk  sealed packed prints with their record keys and positions
 //	    documents-00000.chunk  sealed, sorted table of document number hashes
+//	    photographs.db     sealed blocks of 16 KiB with one photograph each, where the list holds any
 //
 // Life of one record: Builder.Add fills in nothing and strips what the list
 // says for all; the JSON is sealed with AES-256-GCM under the generation's key

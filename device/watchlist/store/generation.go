@@ -30,7 +30,8 @@ type Generation struct {
 	key  *vault.Key
 	seal *sealer
 
-	records *blocks
+	records     *blocks
+	photographs *os.File // nil where the list holds none
 }
 
 // OpenFolder opens the generation in a folder with its list's key. Lengths of
@@ -55,6 +56,9 @@ func OpenFolder(dir string, listKey *vault.Key) (*Generation, error) {
 	if g.records, err = openBlocks(dir, m, key); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
+	if err := g.openPhotographs(); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
 	return g, nil
 }
 
@@ -64,6 +68,9 @@ func (g *Generation) Close() error {
 	var err error
 	if g.records != nil {
 		err = g.records.file.Close()
+	}
+	if g.photographs != nil {
+		err = errors.Join(err, g.photographs.Close())
 	}
 	if g.seal != nil {
 		g.seal.index.Destroy()

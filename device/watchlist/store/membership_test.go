@@ -39,6 +39,9 @@ func stranger(r *rand.Rand, n int) *record.Record {
 	for range r.IntN(4) {
 		p.Faces = append(p.Faces, record.Face{Model: "m", Version: "1", Vector: vector(r), Images: 1})
 	}
+	for range r.IntN(4) {
+		p.Photographs = append(p.Photographs, record.Photograph{Image: picture(r.Uint64(), 3+r.IntN(record.MaxPhotograph-2))})
+	}
 	return p
 }
 
@@ -68,6 +71,27 @@ var attackers = []struct {
 	}},
 	{"size of the documents, and how many he has", func(s *seen, _ float64) float64 {
 		return (float64(len(s.candidate.Documents)) - 1.75) * size(s.newer, "documents")
+	}},
+	{"size of the photographs, and how many he has", func(s *seen, _ float64) float64 {
+		return (float64(len(s.candidate.Photographs)) - 1.5) * size(s.newer, photographsName)
+	}},
+	{"growth of the photographs", func(s *seen, _ float64) float64 {
+		return (float64(len(s.candidate.Photographs)) - 1.5) * (size(s.newer, photographsName) - size(s.older, photographsName))
+	}},
+	{"what stands at a block of his photograph", func(s *seen, _ float64) float64 {
+		best, raw := 0.0, s.newer[photographsName]
+		for _, p := range s.candidate.Photographs {
+			sum := sha256.Sum256(p.Image)
+			best += agree(raw[int(binary.BigEndian.Uint32(sum[:]))%(len(raw)/blockSize)*blockSize:], p.Image)
+		}
+		return best / math.Max(1, float64(len(s.candidate.Photographs)))
+	}},
+	{"lengths of his photographs, and where files end", func(s *seen, _ float64) float64 {
+		sum := 0
+		for _, p := range s.candidate.Photographs {
+			sum += len(p.Image)
+		}
+		return (float64(sum) - 12_000) * size(s.newer, photographsName)
 	}},
 	{"size and number of all files", func(s *seen, big float64) float64 { return big * (size(s.newer, "") + float64(len(s.newer))) }},
 	{"growth since the generation before", func(s *seen, big float64) float64 { return big * (size(s.newer, "") - size(s.older, "")) }},
@@ -253,8 +277,14 @@ func trials(t *testing.T, seed uint64, lists, each int) [][]score {
 	return out
 }
 
+// text is a record as the list holds it: its photographs lie elsewhere.
 func text(t *testing.T, r *record.Record) []byte {
-	raw, err := json.Marshal(r)
+	kept := *r
+	kept.Photographs = nil
+	for range r.Photographs {
+		kept.Photographs = append(kept.Photographs, record.Photograph{SHA256: make([]byte, sha256.Size)})
+	}
+	raw, err := json.Marshal(kept)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,14 @@ import (
 // formatVersion is the version of a generation folder.
 const formatVersion = 2
 
+// formatPhotographs is the version of one that holds photographs, which older
+// programs would take for damage. One without stays of formatVersion.
+const formatPhotographs = 3
+
 const (
-	metaName    = "meta.json"
-	recordsName = "records.db"
+	metaName        = "meta.json"
+	recordsName     = "records.db"
+	photographsName = "photographs.db"
 )
 
 // maxMeta bounds meta.json in bytes: a line for each 4 MiB chunk of a terabyte.
@@ -31,11 +36,12 @@ type Kind string
 
 // Kinds of files.
 const (
-	KindRecords   Kind = "records"   // blocks of sealed records
-	KindIndex     Kind = "index"     // where in them a record begins
-	KindFaces     Kind = "faces"     // face templates of one model
-	KindFingers   Kind = "fingers"   // packed prints
-	KindDocuments Kind = "documents" // sorted table of document hashes
+	KindRecords     Kind = "records"     // blocks of sealed records
+	KindIndex       Kind = "index"       // where in them a record begins
+	KindFaces       Kind = "faces"       // face templates of one model
+	KindFingers     Kind = "fingers"     // packed prints
+	KindDocuments   Kind = "documents"   // sorted table of document hashes
+	KindPhotographs Kind = "photographs" // blocks of one sealed photograph each
 )
 
 // Manifest is what a generation says of itself. It is sealed: without the
@@ -57,6 +63,7 @@ type Manifest struct {
 	Documents   int         `json:"documents"` // entries of the document table
 	Faces       []FaceIndex `json:"faces"`
 	Fingers     FingerIndex `json:"fingers,omitzero"`
+	Photographs int         `json:"photographs,omitzero"`
 	Files       []File      `json:"files"`
 }
 
@@ -89,7 +96,7 @@ type header struct {
 
 var (
 	listForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
-	fileForm = regexp.MustCompile(`^(records\.db|(index|faces|fingers|documents)-[0-9]{5,9}\.chunk)$`)
+	fileForm = regexp.MustCompile(`^(records\.db|photographs\.db|(index|faces|fingers|documents)-[0-9]{5,9}\.chunk)$`)
 )
 
 // checkList refuses identifiers that cannot name a folder.
@@ -117,8 +124,8 @@ func decodeHeader(raw []byte) (*header, error) {
 	if err := json.Unmarshal(raw, &version); err != nil {
 		return nil, damaged("read %s: malformed", metaName)
 	}
-	if version.Format != formatVersion {
-		return nil, fault.New("store.format", "generation of version %d, this program knows %d", version.Format, formatVersion)
+	if version.Format != formatVersion && version.Format != formatPhotographs {
+		return nil, fault.New("store.format", "generation of version %d, this program knows %d and %d", version.Format, formatVersion, formatPhotographs)
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
@@ -155,13 +162,16 @@ func decodeManifest(raw []byte, h *header) (*Manifest, error) {
 	if m.List != h.List || m.Generation != h.Generation {
 		return nil, damaged("the manifest is of another list or generation")
 	}
-	if m.Records < 0 || m.Documents < 0 || m.RecordBytes < 0 {
+	if (h.Format == formatPhotographs) != (m.Photographs > 0) {
+		return nil, damaged("%s is of another version than its manifest", metaName)
+	}
+	if m.Records < 0 || m.Documents < 0 || m.RecordBytes < 0 || m.Photographs < 0 {
 		return nil, damaged("the manifest counts below zero")
 	}
 	seen := map[string]bool{}
 	for _, f := range m.Files {
 		if !fileForm.MatchString(f.Name) || seen[f.Name] || f.Size < 0 || len(f.SHA256) != 32 || f.Model < 0 ||
-			f.Kind == KindFaces && f.Model >= len(m.Faces) {
+			f.Kind == KindFaces && f.Model >= len(m.Faces) || (f.Kind == KindPhotographs) != (f.Name == photographsName) {
 			return nil, damaged("the manifest's file table is malformed")
 		}
 		seen[f.Name] = true
@@ -202,6 +212,9 @@ func readMeta(dir string, listKey *vault.Key) (*Manifest, *vault.Key, error) {
 // writeMeta seals the manifest and writes meta.json.
 func writeMeta(dir string, m *Manifest, listKey, key *vault.Key) error {
 	h := &header{Format: formatVersion, List: m.List, Generation: m.Generation}
+	if m.Photographs > 0 {
+		h.Format = formatPhotographs
+	}
 	plain, err := json.Marshal(m)
 	if err != nil {
 		return fault.Wrap("store.write", err)

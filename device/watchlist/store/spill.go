@@ -33,11 +33,12 @@ type item struct {
 // spill sorts sealed records of any number by key with little memory. It is
 // for one goroutine.
 type spill struct {
-	dir   string
-	held  []item // before there are files
-	bytes int
-	files []*os.File
-	bufs  []*bufio.Writer
+	dir    string
+	prefix string // of the files' names
+	held   []item // before there are files
+	bytes  int
+	files  []*os.File
+	bufs   []*bufio.Writer
 }
 
 func (s *spill) add(k RecordKey, sealed []byte) error {
@@ -54,7 +55,7 @@ func (s *spill) add(k RecordKey, sealed []byte) error {
 // open makes the files and writes what was held.
 func (s *spill) open() error {
 	for i := range spillParts {
-		f, err := os.OpenFile(filepath.Join(s.dir, fmt.Sprintf("spill-%03d", i)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err := os.OpenFile(filepath.Join(s.dir, fmt.Sprintf("%sspill-%03d", s.prefix, i)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return fault.Wrap("store.write", err)
 		}

@@ -47,7 +47,7 @@ func (g *Generation) Verify(ctx context.Context) error {
 			templates[k] = true
 		}
 	}
-	records, listed := 0, map[docnumber.Entry]bool{}
+	photographs, records, listed := 0, 0, map[docnumber.Entry]bool{}
 	err = g.Each(ctx, func(k RecordKey, r *record.Record) error {
 		records++
 		if err := r.Validate(); err != nil {
@@ -64,6 +64,12 @@ func (g *Generation) Verify(ctx context.Context) error {
 			return damaged("a record's fingers are not those of the index")
 		}
 		delete(prints, k)
+		for n := range r.Photographs {
+			if _, err := g.Photograph(r, n); err != nil {
+				return err
+			}
+			photographs++
+		}
 		entries, err := documentEntries(g.seal.index, r, k)
 		if err != nil {
 			return err
@@ -79,7 +85,7 @@ func (g *Generation) Verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if records != g.m.Records || len(listed) != g.m.Documents || len(templates)+len(prints) != 0 {
+	if photographs != g.m.Photographs || records != g.m.Records || len(listed) != g.m.Documents || len(templates)+len(prints) != 0 {
 		return damaged("the tables hold what no record has, or records are missing")
 	}
 	return nil
