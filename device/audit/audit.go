@@ -26,7 +26,8 @@ const (
 	PostStarted         Action = "post.started"
 	PostStopped         Action = "post.stopped"
 	KeysUnlocked        Action = "keys.unlocked"
-	KeysLocked          Action = "keys.locked" // fact "why": what locked them
+	KeysLocked          Action = "keys.locked"         // fact "why": what locked them
+	UnlockRefused       Action = "keys.unlock_refused" // fact "code"; written when the log is open again, fact "at": when it was
 	Provisioned         Action = "post.provisioned"
 	SignedIn            Action = "officer.signed_in"
 	SignInFailed        Action = "officer.sign_in_failed"
@@ -57,6 +58,8 @@ const (
 	KeyMade             Action = "key.made"          // Object names it
 	HeadLate            Action = "audit.head_late"   // a witness has not taken a head in time
 	HeadRefused         Action = "audit.head_refused"
+	CommandTaken        Action = "command.taken"      // from a distance, signed; facts "command", "number"
+	CommandRefused      Action = "command.refused"    // signed, but not obeyed; fact "code"
 	WitnessLost         Action = "audit.witness_lost" // a witness holds less than it took
 )
 

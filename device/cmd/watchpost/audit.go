@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,6 +88,18 @@ func (a *auditFlags) with(cmd *cobra.Command, f func(log auditLog, pinned string
 		return fault.New("store.locked", "the daemon has post.db open").WithHint("read through it: --officer ID --password-file FILE; or end it first")
 	}
 	return err
+}
+
+// auditKeyText is a key as a person gives it, bare or as the row that "audit
+// key" prints.
+func auditKeyText(given string) string {
+	var row struct {
+		Key string `json:"key"`
+	}
+	if json.Unmarshal([]byte(given), &row) == nil {
+		given = row.Key
+	}
+	return strings.TrimSpace(given)
 }
 
 // ownKey is the audit key that a post has written down beside its log, "" if

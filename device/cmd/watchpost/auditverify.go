@@ -59,7 +59,7 @@ A row that failed has error: {code}, and the exit status is 3:
 				return fault.New("usage", "--max-gap is not below zero")
 			}
 			return flags.with(cmd, func(log auditLog, own string) error {
-				return verifyLog(cmd, log, verifySources{own: own, key: key, central: central, witnesses: witnesses, maxGap: maxGap})
+				return verifyLog(cmd, log, verifySources{own: own, key: auditKeyText(key), central: central, witnesses: witnesses, maxGap: maxGap})
 			})
 		},
 	}

@@ -113,7 +113,7 @@ func newWitness(state, name string, logs []string, log *slog.Logger) (*witness.S
 	}
 	s := &witness.Server{Folder: folder, Logs: map[string][]note.Verifier{}, Key: cosigner, Now: time.Now, Log: log}
 	for _, text := range logs {
-		v, err := checkpoint.ParseKey(text)
+		v, err := checkpoint.ParseKey(auditKeyText(text))
 		if err != nil {
 			return nil, err
 		}

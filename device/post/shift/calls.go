@@ -138,7 +138,7 @@ func (s *Shift) signIn(w http.ResponseWriter, r *http.Request, api http.Handler)
 		return
 	}
 	defer clear(raw)
-	way, err := s.wayOf(raw)
+	way, err := s.wayIn(raw)
 	if err == nil {
 		err = s.ask(r.Context(), request{way: &way})
 		s.tries.note(s.o.Now(), err)
@@ -155,8 +155,8 @@ func (s *Shift) signIn(w http.ResponseWriter, r *http.Request, api http.Handler)
 	}
 }
 
-// wayOf makes a way in of a sign-in.
-func (s *Shift) wayOf(raw []byte) (Way, error) {
+// wayIn makes a way in of a sign-in.
+func (s *Shift) wayIn(raw []byte) (Way, error) {
 	var in struct {
 		ID       string `json:"id"`
 		Password string `json:"password"`

@@ -203,11 +203,14 @@ func (s *Shift) unlock(ctx context.Context, w Way) (*opened, error) {
 	fail := func(err error) (*opened, error) { w.Forget(); return nil, err }
 	state := s.o.Config.StateDir()
 	var err error
+	by := wayOf(w.Unlocker)
 	if p.keys, err = vault.Open(ctx, filepath.Join(state, install.VaultFile), w.Unlocker); err != nil {
+		s.refused(by, err)
 		return fail(err)
 	}
 	starts, err := s.countStart(ctx, p.keys)
 	if err != nil {
+		s.refused(by, err)
 		p.keys.Lock()
 		return fail(err)
 	}
@@ -219,12 +222,9 @@ func (s *Shift) unlock(ctx context.Context, w Way) (*opened, error) {
 	if p.lease == nil {
 		w.Forget() // a lease's is kept: it renews
 	}
-	by := vault.Way{Kind: w.Unlocker.Kind()}
-	if n, ok := w.Unlocker.(vault.Named); ok {
-		by.Name = n.SlotName()
-	}
 	s.used.Store(s.o.Now().UnixNano())
 	s.set(keysapi.State{Since: p.since, By: by, UnlockBy: p.keys.State().UnlockBy, Starts: starts, Ends: s.ends(p.since)}, p.lease)
+	s.tellRefused(p)
 	s.witness(p, audit.KeysUnlocked, actor(by), map[string]string{"by": by.Kind})
 	s.watch(p, starts)
 	return p, nil
@@ -239,10 +239,12 @@ func actor(by vault.Way) string {
 }
 
 // witness writes an audit line. A store that cannot take it shows elsewhere.
-func (s *Shift) witness(p *opened, action audit.Action, who string, facts map[string]string) {
-	if err := p.post.Witnessed(audit.Line{Time: s.o.Now(), Actor: who, Action: action, Facts: facts}); err != nil {
+func (s *Shift) witness(p *opened, action audit.Action, who string, facts map[string]string) bool {
+	err := p.post.Witnessed(audit.Line{Time: s.o.Now(), Actor: who, Action: action, Facts: facts})
+	if err != nil {
 		s.o.Log.Error("audit line", "action", string(action), "code", string(fault.CodeOf(err)))
 	}
+	return err == nil
 }
 
 // countStart raises the count of starts, in the TPM as well where the vault

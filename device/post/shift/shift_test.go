@@ -95,7 +95,7 @@ func TestWayOfASignIn(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got = keysapi.Secrets{}
-			_, err := s.wayOf([]byte(c.body))
+			_, err := s.wayIn([]byte(c.body))
 			if fault.CodeOf(err) != c.code {
 				t.Fatalf("%v, want %q", err, c.code)
 			}
