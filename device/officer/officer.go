@@ -139,25 +139,41 @@ func Decode(raw []byte) (*Accounts, error) {
 // SignIn returns the account of id if password is its and it has not run out
 // at now. It takes as long for an unknown id as for a wrong password.
 func (a *Accounts) SignIn(id, password string, now time.Time) (*Account, error) {
-	var found *Account
 	hash := dummyHash
-	for i := range a.Accounts {
-		if a.Accounts[i].ID == id {
-			found = &a.Accounts[i]
-			hash, _ = parseHash(found.Password) // checked by Decode
-		}
+	found := a.Find(id)
+	if found != nil {
+		hash, _ = parseHash(found.Password) // checked by Decode
 	}
 	got := argon2.IDKey([]byte(password), hash.salt, hash.time, hash.memory, hash.threads, uint32(len(hash.key)))
 	if subtle.ConstantTimeCompare(got, hash.key) != 1 || found == nil {
 		return nil, ErrRefused
 	}
-	if !found.Revoked.IsZero() && !now.Before(found.Revoked) {
-		return nil, ErrRevoked
-	}
-	if !now.Before(found.Expires) {
-		return nil, ErrExpired
+	if err := found.InForce(now); err != nil {
+		return nil, err
 	}
 	return found, nil
+}
+
+// InForce returns nil if the account may be used at now, ErrRevoked or
+// ErrExpired if not. Every way of signing in asks it.
+func (a *Account) InForce(now time.Time) error {
+	if !a.Revoked.IsZero() && !now.Before(a.Revoked) {
+		return ErrRevoked
+	}
+	if !now.Before(a.Expires) {
+		return ErrExpired
+	}
+	return nil
+}
+
+// Find returns the account of id, nil where there is none.
+func (a *Accounts) Find(id string) *Account {
+	for i := range a.Accounts {
+		if a.Accounts[i].ID == id {
+			return &a.Accounts[i]
+		}
+	}
+	return nil
 }
 
 // Cost of a password: RFC 9106 (September 2021), section 4, second recommended

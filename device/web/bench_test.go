@@ -52,6 +52,8 @@ type bench struct {
 	result screening.Result
 	late   func(screening.Reply)
 	noFace error
+
+	revoked time.Time // of account o1
 }
 
 const password = "correct horse"
@@ -70,10 +72,12 @@ func (b *bench) Accounts() *officer.Accounts {
 	account := func(id string, expires time.Time, roles ...officer.Role) officer.Account {
 		return officer.Account{ID: id, Name: "Name of " + id, Roles: roles, Password: cheap(), Expires: expires}
 	}
-	return &officer.Accounts{Version: 1, Edition: 1, Accounts: []officer.Account{
+	of := &officer.Accounts{Version: 1, Edition: 1, Accounts: []officer.Account{
 		account("o1", year, officer.Officer), account("o2", year, officer.Officer), account("s1", year, officer.Supervisor),
 		account("a1", year, officer.Administrator), account("u1", year, officer.Auditor), account("old", year.AddDate(-2, 0, 0), officer.Officer),
 	}}
+	of.Find("o1").Revoked = b.revoked
+	return of
 }
 
 func (b *bench) System(context.Context) (System, error) {

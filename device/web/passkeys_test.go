@@ -159,6 +159,7 @@ func TestAttackPasskeySignIn(t *testing.T) {
 			k.Handle = other.Handle
 		}, 401, "passkey.refused"},
 		"unknown_account": {func(_ *bench, k *authenticator.Key) { k.Handle[0] ^= 1 }, 401, "passkey.refused"},
+		"account_revoked": {func(b *bench, _ *authenticator.Key) { b.revoked = b.Now() }, 401, "officer.revoked"},
 		"account_run_out": {func(b *bench, _ *authenticator.Key) { b.forward(365 * 24 * time.Hour) }, 401, "officer.expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -279,3 +280,27 @@ func TestAttackPasskeyCeremony(t *testing.T) {
 
 // encoded names a credential as a path does.
 func encoded(id []byte) string { return base64.RawURLEncoding.EncodeToString(id) }
+
+// TestAttackSessionOfRevoked is an officer who is signed in when the account
+// is withdrawn.
+func TestAttackSessionOfRevoked(t *testing.T) {
+	for name, passkey := range map[string]bool{"by password": false, "by passkey": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, wide())
+			b.revoked = b.Now().Add(20 * time.Minute)
+			c := b.browser("o1")
+			if passkey {
+				k := newKey(t)
+				c.register(k)
+				body := made(t, k.Get, c.begin(signIns))
+				body["browser"] = true
+				c = b.caller()
+				c.ok(http.MethodPost, "/v1/session/passkey", body, nil)
+			}
+			b.forward(10 * time.Minute)
+			c.ok(http.MethodGet, "/v1/session", nil, nil)
+			b.forward(10 * time.Minute)
+			c.refused(http.MethodGet, "/v1/session", nil, 401, "session.expired")
+		})
+	}
+}

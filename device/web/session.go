@@ -83,7 +83,7 @@ func (s *sessions) add(a *officer.Account, browser bool) (string, session) {
 // over reports whether a session has run out. A clock that was put back does
 // not lengthen one. s.mu is held.
 func (s *sessions) over(h *session, now time.Time) bool {
-	return now.Sub(h.used) >= sessionIdle || now.Sub(h.begun) >= sessionLife || now.Before(h.begun.Add(-time.Minute)) || !now.Before(h.account.Expires)
+	return now.Sub(h.used) >= sessionIdle || now.Sub(h.begun) >= sessionLife || now.Before(h.begun.Add(-time.Minute)) || h.account.InForce(now) != nil
 }
 
 // get returns the session of a token and, if it is used by an officer rather

@@ -115,8 +115,8 @@ func (k *Keys) SignIn(ceremony string, answer []byte) (*officer.Account, error) 
 	if credential.Authenticator.CloneWarning {
 		return nil, fault.New(ErrRefused.Code, "the passkey's counter went back").WithHint(ErrRefused.Hint)
 	}
-	if !k.now().Before(u.account.Expires) {
-		return nil, officer.ErrExpired
+	if err := u.account.InForce(k.now()); err != nil {
+		return nil, err
 	}
 	id := encode(credential.ID)
 	for i := range u.keys {
