@@ -33,7 +33,7 @@ func TestLLRRisesAndIsClamped(t *testing.T) {
 // come at most exp(-t) as often.
 func TestLLRKeepsItsFalseRate(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 4))
-	const n = 4_000_000
+	const n = 1_000_000
 	var mean float64
 	counts := map[float64]int{1: 0, 3: 0, 5: 0, 7: 0}
 	for range n {
@@ -50,7 +50,7 @@ func TestLLRKeepsItsFalseRate(t *testing.T) {
 			}
 		}
 	}
-	if mean > 1.1 { // its error is some 0.03
+	if mean > 1.2 { // its error is some 0.06
 		t.Errorf("mean likelihood ratio of two people %v, at most 1 promised", mean)
 	}
 	for at, k := range counts {
