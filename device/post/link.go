@@ -2,10 +2,16 @@ package post
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
 
+	"github.com/watchpost/watchpost/device/audit/checkpoint"
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/uplink"
+	"github.com/watchpost/watchpost/device/uplink/command"
 	"github.com/watchpost/watchpost/device/vault"
+	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
 )
 
 // States of the link for the page.
@@ -38,17 +44,67 @@ func (p *Post) openLink(state string, keys *vault.Vault) error {
 	}
 	p.closing(p.link.Close)
 	p.sender = uplink.NewSender(p.link, p.store, p.now, p.log)
-	return nil
+	return p.openOrders(keys, sign)
 }
 
-// KeepContact tells central how often the post has started, until ctx ends. An
-// error is central's word that the post has to lock; nil comes when ctx ends,
-// at once where there is no link.
+// KeepContact tells central of this post and takes orders, until ctx ends. An
+// error is the word that the post has to lock (or, command.ErrWiped, to lose its
+// keys); nil comes when ctx ends, at once where there is no link.
 func (p *Post) KeepContact(ctx context.Context, starts uint64, run []byte) error {
 	if p.link == nil {
 		return nil
 	}
-	return p.link.KeepContact(ctx, starts, run)
+	c := uplink.Contact{
+		Link: p.link, Starts: starts, Run: run, Tell: p.presence, Orders: p.orders, Log: p.log,
+		Ends: func(err error) bool { return errors.Is(err, command.ErrLocked) || errors.Is(err, command.ErrWiped) },
+	}
+	return c.Keep(ctx)
+}
+
+// openOrders opens the ledger of orders from a distance.
+func (p *Post) openOrders(keys *vault.Vault, central ed25519.PublicKey) (err error) {
+	o := command.Options{
+		Post: p.config.Post, Central: central, Owners: map[string]ed25519.PublicKey{}, Store: p.store, Sealer: p.sealer, Now: p.now, Log: p.log,
+		Rekey: func(_ context.Context, list string, wrapped map[string][]byte) error {
+			us, err := keys.Recipient()
+			if err != nil {
+				return err
+			}
+			w, ok := wrapped[us.ID()]
+			if !ok {
+				return command.ErrNoKey
+			}
+			return keys.AcceptListKey(list, w)
+		},
+	}
+	for _, w := range p.config.Owners {
+		if o.Owners[w.ID], err = w.Key(); err != nil {
+			return err
+		}
+	}
+	p.orders, err = command.Open(o)
+	return err
+}
+
+// presence is what the post tells central of itself. What cannot be read is
+// left out: it shows there as missing.
+func (p *Post) presence() uplink.Presence {
+	out := uplink.Presence{Version: Version, AuditNumber: checkpoint.NoNumber}
+	if head, held, err := p.store.LastHead(); err == nil && held {
+		out.AuditNumber, out.AuditLines = head.Number, head.Lines
+		if raw, err := p.store.Heads(head.Number, 1); err == nil && len(raw) == 1 {
+			sum := sha256.Sum256(raw[0])
+			out.AuditSHA256 = sum[:]
+		}
+	}
+	if waiting, err := p.store.Outbox(maxOutboxCount); err == nil {
+		out.Waiting = len(waiting)
+	}
+	for _, l := range p.applied.lists.Lists {
+		s := listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now())
+		out.Lists = append(out.Lists, &linkv1.HeldList{List: s.List, Generation: s.Generation, IssuedMs: s.Issued.UnixMilli(), Stale: s.Stale})
+	}
+	return out
 }
 
 // patient lets central answer late where there is a link.
@@ -56,7 +112,7 @@ func (p *Post) patient(asker encounter.Screener) encounter.Screener {
 	if p.link == nil {
 		return asker
 	}
-	late := &uplink.Patient{Screener: asker, Link: p.link, LateBy: p.applied.policy.Deadlines.LateHitBy.Of()}
+	late := &uplink.Patient{Screener: asker, Link: p.link, LateBy: p.applied.policy.Deadlines.LateHitBy.Of(), Without: p.orders.Without}
 	p.closing(func() error {
 		// Closing the link ends what is still being asked.
 		err := p.link.Close()

@@ -7,12 +7,13 @@ import (
 	"github.com/watchpost/watchpost/device/screening"
 	"github.com/watchpost/watchpost/device/screening/local"
 	"github.com/watchpost/watchpost/device/uplink"
+	"github.com/watchpost/watchpost/device/uplink/command"
 	"github.com/watchpost/watchpost/device/web"
 )
 
 // screener puts the local source, and central beside it where there is a link,
-// under the policy's rules.
-func screener(rules *policy.Policy, now func() time.Time, link *uplink.Link, lists ...*local.List) (*screening.Screener, error) {
+// under the policy's rules. Records that were recalled are found by neither.
+func screener(rules *policy.Policy, now func() time.Time, link *uplink.Link, orders *command.Ledger, lists ...*local.List) (*screening.Screener, error) {
 	source, err := local.New(local.Limits{
 		FPIR:           rules.Biometric.IdentificationFPIR,
 		MaxCandidates:  rules.Biometric.MaxCandidates,
@@ -23,8 +24,8 @@ func screener(rules *policy.Policy, now func() time.Time, link *uplink.Link, lis
 		return nil, err
 	}
 	sources := []screening.Source{source}
-	if link != nil {
-		sources = append(sources, link)
+	if link != nil { // and with it the orders
+		sources = []screening.Source{command.Source{Source: source, Ledger: orders}, command.Source{Source: link, Ledger: orders}}
 	}
 	return screening.New(screening.Rules{
 		Required:      rules.Search.Required,

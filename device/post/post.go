@@ -31,6 +31,7 @@ import (
 	"github.com/watchpost/watchpost/device/post/room"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/uplink"
+	"github.com/watchpost/watchpost/device/uplink/command"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/web"
 )
@@ -67,11 +68,13 @@ type Post struct {
 	metrics  *metrics
 	post     *encounter.Post
 	events   *encounter.Events
-	link     *uplink.Link   // nil: the post stands alone
-	sender   *uplink.Sender // of outcomes over link
-	room     *room.Room     // on the disk
-	heads    heads          // of the audit log
-	failures chan error     // of servers
+	link     *uplink.Link    // nil: the post stands alone
+	sender   *uplink.Sender  // of outcomes over link
+	orders   *command.Ledger // that came over link
+	sealer   sealer          // of post.db
+	room     *room.Room      // on the disk
+	heads    heads           // of the audit log
+	failures chan error      // of servers
 }
 
 // Start brings a post up and returns when it takes commands. After an error
@@ -101,7 +104,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	if err := p.openLink(state, keys); err != nil {
 		return p, err
 	}
-	asker, err := screener(p.applied.policy, p.now, p.link, p.applied.lists.Lists...)
+	asker, err := screener(p.applied.policy, p.now, p.link, p.orders, p.applied.lists.Lists...)
 	if err != nil {
 		return p, err
 	}
@@ -152,7 +155,8 @@ func (p *Post) openStore(state string, keys *vault.Vault) error {
 		return fault.New("store.missing", "post.db is not there, although this post has worked before").
 			WithHint("put post.db back from the backup; to begin anew, move the whole state folder away")
 	}
-	if p.store, err = store.Open(state, sealer{key}); err != nil {
+	p.sealer = sealer{key}
+	if p.store, err = store.Open(state, p.sealer); err != nil {
 		return err
 	}
 	p.closing(p.store.Close)

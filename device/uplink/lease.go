@@ -17,7 +17,7 @@ import (
 var (
 	ErrMissing    = &fault.Error{Code: "link.missing"} // reported missing
 	ErrRetired    = &fault.Error{Code: "link.device"}  // not registered, or retired
-	ErrRolledBack = &fault.Error{Code: "post.counter"} // its disk is an old image, or a copy
+	ErrRolledBack = &fault.Error{Code: "post.counter"} // its disk is an old image, or a copy speaks in its name
 	ErrNoLease    = &fault.Error{Code: "lease.unknown"}
 )
 
@@ -77,48 +77,21 @@ func AskLease(ctx context.Context, o Options, boot ed25519.PrivateKey, request [
 // Hello tells central how often this post has started; run is 16 random bytes
 // of this run. An error that Shuts is the word to lock.
 func (l *Link) Hello(ctx context.Context, starts uint64, run []byte) error {
+	_, err := l.hello(ctx, &linkv1.HelloRequest{Starts: starts, Run: run})
+	return err
+}
+
+func (l *Link) hello(ctx context.Context, h *linkv1.HelloRequest) (*linkv1.HelloResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseLimit)
 	defer cancel()
 	a, err := l.call(ctx, linkv1.HelloSubject(l.o.Post), &linkv1.Call{
-		PatienceMs: uint32(leaseLimit.Milliseconds()), What: &linkv1.Call_Hello{Hello: &linkv1.HelloRequest{Starts: starts, Run: run}},
+		PatienceMs: uint32(leaseLimit.Milliseconds()), What: &linkv1.Call_Hello{Hello: h},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if a.GetHello() == nil {
-		return fault.New(ErrReply.Code, "an answer to another call")
+		return nil, fault.New(ErrReply.Code, "an answer to another call")
 	}
-	return nil
-}
-
-// helloEvery is how often a post asks whether it may go on, while the link is up.
-const helloEvery = 5 * time.Minute
-
-// KeepContact says hello whenever the link has come up, and then every five
-// minutes, until ctx ends. It returns the first error that Shuts, nil when ctx
-// ends first. Other errors are central's or the link's trouble, not the post's.
-func (l *Link) KeepContact(ctx context.Context, starts uint64, run []byte) error {
-	for attempt := 0; ; attempt++ {
-		if l.waitUp(ctx) != nil {
-			return nil
-		}
-		wait := backoff(attempt)
-		err := l.Hello(ctx, starts, run)
-		// A post may be registered after it has started.
-		if Shuts(err) && !errors.Is(err, ErrRetired) {
-			return err
-		}
-		if err == nil {
-			attempt, wait = 0, helloEvery
-		}
-		l.mu.Lock()
-		changed := l.changed
-		l.mu.Unlock()
-		select {
-		case <-time.After(wait):
-		case <-changed:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	return a.GetHello(), nil
 }

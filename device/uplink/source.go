@@ -49,6 +49,8 @@ type Patient struct {
 	Screener Screener
 	Link     *Link
 	LateBy   time.Duration // after the answer
+	// Without takes out of a late reply what must not be shown; may be nil.
+	Without func(screening.Reply) screening.Reply
 
 	asking sync.WaitGroup
 }
@@ -65,9 +67,14 @@ func (p *Patient) Screen(ctx context.Context, q screening.Question, late func(sc
 	p.asking.Go(func() {
 		ctx, cancel := context.WithTimeout(p.Link.ctx, p.LateBy)
 		defer cancel()
-		if r, err := p.Link.askLate(ctx, q); err == nil {
-			late(r)
+		r, err := p.Link.askLate(ctx, q)
+		if err != nil {
+			return
 		}
+		if p.Without != nil {
+			r = p.Without(r)
+		}
+		late(r)
 	})
 	return res
 }

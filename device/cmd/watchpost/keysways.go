@@ -11,7 +11,7 @@ import (
 	"github.com/watchpost/watchpost/device/cmd/unlock"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
-	"github.com/watchpost/watchpost/device/vault/lease"
+	"github.com/watchpost/watchpost/device/vault/erase"
 	"github.com/watchpost/watchpost/device/vault/tpm"
 )
 
@@ -62,22 +62,9 @@ func (n *newWay) unlocker(cmd *cobra.Command, dir, chip string, v *vault.Vault) 
 func chipParams(v *vault.Vault) json.RawMessage {
 	for _, w := range v.State().UnlockBy {
 		if params, err := v.WayParams(w); err == nil {
-			if p := chipHalf(w.Kind, params); p != nil {
+			if p := erase.ChipHalf(w.Kind, params); p != nil {
 				return p
 			}
-		}
-	}
-	return nil
-}
-
-// chipHalf returns what of a way's parameters is a TPM's, nil for none.
-func chipHalf(kind string, params json.RawMessage) json.RawMessage {
-	switch kind {
-	case tpm.Kind:
-		return params
-	case lease.Kind:
-		if kind, local, err := lease.Local(params); err == nil && kind == tpm.Kind {
-			return local
 		}
 	}
 	return nil
@@ -179,7 +166,7 @@ func (k *keysFlags) withNew(cmd *cobra.Command, n *newWay, f func(context.Contex
 
 // forgetWay makes the TPM forget a way that the vault no longer has.
 func forgetWay(ctx context.Context, device, kind string, params json.RawMessage) error {
-	chip := chipHalf(kind, params)
+	chip := erase.ChipHalf(kind, params)
 	if chip == nil {
 		return nil
 	}

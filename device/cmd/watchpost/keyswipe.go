@@ -3,18 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/post/keysapi"
 	"github.com/watchpost/watchpost/device/provision/install"
-	"github.com/watchpost/watchpost/device/vault"
-	"github.com/watchpost/watchpost/device/vault/tpm"
+	"github.com/watchpost/watchpost/device/vault/erase"
 )
 
 // wiped is what "keys wipe" prints.
@@ -59,54 +55,13 @@ goes all the same, and the command ends with the TPM's code.`,
 	return c
 }
 
-func wipeKeys(ctx context.Context, state, device string) (done wiped, err error) {
-	path := filepath.Join(state, install.VaultFile)
-	var errs []error
-	ways, err := vault.Ways(path)
-	if err == nil {
-		done.TPM, err = forgetAll(ctx, path, ways, device)
-	}
-	if fault.CodeOf(err) != "vault.missing" { // Shred says that
-		errs = append(errs, err)
-	}
-	shredded := vault.Shred(path)
-	done.File = shredded == nil
-	errs = append(errs, shredded)
-	if err := os.Remove(filepath.Join(state, vault.StartsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		errs = append(errs, fault.Wrap("post.state", err))
-	}
+func wipeKeys(ctx context.Context, state, device string) (wiped, error) {
+	done, err := erase.Keys(ctx, state, install.VaultFile, device)
 	// What a running daemon holds in memory goes last: a thief has the disk
 	// sooner than the memory.
-	_, err = callDaemon(ctx, state, http.MethodPost, keysapi.Path+"/lock?now", nil)
-	done.Daemon = err == nil
-	if !errors.Is(err, errNoDaemon) {
-		errs = append(errs, err)
+	_, told := callDaemon(ctx, state, http.MethodPost, keysapi.Path+"/lock?now", nil)
+	if !errors.Is(told, errNoDaemon) {
+		err = errors.Join(err, told)
 	}
-	return done, errors.Join(errs...)
-}
-
-// forgetAll makes the TPM forget every way in that it has a part in.
-func forgetAll(ctx context.Context, path string, ways []vault.Way, device string) (bool, error) {
-	var errs []error
-	forgot := false
-	for _, w := range ways {
-		params, err := vault.Params(path, w)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		chip := chipHalf(w.Kind, params)
-		switch {
-		case chip == nil:
-		case device == "":
-			errs = append(errs, fault.New("tpm.missing", "the vault opens by a TPM and none was named").WithHint("give it with --tpm"))
-		default:
-			if err := (tpm.Unlocker{Device: device}).Forget(ctx, chip); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			forgot = true
-		}
-	}
-	return forgot && len(errs) == 0, errors.Join(errs...)
+	return wiped{File: done.File, TPM: done.TPM, Daemon: told == nil}, err
 }

@@ -28,7 +28,9 @@ import (
 	"github.com/watchpost/watchpost/device/post/keysapi"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/uplink"
+	"github.com/watchpost/watchpost/device/uplink/command"
 	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/vault/erase"
 	"github.com/watchpost/watchpost/device/vault/lease"
 	"github.com/watchpost/watchpost/device/vault/tpm"
 	"github.com/watchpost/watchpost/device/web"
@@ -268,13 +270,8 @@ func chipParams(keys *vault.Vault) []byte {
 		if err != nil {
 			continue
 		}
-		switch w.Kind {
-		case tpm.Kind:
-			return params
-		case lease.Kind:
-			if kind, local, err := lease.Local(params); err == nil && kind == tpm.Kind {
-				return local
-			}
+		if half := erase.ChipHalf(w.Kind, params); half != nil {
+			return half
 		}
 	}
 	return nil
@@ -304,6 +301,9 @@ func (s *Shift) waitOpen(ctx context.Context, p *opened) error {
 		case err := <-s.doors.Failed():
 			return errors.Join(err, s.end(p, ""))
 		case err := <-p.lost:
+			if errors.Is(err, command.ErrWiped) {
+				return s.wipe(ctx, p)
+			}
 			why = string(fault.CodeOf(err))
 		case r := <-s.requests:
 			if r.way != nil {
@@ -371,6 +371,18 @@ func (s *Shift) endNow(p *opened, r request) error {
 		s.o.Log.Warn("the post closed without its keys", "code", string(fault.CodeOf(err)))
 	}
 	return nil
+}
+
+// wipe destroys the keys for good, by an order that two have signed: those in
+// memory first, then what opens them.
+func (s *Shift) wipe(ctx context.Context, p *opened) error {
+	err := s.endNow(p, request{why: string(command.ErrWiped.Code), done: make(chan error, 1)})
+	gone, failed := erase.Keys(ctx, s.o.Config.StateDir(), install.VaultFile, s.o.TPM)
+	if failed != nil {
+		s.o.Log.Error("wipe", "code", string(fault.CodeOf(failed)), "file", gone.File, "tpm", gone.TPM)
+	}
+	s.o.Log.Warn("keys destroyed by order", "file", gone.File, "tpm", gone.TPM)
+	return err
 }
 
 // end closes the post and wipes its keys; why is "" where the daemon ends.
