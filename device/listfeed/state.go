@@ -1,0 +1,155 @@
+package listfeed
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/listfeed/target"
+)
+
+// Names in State. Published: what older versions wrote is read by newer ones.
+const (
+	stateRoot      = "root"      // bytes of the newest root
+	stateTimestamp = "timestamp" // bytes
+	stateSnapshot  = "snapshot"  // bytes
+	stateRole      = "role/"     // + role: bytes of targets metadata
+	stateVersions  = "versions"  // JSON: highest version of each role, for when bytes are damaged
+	stateCounter   = "counter"   // JSON: what the chip's counter was raised to
+	stateDevices   = "devices/"  // + path: JSON deviceState
+	stateContent   = "content/"  // + path: JSON contentState
+	stateList      = "list/"     // + list: JSON listState
+	statePending   = "pending/"  // + list: JSON listState that is about to be put in force
+	stateSegment   = "segment/"  // + list/GENERATION/NUMBER: sealed bytes
+)
+
+// deviceState is the list of devices that was last read.
+type deviceState struct {
+	Sum   target.Sum `json:"sum"`
+	Epoch uint64     `json:"epoch"`
+	Named bool       `json:"named"` // this device is on it
+}
+
+// contentState is a target of files in force.
+type contentState struct {
+	Sum     target.Sum     `json:"sum"` // of the manifest
+	Version uint64         `json:"version"`
+	Created time.Time      `json:"created"`
+	Expires time.Time      `json:"expires"`
+	Key     target.KeyName `json:"key"`
+}
+
+// listState is a list's cursor.
+type listState struct {
+	contentState
+	Owner   string     `json:"owner"`
+	Index   target.Sum `json:"index"`   // of the index of segments last applied
+	Segment uint64     `json:"segment"` // last applied, 0 for none
+	Last    target.Sum `json:"last"`    // its hash
+	Issued  time.Time  `json:"issued"`  // its date
+	Gone    bool       `json:"gone"`    // withdrawn; Version is the floor
+}
+
+// load fills held from State.
+func (u *Updater) load(ctx context.Context) error {
+	kept, err := u.o.State.Load(ctx)
+	if err != nil {
+		return err
+	}
+	h := held{tuf: tuf{versions: map[string]int64{}}, devices: map[string]deviceState{}, contents: map[string]contentState{}, lists: map[string]*list{}, pending: map[string]listState{}}
+	if raw := kept[stateVersions]; len(raw) > 0 {
+		if err := json.Unmarshal(raw, &h.versions); err != nil {
+			return damaged(stateVersions)
+		}
+	}
+	if err := u.checkCounter(ctx, kept[stateCounter], &h); err != nil {
+		return err
+	}
+	segments := map[string][]byte{}
+	for name, raw := range kept {
+		kind, rest, _ := strings.Cut(name, "/")
+		var err error
+		switch kind + "/" {
+		case stateDevices:
+			err = into(raw, h.devices, rest)
+		case stateContent:
+			err = into(raw, h.contents, rest)
+		case stateList:
+			l := &list{}
+			err = json.Unmarshal(raw, &l.listState)
+			h.lists[rest] = l
+		case statePending:
+			err = into(raw, h.pending, rest)
+		case stateSegment:
+			segments[rest] = raw
+		}
+		if err != nil {
+			return damaged(name)
+		}
+	}
+	if err := h.loadMetadata(kept, u.o.Root, u.log); err != nil {
+		return err
+	}
+	for name, l := range h.lists {
+		if l.Gone {
+			continue
+		}
+		if err := l.replay(u.o.Keys, name, segments); err != nil {
+			return err
+		}
+	}
+	u.held = h
+	return nil
+}
+
+func into[T any](raw []byte, m map[string]T, name string) error {
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return err
+	}
+	m[name] = v
+	return nil
+}
+
+func damaged(name string) error {
+	return fault.New("listfeed.state", "what is kept under %s cannot be read", name).
+		WithHint("put post.db back from the backup, or have the post provisioned anew")
+}
+
+// put notes v under name as JSON.
+func put(changes map[string][]byte, name string, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fault.Wrap("listfeed.state", err)
+	}
+	changes[name] = raw
+	return nil
+}
+
+// checkCounter compares the chip's count with the one kept. The chip may be
+// behind, by a power cut after the commit; never ahead.
+func (u *Updater) checkCounter(ctx context.Context, raw []byte, h *held) error {
+	if u.o.Counter == nil {
+		return nil
+	}
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &h.count); err != nil {
+			return damaged(stateCounter)
+		}
+	}
+	now, err := u.o.Counter.Read(ctx)
+	if err != nil {
+		return err
+	}
+	if len(raw) == 0 && len(h.versions) == 0 { // a fresh state is bound to where the chip stands
+		h.count = now
+		return nil
+	}
+	if now > h.count {
+		return fault.New("listfeed.put_back", "the state of lists is older than the chip has seen").
+			WithHint("the state folder was put back: have the post provisioned anew")
+	}
+	return nil
+}
