@@ -1,13 +1,17 @@
-// Package quality measures how usable a biometric sample is. Face measures
-// carry the names of ISO/IEC 29794-5 and are computed where five points and
-// the pixels suffice; the mappings to 0-100 are ours, stated beside each, and
-// not conformance-tested. A measure that cannot be assessed is absent: it is
-// never reported as a number.
+// Package quality measures how usable a face picture is, after ISO/IEC
+// 29794-5:2025 as far as five points and the pixels allow. Names are the
+// standard's; where its mapping from native value to 0-100 is known to us
+// (measures.go says so at each) it is used, over regions that five points give
+// instead of face parsing. Nothing here was conformance-tested. A measure that
+// cannot be assessed is absent from a report: it is never given as a number,
+// and NotAssessed tells why.
 package quality
 
 import (
 	"image"
 	"math"
+
+	"github.com/watchpost/watchpost/device/biometric/patch"
 )
 
 // Measure is one quality component.
@@ -34,54 +38,55 @@ type FaceInput struct {
 	Box                   image.Rectangle
 	Faces                 int
 	HasEyes               bool
-	LeftEye, RightEye     Point   // centres, at the left and right of the image
+	LeftEye, RightEye     Point // centres, at the left and right of the image
+	HasNose               bool
+	Nose                  Point   // its base
 	MirrorAgreement       float64 // cosine of plain and mirrored view, NaN if unknown
 }
 
-// Face measures one face. Unified is the geometric mean of inter-eye
+// Face measures one face. Unified is our own: the geometric mean of inter-eye
 // distance, sharpness, exposure and, where known, the agreement of the
 // template with that of the mirrored picture, which needs no model of quality
-// and falls when the template is unsure. It orders pictures; its numbers are
-// not those of a trained unified score.
+// and falls when the template is unsure. It orders pictures; it is not the
+// standard's UnifiedQualityScore, which is a trained network's.
 func Face(in FaceInput) Report {
 	var r Report
 	unified := geometric{}
-	add := func(name string, value, native float64, unit string, counts bool) {
-		value = math.Round(value*10) / 10
-		r.Measures = append(r.Measures, Measure{name, value, native, unit})
-		if counts {
-			unified.add(value)
-		}
+	add := func(name string, value, native float64, unit string) {
+		r.Measures = append(r.Measures, Measure{name, math.Round(10*max(0, min(100, value))) / 10, native, unit})
 	}
 	if in.Faces > 0 {
-		add("single_face_present", 100/float64(in.Faces), float64(in.Faces), "faces", false)
+		add("single_face_present", 100/float64(in.Faces), float64(in.Faces), "faces")
 	}
+	picture := patch.Picture{Pix: in.Pix, Width: in.Width, Height: in.Height, Stride: in.Stride}
+	axes, hasAxes := patch.AxesOf(patch.Point(in.LeftEye), patch.Point(in.RightEye))
+	hasAxes = hasAxes && in.HasEyes
 	if in.HasEyes {
-		dx, dy := in.RightEye.X-in.LeftEye.X, in.RightEye.Y-in.LeftEye.Y
-		eyes := math.Hypot(dx, dy)
-		// The net sees about 38 px between the eyes; ISO/IEC 39794-5 asks for
-		// 90 px in a document's portrait.
-		add("inter_eye_distance", ramp(eyes, 10, 90), eyes, "px", true)
-		if eyes > 0 {
-			roll := math.Abs(math.Atan2(dy, dx)) * 180 / math.Pi
-			add("head_pose_roll", 100*math.Pow(math.Cos(min(roll, 90)*math.Pi/180), 2), roll, "degree", false)
-		}
-		if in.Height > 0 {
-			// ISO/IEC 39794-5: the head takes 60 to 90 % of a portrait's
-			// height; eye distance is about a quarter of the head.
-			head := 4 * eyes / float64(in.Height)
-			add("head_size", min(ramp(head, 0.1, 0.6), ramp(1.4-head, 0, 0.5)), head, "ratio", false)
-		}
+		eyes := math.Hypot(in.RightEye.X-in.LeftEye.X, in.RightEye.Y-in.LeftEye.Y)
+		add("inter_eye_distance", 100*logistic(eyes, 70, 20), eyes, "px")
+		unified.add(ramp(eyes, 10, 90)) // the net sees about 38 px between the eyes
+	}
+	if hasAxes {
+		in.place(axes, add)
 	}
 	if g, ok := greyOf(in); ok {
-		add("luminance_mean", min(ramp(g.mean, 0.1, 0.3), ramp(1-g.mean, 0.1, 0.3)), g.mean, "ratio", false)
-		add("luminance_variance", ramp(g.variance, 0, 0.02), g.variance, "ratio", false)
+		// Products of two logistic curves, as the standard maps the mean.
+		add("luminance_mean", 100*logistic(g.mean, 0.2, 0.05)*logistic(-g.mean, -0.8, 0.05), g.mean, "ratio")
+		add("luminance_variance", ramp(g.variance, 0, 0.02), g.variance, "ratio")
 		under, over := ramp(0.3-g.dark, 0, 0.3), ramp(0.3-g.bright, 0, 0.3)
-		add("under_exposure_prevention", under, g.dark, "ratio", false)
-		add("over_exposure_prevention", over, g.bright, "ratio", false)
+		add("under_exposure_prevention", under, g.dark, "ratio")
+		add("over_exposure_prevention", over, g.bright, "ratio")
 		unified.add(min(under, over))
-		add("dynamic_range", ramp(g.entropy, 3, 7), g.entropy, "bit", false)
-		add("sharpness", ramp(math.Log2(1+g.gradient), 0.5, 4), g.gradient, "grey", true)
+		add("dynamic_range", 12.5*g.entropy, g.entropy, "bit")
+		sharp := ramp(math.Log2(1+g.gradient), 0.5, 4)
+		add("sharpness", sharp, g.gradient, "grey")
+		unified.add(sharp)
+		if step, ok := blockiness(picture); ok {
+			add("compression_artifacts", ramp(-math.Log2(step), -2.3, -0.1), step, "ratio")
+		}
+	}
+	if hasAxes && picture.Valid() {
+		surface(picture, axes, add)
 	}
 	if !math.IsNaN(in.MirrorAgreement) {
 		unified.add(ramp(in.MirrorAgreement, 0.9, 1))
@@ -90,10 +95,16 @@ func Face(in FaceInput) Report {
 	return r
 }
 
+// adder puts one measure into a report; value is held within 0 to 100.
+type adder func(name string, value, native float64, unit string)
+
 // ramp maps lo and below to 0, hi and above to 100, linearly between.
 func ramp(x, lo, hi float64) float64 {
 	return 100 * max(0, min(1, (x-lo)/(hi-lo)))
 }
+
+// logistic is 1/(1+exp((x0-x)/w)), 0 to 1.
+func logistic(x, x0, w float64) float64 { return 1 / (1 + math.Exp((x0-x)/w)) }
 
 // geometric is a geometric mean of values from 0 to 100. One that is nearly 0
 // pulls the mean down without erasing the rest.

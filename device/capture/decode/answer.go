@@ -40,6 +40,7 @@ func qualityOf(pixels face.Raster, t face.Template) *decodev1.FaceQuality {
 	if in.HasEyes {
 		l, r := t.Chosen.EyeCentres()
 		in.LeftEye, in.RightEye = quality.Point(l), quality.Point(r)
+		in.HasNose, in.Nose = true, quality.Point(t.Chosen.Points[face.NoseBase])
 	}
 	report := quality.Face(in)
 	out := &decodev1.FaceQuality{Unified: report.Unified}

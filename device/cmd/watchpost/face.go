@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/watchpost/watchpost/device/biometric/quality"
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/fault"
 	decodev1 "github.com/watchpost/watchpost/sdk/proto/decode/v1"
@@ -22,15 +21,9 @@ type faceRow struct {
 	Box        [4]int                   `json:"box"` // x, y, width, height
 	Quality    float64                  `json:"quality"`
 	Components map[string]componentJSON `json:"components"`
+	Absent     map[string]absentJSON    `json:"not_assessable"`
 	Model      string                   `json:"model"`
 	Vector     []float32                `json:"vector"`
-}
-
-// componentJSON is one quality measure.
-type componentJSON struct {
-	Value  float64 `json:"value"` // 0 to 100
-	Native float64 `json:"native"`
-	Unit   string  `json:"unit"`
 }
 
 // failedRow is a row of JSON output whose file could not be answered.
@@ -66,9 +59,12 @@ Out: one JSON object an image, in the order given:
   {file, faces, box: [x,y,width,height], quality, components, model, vector}
 faces: how many were seen; the largest was taken (of several about as large,
 the most central). box: pixels of the upright image. quality: 0 to 100, our
-own measure. components: measures named as in ISO/IEC 29794-5, each {value
-0 to 100, native, unit}; one that cannot be assessed is absent. model: name
-and version; only vectors of the same model are to be compared. vector: 128
+own measure, not the standard's unified score. components: measures after
+ISO/IEC 29794-5, each {name as the standard's, value 0 to 100, native, unit,
+threshold: {min, max, source} of native, advice}; advice is a text key, there
+only where a bound is not kept. not_assessable: the other measures of the
+standard, each {name, reason}: five points and no trained network do not tell
+them, or this picture does not. model: name and version; only vectors of the same model are to be compared. vector: 128
 numbers, unit length; two faces compare by their scalar product.
 
 An image that fails gives {file, error: {code}}: face.none, image.format,
@@ -105,15 +101,7 @@ status is then 3.`,
 func rowOf(file string, f capture.Face) faceRow {
 	return faceRow{
 		File: file, Faces: f.Faces, Box: [4]int{f.Box.Min.X, f.Box.Min.Y, f.Box.Dx(), f.Box.Dy()},
-		Quality: f.Quality, Components: componentsOf(f.Components),
+		Quality: f.Quality, Components: componentsOf(f.Components), Absent: absentOf(f.Components),
 		Model: f.Template.Model + "/" + f.Template.Version, Vector: f.Template.Vector[:],
 	}
-}
-
-func componentsOf(measures []quality.Measure) map[string]componentJSON {
-	out := make(map[string]componentJSON, len(measures))
-	for _, m := range measures {
-		out[m.Name] = componentJSON{m.Value, m.Native, m.Unit}
-	}
-	return out
 }
