@@ -1,7 +1,6 @@
 package screening
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -26,6 +25,9 @@ type Rules struct {
 	MaxListAge time.Duration
 	// MaxCandidates bounds the candidates of an answer.
 	MaxCandidates int
+	// FPIR is the chance that a search of all lists may alarm wrongly on what
+	// several scores say together; 0 lets them rank candidates only.
+	FPIR float64
 	// LateBy is how long after the deadline a source may still answer.
 	LateBy time.Duration
 }
@@ -177,7 +179,7 @@ func (s *Screener) judge(q Question, replies []Reply) Result {
 	if len(q.asks()) == 0 {
 		res.Missing = append(res.Missing, "question: empty")
 	}
-	res.Candidates = strongest(res.Candidates, s.rules.MaxCandidates)
+	res.Candidates = strongest(res.Candidates, s.rules.MaxCandidates, fuser{s.rules.FPIR, searched(res.Coverage)})
 	switch {
 	case len(res.Candidates) > 0:
 		res.Answer = Candidates
@@ -231,55 +233,3 @@ func (q Question) asks() []Modality {
 // Asks tells whether a source is to search by m: the question has it and it is
 // not withheld.
 func (q Question) Asks(m Modality) bool { return slices.Contains(q.asks(), m) }
-
-// strongest orders candidates and keeps the first max. A record that several
-// sources hold is there once, in its latest edition, with all scores.
-func strongest(all []Candidate, max int) []Candidate {
-	var out []Candidate
-	for _, c := range all {
-		at := slices.IndexFunc(out, func(o Candidate) bool { return o.List == c.List && o.Record == c.Record })
-		if at < 0 {
-			out = append(out, c)
-			continue
-		}
-		scores, alarm := slices.Concat(out[at].Scores, c.Scores), out[at].Alarm || c.Alarm
-		if c.Edition > out[at].Edition {
-			out[at] = c
-		}
-		out[at].Scores, out[at].Alarm = dedupe(scores), alarm
-	}
-	for i := range out {
-		slices.SortStableFunc(out[i].Scores, func(a, b Score) int { return cmp.Compare(a.FMR, b.FMR) })
-	}
-	slices.SortStableFunc(out, func(a, b Candidate) int {
-		if a.Alarm != b.Alarm {
-			if a.Alarm {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(evidence(a), evidence(b)), cmp.Compare(a.List, b.List), cmp.Compare(a.Record, b.Record))
-	})
-	return out[:min(len(out), max)]
-}
-
-// dedupe drops scores that two sources made of the same record.
-func dedupe(scores []Score) []Score {
-	var out []Score
-	for _, s := range scores {
-		if !slices.ContainsFunc(out, func(o Score) bool { return o.Modality == s.Modality && o.Value == s.Value }) {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// evidence is the lowest false match rate of a candidate's scores. An exact
-// match has none (0) and is the strongest.
-func evidence(c Candidate) float64 {
-	lowest := 1.0
-	for _, s := range c.Scores {
-		lowest = min(lowest, s.FMR)
-	}
-	return lowest
-}

@@ -184,7 +184,7 @@ func TestStrongestFirstOnceEach(t *testing.T) {
 		{List: "a", Record: "both", Edition: 2, Source: "central", Scores: []Score{{Modality: Face, Value: .96, FMR: 1e-5}, {Modality: Finger, Value: 40, FMR: 1e-7}}},
 		{List: "b", Record: "alarm", Alarm: true, Scores: []Score{{Modality: Face, Value: .95, FMR: 1e-4}}},
 	}
-	got := strongest(all, 3)
+	got := strongest(all, 3, fuser{})
 	var order []string
 	for _, c := range got {
 		order = append(order, c.Record)

@@ -121,7 +121,16 @@ type Score struct {
 	Value    float64  `json:"value"`          // on the engine's own scale
 	FMR      float64  `json:"fmr"`            // false match rate per comparison at this value, 0 where not a rate
 	FPIR     float64  `json:"fpir,omitempty"` // chance that a list of this size gives such a score by accident
+	LLR      float64  `json:"llr,omitempty"`  // calibrated log-likelihood ratio (natural), 0 where there is none
 	Explain  string   `json:"explain"`        // one line without personal data: "cosine 0.957, list of 100,003"
+}
+
+// Fused is what all scores of a candidate say together (biometric/fusion).
+type Fused struct {
+	LLR     float64 `json:"llr"`  // sum of the parts, each calibrated and capped
+	FMR     float64 `json:"fmr"`  // at most so many comparisons of two people reach it
+	FPIR    float64 `json:"fpir"` // at most so many searches of lists of this size give it by accident
+	Explain string  `json:"explain"`
 }
 
 // Candidate is a record that a probe may match. It is nothing until an officer
@@ -139,8 +148,9 @@ type Candidate struct {
 	Contact    string    `json:"contact,omitempty"`
 	Name       string    `json:"name,omitempty"` // personal data of the subject, for the officer
 	Expires    time.Time `json:"expires,omitzero"`
-	Scores     []Score   `json:"scores"` // strongest first
-	Alarm      bool      `json:"alarm"`  // the evidence carries an alarm by policy; otherwise it is for a look
+	Scores     []Score   `json:"scores"`          // strongest first
+	Fused      *Fused    `json:"fused,omitempty"` // where more than one kind of score speaks
+	Alarm      bool      `json:"alarm"`           // the evidence carries an alarm by policy; otherwise it is for a look
 }
 
 // LogValue keeps the subject out of logs.

@@ -15,6 +15,7 @@ const (
 	maxCoverage   = 1000
 	maxScores     = 64
 	maxText       = 1024 // bytes of one field
+	maxLLR        = 1000 // either way; no engine states as much
 )
 
 // words pairs the wire's numbers with the screener's words.
@@ -83,10 +84,10 @@ func reply(in *screeningv1.AskResponse) (screening.Reply, error) {
 		}
 		for _, s := range c.Scores {
 			m, ok := words[s.Modality]
-			if !ok || !rate(s.Fmr) || !rate(s.Fpir) || math.IsNaN(s.Value) || math.IsInf(s.Value, 0) || tooLong(s.Explain) {
+			if !ok || !rate(s.Fmr) || !rate(s.Fpir) || math.IsNaN(s.Value) || math.IsInf(s.Value, 0) || !(math.Abs(s.Llr) <= maxLLR) || tooLong(s.Explain) {
 				return out, odd("a score that is none")
 			}
-			k.Scores = append(k.Scores, screening.Score{Modality: m, Value: s.Value, FMR: s.Fmr, FPIR: s.Fpir, Explain: s.Explain})
+			k.Scores = append(k.Scores, screening.Score{Modality: m, Value: s.Value, FMR: s.Fmr, FPIR: s.Fpir, LLR: s.Llr, Explain: s.Explain})
 		}
 		out.Candidates = append(out.Candidates, k)
 	}

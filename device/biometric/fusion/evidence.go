@@ -40,12 +40,13 @@ func (f FingerScore) Part() (Part, bool) {
 	if f.Compared < 1 || !(f.FMR >= 0 && f.FMR <= 1) || math.IsNaN(f.LLR) {
 		return Part{}, false
 	}
-	borne := fromRate(max(f.FMR, math.Pow(fingerSupport, float64(max(f.Agreeing, 1)))))
+	borne := FromRate(max(f.FMR, math.Pow(fingerSupport, float64(max(f.Agreeing, 1)))))
 	return Part{Kind: Fingers, LLR: min(f.LLR, borne), Several: f.Agreeing > 1}, true
 }
 
-// fromRate is the log-likelihood ratio that a false match rate bears.
-func fromRate(fmr float64) float64 { return math.Log(calibrator) + (calibrator-1)*math.Log(fmr) }
+// FromRate is the log-likelihood ratio that a false match rate, above 0 to 1,
+// bears.
+func FromRate(fmr float64) float64 { return math.Log(calibrator) + (calibrator-1)*math.Log(fmr) }
 
 // Agreement is how two values agree.
 type Agreement uint8

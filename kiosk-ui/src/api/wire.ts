@@ -450,6 +450,7 @@ export interface components {
             expires?: string;
             /** @enum {string} */
             finding: "unknown" | "same_person" | "different_person" | "undecided";
+            fused?: components["schemas"]["Fused"];
             handling: string;
             late?: boolean;
             legal_basis: string;
@@ -667,6 +668,15 @@ export interface components {
             model: string;
             /** Format: int64 */
             quality: number;
+        };
+        Fused: {
+            explain: string;
+            /** Format: double */
+            fmr: number;
+            /** Format: double */
+            fpir: number;
+            /** Format: double */
+            llr: number;
         };
         Group: {
             /** Format: int64 */
@@ -1113,6 +1123,8 @@ export interface components {
             fmr: number;
             /** Format: double */
             fpir?: number;
+            /** Format: double */
+            llr?: number;
             modality: string;
             /** Format: double */
             value: number;

@@ -104,7 +104,7 @@ func response(r screening.Reply) *screeningv1.AskResponse {
 			Handling: c.Handling, Confirm: c.Confirm, Contact: c.Contact, Name: c.Name, ExpiresMs: millis(c.Expires), Alarm: c.Alarm,
 		}
 		for _, s := range c.Scores {
-			k.Scores = append(k.Scores, &screeningv1.Score{Modality: onWire(s.Modality), Value: s.Value, Fmr: s.FMR, Fpir: s.FPIR, Explain: s.Explain})
+			k.Scores = append(k.Scores, &screeningv1.Score{Modality: onWire(s.Modality), Value: s.Value, Fmr: s.FMR, Fpir: s.FPIR, Llr: s.LLR, Explain: s.Explain})
 		}
 		out.Candidates = append(out.Candidates, k)
 	}

@@ -1223,7 +1223,9 @@ type Score struct {
 	// Chance that a search of this size gives such a score by accident.
 	Fpir float64 `protobuf:"fixed64,4,opt,name=fpir,proto3" json:"fpir,omitempty"`
 	// One line without personal data.
-	Explain       string `protobuf:"bytes,5,opt,name=explain,proto3" json:"explain,omitempty"`
+	Explain string `protobuf:"bytes,5,opt,name=explain,proto3" json:"explain,omitempty"`
+	// Calibrated log-likelihood ratio (natural), 0 where there is none.
+	Llr           float64 `protobuf:"fixed64,6,opt,name=llr,proto3" json:"llr,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1291,6 +1293,13 @@ func (x *Score) GetExplain() string {
 		return x.Explain
 	}
 	return ""
+}
+
+func (x *Score) GetLlr() float64 {
+	if x != nil {
+		return x.Llr
+	}
+	return 0
 }
 
 // Coverage says what was looked at for one list, and what was not.
@@ -1849,13 +1858,14 @@ const file_sdk_proto_screening_v1_screening_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\v \x01(\x03R\texpiresMs\x125\n" +
 	"\x06scores\x18\f \x03(\v2\x1d.watchpost.screening.v1.ScoreR\x06scores\x12\x14\n" +
-	"\x05alarm\x18\r \x01(\bR\x05alarm\"\x9b\x01\n" +
+	"\x05alarm\x18\r \x01(\bR\x05alarm\"\xad\x01\n" +
 	"\x05Score\x12<\n" +
 	"\bmodality\x18\x01 \x01(\x0e2 .watchpost.screening.v1.ModalityR\bmodality\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x10\n" +
 	"\x03fmr\x18\x03 \x01(\x01R\x03fmr\x12\x12\n" +
 	"\x04fpir\x18\x04 \x01(\x01R\x04fpir\x12\x18\n" +
-	"\aexplain\x18\x05 \x01(\tR\aexplain\"\xcc\x02\n" +
+	"\aexplain\x18\x05 \x01(\tR\aexplain\x12\x10\n" +
+	"\x03llr\x18\x06 \x01(\x01R\x03llr\"\xcc\x02\n" +
 	"\bCoverage\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x14\n" +
 	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x1e\n" +
