@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"strings"
 	"time"
@@ -55,19 +54,20 @@ func listSchemaCommand() *cobra.Command {
 
 // listRow is what is said of a generation.
 type listRow struct {
-	List       string            `json:"list"`
-	Owner      string            `json:"owner"`
-	Generation uint64            `json:"generation"`
-	Created    time.Time         `json:"created"`
-	Expires    time.Time         `json:"expires"`
-	Records    int               `json:"records"`
-	Documents  int               `json:"documents"`
-	Faces      []store.FaceIndex `json:"faces"`
-	Bytes      int64             `json:"bytes"`
+	List        string            `json:"list"`
+	Owner       string            `json:"owner"`
+	Generation  uint64            `json:"generation"`
+	Created     time.Time         `json:"created"`
+	Expires     time.Time         `json:"expires"`
+	Records     int               `json:"records"`
+	Documents   int               `json:"documents"`
+	Faces       []store.FaceIndex `json:"faces"`
+	Photographs int               `json:"photographs"`
+	Bytes       int64             `json:"bytes"`
 }
 
 func listRowOf(m *store.Manifest) listRow {
-	row := listRow{m.List, m.Owner, m.Generation, m.Created, m.Expires, m.Records, m.Documents, m.Faces, 0}
+	row := listRow{m.List, m.Owner, m.Generation, m.Created, m.Expires, m.Records, m.Documents, m.Faces, m.Photographs, 0}
 	if row.Faces == nil {
 		row.Faces = []store.FaceIndex{}
 	}
@@ -91,12 +91,16 @@ Owner, legal basis, purpose, handling and expiry hold for every record that does
 state its own. A record that breaks a rule is named by line, field and code, and
 nothing is built.
 
+Photographs and images of prints (a path relative to the file, or base64) are made anew
+by a private decode process, as by "list import"; a photograph lies sealed beside its
+record, for the officer who adjudicates.
+
 --key FILE keeps the list's key, 32 bytes in base64; it is made when it is not there.
 Whoever has it can read the list. --for KEY is a device's public key in base64, as
 "watchpost keys" prints it (recipient).
 
 One JSON object comes out: {list, owner, generation, created, expires, records,
-documents, faces: [{model, version, templates, persons}], bytes}.`,
+documents, faces: [{model, version, templates, persons}], photographs, bytes}.`,
 		Example: `  watchpost list build --dir folder --list national --generation 1 --records records.jsonl \
     --owner "Ministry" --legal-basis "Border act" --purpose border_check \
     --key national.key --for 9jxW0V7x7YQy0m3q2q8m9bq7o2b3W8l0d0v1q2r3s4U=`,
@@ -124,11 +128,16 @@ documents, faces: [{model, version, templates, persons}], bytes}.`,
 				return err
 			}
 			defer in.Close()
+			photos, err := openListPictures(cmd, folderOf(records))
+			if err != nil {
+				return err
+			}
+			defer photos.Close()
 			b, err := install.Build(dir, ring, key, spec, to...)
 			if err != nil {
 				return err
 			}
-			if err := b.AddAll(cmd.Context(), readRecords(in)); err != nil {
+			if err := b.AddAll(cmd.Context(), pictured(cmd.Context(), in, &photos.Maker)); err != nil {
 				b.Abort()
 				return err
 			}
@@ -176,30 +185,28 @@ func openInput(cmd *cobra.Command, name string) (io.ReadCloser, error) {
 	return f, fault.Wrap("input.read", err)
 }
 
-// readRecords reads one record a line. What is wrong is said with the line.
-func readRecords(in io.Reader) iter.Seq2[*record.Record, error] {
-	return func(yield func(*record.Record, error) bool) {
-		lines := bufio.NewScanner(in)
-		lines.Buffer(make([]byte, 0, 64<<10), record.MaxSize)
-		n := 0
-		for lines.Scan() {
-			n++
-			if strings.TrimSpace(lines.Text()) == "" {
-				continue
-			}
-			r, err := record.Parse(lines.Bytes())
-			if err != nil {
-				yield(nil, fault.New("list.record", "line %d: %w", n, err))
-				return
-			}
-			if !yield(r, nil) {
-				return
-			}
+// readLines reads one record a line. What is wrong is said with the line.
+func readLines(in io.Reader, do func(line int, r *record.Record) error) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 0, 64<<10), record.MaxSize)
+	n := 0
+	for lines.Scan() {
+		n++
+		if strings.TrimSpace(lines.Text()) == "" {
+			continue
 		}
-		if err := lines.Err(); err != nil {
-			yield(nil, fault.New("list.record", "after line %d: %w", n, err))
+		r, err := record.Parse(lines.Bytes())
+		if err != nil {
+			return fault.New("list.record", "line %d: %w", n, err)
+		}
+		if err := do(n, r); err != nil {
+			return err
 		}
 	}
+	if err := lines.Err(); err != nil {
+		return fault.New("list.record", "after line %d: %w", n, err)
+	}
+	return nil
 }
 
 // listKey reads a list's key, or makes one where there is no file.

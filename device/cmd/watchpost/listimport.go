@@ -24,7 +24,6 @@ import (
 	"github.com/watchpost/watchpost/device/watchlist/imports/notice"
 	"github.com/watchpost/watchpost/device/watchlist/imports/number"
 	"github.com/watchpost/watchpost/device/watchlist/imports/ofac"
-	"github.com/watchpost/watchpost/device/watchlist/imports/own"
 	"github.com/watchpost/watchpost/device/watchlist/imports/un"
 	"github.com/watchpost/watchpost/device/watchlist/record"
 )
@@ -42,7 +41,7 @@ type importFlags struct {
 func listImportCommand() *cobra.Command {
 	var o importFlags
 	c := &cobra.Command{
-		Use:   "import --format un|ofac|notices|numbers|records FILE...",
+		Use:   "import --format un|ofac|notices|numbers|records|folder FILE...",
 		Short: "Turn a foreign list into records, as list build takes them",
 		Long: `Read a list in the form of its publisher and write records, one JSON object a line
 (see "list schema"), to standard output or, whole or not at all, to --out FILE.
@@ -57,6 +56,17 @@ func listImportCommand() *cobra.Command {
   numbers   document numbers, text or CSV: number, issuer, type, status, id, or in the
             order of a header or of --columns; any length, read as a stream
   records   this product's own form; checked, and completed from the flags
+  folder    folders of pictures: ID.jpg is a record with one photograph; a folder ID one
+            with the photographs in it, prints named finger-N or finger-N-IMPRESSION
+            (N: 1 right thumb to 10 left little finger), and the rest in record.json
+
+Records of the last two forms may bring photographs and images of prints: a path below
+the folder of the file, or base64, at most 8 MiB each (JPEG, JPEG 2000, PNG, TIFF, PNM,
+WSQ). Pictures are decoded by a private decode process alone. Of a photograph comes a JPEG
+of at most 320 pixels a side and 16,000 bytes and, where the record brings none of the
+engine's model, a face template; of a print a finger template. A picture that cannot be
+taken is left out and told with its reason; the record stays if anything is left to find
+it by, and is told as broken otherwise.
 
 What the flags state holds for every record that does not say otherwise; what nobody
 states is left out, and "list build" fills it in. A row that has no identifier gets one
@@ -70,12 +80,13 @@ Exit status 3 if an entry was lost or a file could not be read to its end.`,
 		Example: `  watchpost list import --format un --list un-sc --owner "UN Security Council" \
     --legal-basis "Resolution 1267" --purpose border_check UN_consolidated.xml > un.jsonl
   watchpost list import --format ofac sdn.csv alt.csv add.csv > ofac.jsonl
-  watchpost list import --format numbers --type P --status stolen --id-key ids.key stolen.csv --out stolen.jsonl`,
+  watchpost list import --format numbers --type P --status stolen --id-key ids.key stolen.csv --out stolen.jsonl
+  watchpost list import --format folder --list missing photographs/ --out missing.jsonl`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error { return o.run(cmd, files) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.format, "format", "", "un, ofac, notices, numbers or records")
+	f.StringVar(&o.format, "format", "", "un, ofac, notices, numbers, records or folder")
 	f.StringVar(&o.out, "out", "", "file of the records; standard output where not given")
 	f.StringVar(&o.spec.List, "list", "", "identifier of the list")
 	f.StringVar(&o.spec.Owner, "owner", "", "authority that answers for the records")
@@ -145,7 +156,9 @@ func (o *importFlags) reader() (importReader, error) {
 	case "un":
 		return eachFile(un.Read), nil
 	case "records":
-		return eachFile(own.Read), nil
+		return readRecordsFile, nil
+	case "folder":
+		return readFolders, nil
 	case "notices":
 		return eachFile(notice.Reader(name)), nil
 	case "numbers":
@@ -160,7 +173,7 @@ func (o *importFlags) reader() (importReader, error) {
 	case "ofac":
 		return readOFAC, nil
 	}
-	return nil, fault.New("usage", "--format is one of un, ofac, notices, numbers, records")
+	return nil, fault.New("usage", "--format is one of un, ofac, notices, numbers, records, folder")
 }
 
 // eachFile reads files one after the other as one list.

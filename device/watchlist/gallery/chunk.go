@@ -43,6 +43,7 @@ func newChunk(b *basis) *chunk {
 		died:    make([]atomic.Uint64, chunkRows),
 		before:  make([]slot, chunkRows),
 	}
+	large(c.rows)
 	c.code(b)
 	return c
 }
@@ -53,6 +54,7 @@ func (c *chunk) code(b *basis) {
 	if b != nil {
 		c.codes = make([]int8, chunkRows*kernel.CodeDims)
 		c.always = make([]uint16, chunkRows/kernel.GroupRows)
+		large(c.codes)
 	}
 }
 

@@ -39,8 +39,8 @@ const axisCount = kernel.CodeDims - 2
 //
 //	Σ h_i g_i >= (T - slack - Σ Q_i o_i) / S - CodeDims CodeMax / 2.
 //
-// slack covers the arithmetic: kernel.Dot in float32, 1 product and at most 19
-// additions deep, is off by at most 20 * 2^-24 * |q||x| = 1.2e-6 (lengths are 1
+// slack covers the arithmetic: kernel.Dot in float32, 1 product and at most 12
+// additions deep, is off by at most 13 * 2^-24 * |q||x| = 8e-7 (lengths are 1
 // within unitTolerance); all else is float64 on sums of at most 128 terms of
 // size 1, below 1e-12, with axes whose products are checked to 1e-12 when they
 // are made; the root in |x'| magnifies that, so 1e-9 is added below it. Rows

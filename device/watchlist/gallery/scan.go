@@ -44,9 +44,12 @@ func (s *scan) chunk(c *chunk, used int) {
 		}
 		n := kernel.DotRows(s.scores[:], c.rows[from*kernel.Dims:used*kernel.Dims], probe)
 		least := s.floor.get()
-		for j, score := range s.scores[:n] {
-			if !(score < least) { // most rows end here
-				least = s.take(c, from+j, score)
+		for g, mask := range s.masks[:kernel.Reach(s.masks[:], s.scores[:n], least)] {
+			for ; mask != 0; mask &= mask - 1 {
+				j := g*kernel.GroupRows + bits.TrailingZeros16(mask)
+				if score := s.scores[j]; !(score < least) {
+					least = s.take(c, from+j, score)
+				}
 			}
 		}
 	}
