@@ -9,6 +9,8 @@ func dot(a, b *[Dims]float32) float32 { return plainDot(a, b) }
 
 func dotRows(dst, rows []float32, probe *[Dims]float32) { plainDotRows(dst, rows, probe) }
 
+func reach(masks []uint16, scores []float32, least float32) { plainReach(masks, scores, least) }
+
 func sum(values []float32) float32 { return plainSum(values) }
 
 func prune(masks []uint16, codes []int8, probe *[CodeDims]int16, least int32) {
