@@ -92,6 +92,9 @@ func allowFilter(info *arch.Info, p Profile) seccomp.Policy {
 		when("socketpair", 0, seccomp.Equal, unix.AF_UNIX)
 		plain("connect")
 	}
+	if p.AllowUnixSockets && len(p.ListenIn) > 0 {
+		plain("bind", "listen")
+	}
 	return seccomp.Policy{DefaultAction: seccomp.ActionErrno, Syscalls: []seccomp.SyscallGroup{group}}
 }
 

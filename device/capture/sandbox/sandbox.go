@@ -42,6 +42,9 @@ type Profile struct {
 	ReadWrite []string
 	// Devices are device nodes to open for reading, writing and ioctl.
 	Devices []string
+	// DeviceFolders are folders of device nodes that come and go, to open like
+	// Devices. Each must exist.
+	DeviceFolders []string
 	// Libraries adds read access to the system's library folders and to the
 	// few tables of /etc and /proc that C libraries look up at run time. Paths
 	// missing on this system are passed over.
@@ -53,6 +56,9 @@ type Profile struct {
 	// UnixSockets are the sockets (or folders of sockets) to connect to, for
 	// kernels that can tell (Landlock ABI 9); paths missing are passed over.
 	UnixSockets []string
+	// ListenIn are folders to make listening unix sockets in and to take them
+	// away from; only with AllowUnixSockets. Each must exist.
+	ListenIn []string
 	// MaxData bounds the process's writable private memory, in bytes
 	// (RLIMIT_DATA); 0 sets no bound.
 	MaxData uint64
@@ -107,7 +113,9 @@ const (
 	writeFile = landlock.AccessFSSet(ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate)
 	writeDir  = writeFile | landlock.AccessFSSet(ll.AccessFSReadDir|ll.AccessFSMakeReg|ll.AccessFSMakeDir|
 		ll.AccessFSRemoveFile|ll.AccessFSRemoveDir)
-	device = landlock.AccessFSSet(ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSIoctlDev)
+	device    = landlock.AccessFSSet(ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSIoctlDev)
+	deviceDir = device | landlock.AccessFSSet(ll.AccessFSReadDir)
+	listenDir = landlock.AccessFSSet(ll.AccessFSReadDir | ll.AccessFSMakeSock | ll.AccessFSRemoveFile)
 )
 
 // rules turns the profile into Landlock rules. None grants execution: no role
@@ -146,6 +154,16 @@ func (p Profile) rules() ([]landlock.Rule, error) {
 			return nil, fault.New("sandbox.profile", "%s is not a device", path)
 		}
 		rules = append(rules, landlock.PathAccess(device, path))
+	}
+	for access, paths := range map[landlock.AccessFSSet][]string{deviceDir: p.DeviceFolders, listenDir: p.ListenIn} {
+		for _, path := range paths {
+			if info, err := os.Stat(path); err != nil {
+				return nil, fault.Wrap("sandbox.profile", err)
+			} else if !info.IsDir() {
+				return nil, fault.New("sandbox.profile", "%s is not a folder", path)
+			}
+			rules = append(rules, landlock.PathAccess(access, path))
+		}
 	}
 	if p.Libraries {
 		for _, path := range systemPaths {

@@ -12,6 +12,8 @@ import (
 	"github.com/watchpost/watchpost/device/capture/driver/camera"
 	"github.com/watchpost/watchpost/device/capture/driver/cameraface"
 	"github.com/watchpost/watchpost/device/capture/driver/config"
+	"github.com/watchpost/watchpost/device/capture/driver/finger"
+	"github.com/watchpost/watchpost/device/capture/driver/finger/fprint"
 	"github.com/watchpost/watchpost/device/capture/driver/smartcard"
 	"github.com/watchpost/watchpost/device/capture/sandbox"
 	"github.com/watchpost/watchpost/sdk/driver"
@@ -24,10 +26,11 @@ func newDevices() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use:   "devices (--fd N | --socket PATH) [--config FILE]",
-		Short: "Hold camera and chip reader",
-		Long: `Serve sdk/proto/driver/v1 for the cameras that the configuration lists and the
-readers of the system's PC/SC service (or the one PCSCLITE_CSOCK_NAME names), and
-sdk/proto/face/v1 for templates of frames that its own camera took.
+		Short: "Hold camera, fingerprint sensor and chip reader",
+		Long: `Serve sdk/proto/driver/v1 for the cameras and fingerprint sensors that the
+configuration lists and the readers of the system's PC/SC service (or the one
+PCSCLITE_CSOCK_NAME names), and sdk/proto/face/v1 for templates of frames that
+its own camera took.
 
 Configuration, YAML, unknown keys refused:
 
@@ -40,6 +43,14 @@ Configuration, YAML, unknown keys refused:
       fps: 30               # at most
       loop: false           # video and images: begin again at the end
       frozen_after: 2       # seconds of identical frames
+  fingers:                # without it libfprint is not asked at all
+    - id: prints
+      driver: uru4000       # libfprint's name of the kind of sensor
+      dpi: 500              # of its images, from its data sheet
+    - id: bench
+      driver: virtual_image # libfprint's virtual sensor: tests and demonstration
+      dpi: 500
+      socket: /run/x/finger # where its feeder connects, in a folder of its own
   smartcard:
     off: false              # true: do not look for readers`,
 		Example: `  watchpost-capture devices --socket /run/watchpost/capture.sock --config /etc/watchpost/capture.yaml
@@ -50,12 +61,20 @@ Configuration, YAML, unknown keys refused:
 			if err != nil {
 				return err
 			}
+			prints, err := openFingers(settings.Fingers)
+			if err != nil {
+				return err
+			}
 			ctx, restart := context.WithCancelCause(cmd.Context())
 			defer restart(nil)
 			err = c.serve(ctx, role{
 				name:    "devices",
 				profile: devicesProfile(settings, c.models),
 				setup: func(ctx context.Context, server *driver.Server, logger *slog.Logger) func() error {
+					if prints != nil {
+						go prints.Run(ctx)
+						go finger.New(server, prints, settings.Fingers, logger).Run(ctx)
+					}
 					return c.setupDevices(ctx, server, logger, settings, restart)
 				},
 			})
@@ -87,6 +106,22 @@ func (c *common) setupDevices(ctx context.Context, server *driver.Server, logger
 	}}
 	facev1.RegisterFaceServiceServer(server, &cameraface.Service{Camera: cameras, Engine: lazy})
 	return lazy.close
+}
+
+// openFingers makes libfprint ready, before the sandbox: its news of the USB bus
+// come by a kernel socket that cannot be made inside. Nil where nothing is
+// configured.
+func openFingers(sensors []config.Sensor) (*fprint.Library, error) {
+	if len(sensors) == 0 {
+		return nil, nil
+	}
+	virtual := map[string]string{}
+	for _, s := range sensors {
+		if s.Virtual() {
+			virtual[s.Driver] = s.Socket
+		}
+	}
+	return fprint.Open(virtual)
 }
 
 // engineOnly keeps the default engine.
@@ -124,5 +159,30 @@ func devicesProfile(settings config.Config, models string) sandbox.Profile {
 			profile.ReadOnly = append(profile.ReadOnly, source.Path)
 		}
 	}
+	allowFingers(&profile, settings.Fingers)
 	return profile
+}
+
+// usbNodes is where libusb opens sensors; a folder, as a sensor plugged in
+// again has another node.
+const usbNodes = "/dev/bus/usb"
+
+// allowFingers lets a virtual sensor listen in its own folder and a real one
+// be reached.
+func allowFingers(profile *sandbox.Profile, sensors []config.Sensor) {
+	for _, s := range sensors {
+		if s.Virtual() {
+			profile.AllowUnixSockets = true
+			profile.ListenIn = append(profile.ListenIn, filepath.Dir(s.Socket))
+			continue
+		}
+		if _, err := os.Stat(usbNodes); err == nil {
+			profile.DeviceFolders = append(profile.DeviceFolders, usbNodes)
+		}
+		for _, path := range []string{"/sys/bus/usb", "/sys/devices", "/run/udev"} {
+			if _, err := os.Stat(path); err == nil {
+				profile.ReadOnly = append(profile.ReadOnly, path)
+			}
+		}
+	}
 }

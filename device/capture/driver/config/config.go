@@ -17,6 +17,7 @@ import (
 // Config is the whole file.
 type Config struct {
 	Cameras   []Source  `yaml:"cameras"`
+	Fingers   []Sensor  `yaml:"fingers"`
 	Smartcard Smartcard `yaml:"smartcard"`
 }
 
@@ -74,6 +75,9 @@ func Parse(data []byte) (Config, error) {
 			return Config{}, fmt.Errorf("camera id %q twice", source.ID)
 		}
 		seen[source.ID] = true
+	}
+	if err := checkSensors(c.Fingers, seen); err != nil {
+		return Config{}, err
 	}
 	return c, nil
 }
