@@ -126,6 +126,9 @@ func (c *Contact) hello(ctx context.Context) error {
 		if a.Certificate != "" && c.Renewed != nil {
 			c.Renewed(a.Certificate)
 		}
+		if a.Reconnect {
+			return fault.Wrap(ErrNotAsked.Code, c.Link.nc.ForceReconnect()) // nil: hello again when it is up
+		}
 		if c.Orders == nil || len(a.Orders) == 0 {
 			return nil
 		}

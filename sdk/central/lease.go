@@ -10,14 +10,12 @@ import (
 	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
 )
 
-// runBytes is the length of HelloRequest.run.
-const runBytes = 16
-
 // Posts is the part of the store that knows which posts are to lock.
 type Posts interface {
 	LeaseOf(ctx context.Context, device string) (store.Lease, error)
 	Released(ctx context.Context, device string, call []byte, renewal bool) error
-	Contact(ctx context.Context, device string, starts uint64, run []byte) error
+	Hello(ctx context.Context, device string, h *linkv1.HelloRequest) (store.Due, error)
+	Renew(ctx context.Context, device string, life time.Duration) (store.Device, error)
 }
 
 // lease gives a post the other half of what opens its vault, or more time. It
@@ -47,15 +45,4 @@ func (s *Service) lease(ctx context.Context, call *linkv1.Call, r *linkv1.LeaseR
 		return nil, err
 	}
 	return &linkv1.LeaseResponse{Lease: out}, nil
-}
-
-// hello compares what a post says of its starts with what it said before.
-func (s *Service) hello(ctx context.Context, post string, r *linkv1.HelloRequest) (*linkv1.HelloResponse, error) {
-	if r.Starts == 0 || r.Starts > 1<<62 || len(r.Run) != runBytes {
-		return nil, fault.New("call.invalid", "a hello out of bounds")
-	}
-	if err := s.o.Posts.Contact(ctx, post, r.Starts, r.Run); err != nil {
-		return nil, err
-	}
-	return &linkv1.HelloResponse{}, nil
 }

@@ -41,8 +41,18 @@ type Config struct {
 	// HeadsLate is how long a post may show no head of its audit log before
 	// that alarms, 0 is DefaultHeadsLate.
 	HeadsLate time.Duration
+	// CertificateLife is how long a post's certificate holds, 0 is
+	// store.DefaultCertificateLife.
+	CertificateLife time.Duration
 	Log       *slog.Logger
 	Stderr    io.Writer // what PostgreSQL says
+}
+
+func (c Config) certificateLife() time.Duration {
+	if c.CertificateLife == 0 {
+		return store.DefaultCertificateLife
+	}
+	return c.CertificateLife
 }
 
 // PostgresDir is where the private PostgreSQL of a state folder lies.
@@ -78,6 +88,11 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 	if err != nil {
 		return nil, err
 	}
+	account, err := Account(c.State, v)
+	if err != nil {
+		return nil, err
+	}
+	r.closing(func() error { account.Wipe(); return nil })
 	if err := r.openStore(ctx, c); err != nil {
 		return nil, err
 	}
@@ -99,7 +114,10 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 		r.closing(sub.Unsubscribe)
 		shards = 1
 	}
-	s, err := Serve(Options{Broker: nc, Identity: identity, KeyOf: auth.Key, BootKeyOf: auth.BootKey, Records: r.Store, Posts: r.Store, Shards: shards, Log: c.Log})
+	s, err := Serve(Options{
+		Broker: nc, Identity: identity, KeyOf: auth.Key, BootKeyOf: auth.BootKey, HelloKeyOf: auth.HelloKey, Records: r.Store, Posts: r.Store, Shards: shards,
+		Certify: certify(account), CertificateLife: c.certificateLife(), Orders: r.Store, Log: c.Log,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -54,10 +54,17 @@ type Options struct {
 	KeyOf    func(post string) (ed25519.PublicKey, error)
 	// BootKeyOf returns the key by which a post asks for a lease.
 	BootKeyOf func(post string) (ed25519.PublicKey, error)
+	// HelloKeyOf is KeyOf for hellos: a certificate that has run out does not
+	// keep a post from having it renewed.
+	HelloKeyOf func(post string) (ed25519.PublicKey, error)
 	Posts     Posts
 	Records   Records
 	Shards    int // that hold lists, from 0
-	Log       *slog.Logger
+	// Certify writes a post's certificate; nil gives none.
+	Certify         func(store.Device) (string, error)
+	CertificateLife time.Duration
+	Orders          Orders // nil: nobody is told that an order waits, only asked
+	Log             *slog.Logger
 }
 
 // Service is central at work. It is safe for concurrent use.
@@ -66,6 +73,7 @@ type Service struct {
 	subs  []*nats.Subscription
 	slots chan struct{}
 	work  sync.WaitGroup
+	quiet func() error // ends the poking
 }
 
 // Serve takes calls until Close.
@@ -78,12 +86,18 @@ func Serve(o Options) (*Service, error) {
 		}
 		s.subs = append(s.subs, sub)
 	}
+	if o.Orders != nil {
+		s.quiet = s.poke(o.Orders)
+	}
 	return s, fault.Wrap("central.broker", o.Broker.Flush())
 }
 
 // Close takes no more calls and waits for those under way.
 func (s *Service) Close() error {
 	var errs []error
+	if s.quiet != nil {
+		errs = append(errs, s.quiet())
+	}
 	for _, sub := range s.subs {
 		errs = append(errs, sub.Unsubscribe())
 	}
@@ -120,8 +134,11 @@ func (s *Service) answer(m *nats.Msg, came time.Time) {
 		return
 	}
 	keyOf := s.o.KeyOf
-	if m.Subject == linkv1.LeaseSubject(post) {
+	switch m.Subject {
+	case linkv1.LeaseSubject(post):
 		keyOf = s.o.BootKeyOf
+	case linkv1.HelloSubject(post):
+		keyOf = s.o.HelloKeyOf
 	}
 	call, respond, err := s.o.Identity.Open(m.Subject, m.Data, keyOf)
 	if respond == nil {
@@ -129,8 +146,10 @@ func (s *Service) answer(m *nats.Msg, came time.Time) {
 		return
 	}
 	a := new(linkv1.Answer)
-	if err == nil && (call.GetLease() != nil) != (m.Subject == linkv1.LeaseSubject(post)) {
-		err = fault.New("call.invalid", "the boot key asks for leases and nothing else") // nor does another key
+	if err == nil && ((call.GetLease() != nil) != (m.Subject == linkv1.LeaseSubject(post)) || (call.GetHello() != nil) != (m.Subject == linkv1.HelloSubject(post))) {
+		// The boot key asks for leases and no other key does; what a subject
+		// lets through is decided by its own key.
+		err = fault.New("call.invalid", "a call on the subject of another")
 	}
 	if err == nil {
 		err = s.do(call, a, came)

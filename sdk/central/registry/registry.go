@@ -41,49 +41,93 @@ type Registry struct {
 
 var _ server.Authentication = (*Registry)(nil)
 
+// Rights are what a connection may do.
+type Rights struct {
+	Name      string
+	Central   bool // everything
+	Publish   []string
+	Subscribe []string
+}
+
+// Errors of letting in, beside those of the register.
+var (
+	// ErrProof says that who connects has not proved its key.
+	ErrProof = &fault.Error{Code: "link.proof"}
+)
+
+// Admit says what whoever has proved key by signature over nonce may do. Posts
+// that are to be told something (missing, marked, run out) are let in for it.
+func (r *Registry) Admit(ctx context.Context, key, signature string, nonce []byte) (Rights, error) {
+	if !proves(key, signature, nonce) {
+		return Rights{}, ErrProof
+	}
+	if subtle.ConstantTimeCompare([]byte(key), []byte(r.Central)) == 1 {
+		return Rights{Name: "central", Central: true}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	if l, err := r.Devices.LeaseByKey(ctx, key); err == nil {
+		return Rights{Name: l.Device + " (boot)", Publish: []string{linkv1.LeaseSubject(l.Device)}, Subscribe: []string{linkv1.InboxPrefix(l.Device) + ".>"}}, nil
+	}
+	d, err := r.Devices.DeviceByKey(ctx, key)
+	if err != nil {
+		return Rights{}, err
+	}
+	out := Rights{Name: d.ID, Publish: []string{linkv1.Owned(d.ID)}, Subscribe: []string{linkv1.Owned(d.ID), linkv1.Feed}}
+	if d.Expired(time.Now()) {
+		out.Publish = []string{linkv1.HelloSubject(d.ID)}
+		out.Subscribe = []string{linkv1.InboxPrefix(d.ID) + ".>", linkv1.PokeSubject(d.ID)}
+	}
+	return out, nil
+}
+
 // Check implements server.Authentication.
 func (r *Registry) Check(c server.ClientAuthentication) bool {
 	o := c.GetOpts()
-	if !proves(o.Nkey, o.Sig, c.GetNonce()) {
-		r.Log.Warn("connection refused", "remote", remote(c), "code", "link.proof")
-		return false
-	}
-	if subtle.ConstantTimeCompare([]byte(o.Nkey), []byte(r.Central)) == 1 {
-		c.RegisterUser(&server.User{Username: "central"})
-		return true
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookupLimit)
-	defer cancel()
-	if l, err := r.Devices.LeaseByKey(ctx, o.Nkey); err == nil {
-		c.RegisterUser(&server.User{Username: l.Device + " (boot)", Permissions: &server.Permissions{
-			Publish:   &server.SubjectPermission{Allow: []string{linkv1.LeaseSubject(l.Device)}},
-			Subscribe: &server.SubjectPermission{Allow: []string{linkv1.InboxPrefix(l.Device) + ".>"}},
-		}})
-		return true
-	}
-	d, err := r.Devices.DeviceByKey(ctx, o.Nkey)
+	rights, err := r.Admit(context.Background(), o.Nkey, o.Sig, c.GetNonce())
 	if err != nil {
 		r.Log.Warn("connection refused", "remote", remote(c), "code", string(fault.CodeOf(err)))
 		return false
 	}
-	own := &server.SubjectPermission{Allow: []string{linkv1.Owned(d.ID)}}
-	c.RegisterUser(&server.User{Username: d.ID, Permissions: &server.Permissions{Publish: own, Subscribe: own}})
+	u := &server.User{Username: rights.Name}
+	if !rights.Central {
+		u.Permissions = &server.Permissions{Publish: &server.SubjectPermission{Allow: rights.Publish}, Subscribe: &server.SubjectPermission{Allow: rights.Subscribe}}
+	}
+	c.RegisterUser(u)
 	return true
 }
 
-// Key returns the public key of a post in use; store.ErrMissing for one that is
-// reported missing, which may connect, so that it can be told.
+// Key returns the public key of a post in use; an error for one that may not
+// speak (missing, marked as a copy, certificate run out), which may connect, so
+// that it can be told.
 func (r *Registry) Key(post string) (ed25519.PublicKey, error) {
+	d, err := r.usable(post)
+	if err == nil && d.Expired(time.Now()) {
+		err = store.ErrCertificate
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ParseKey(d.PublicKey)
+}
+
+// HelloKey is Key for a hello, which renews a certificate that has run out.
+func (r *Registry) HelloKey(post string) (ed25519.PublicKey, error) {
+	d, err := r.usable(post)
+	if err != nil {
+		return nil, err
+	}
+	return ParseKey(d.PublicKey)
+}
+
+func (r *Registry) usable(post string) (store.Device, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookupLimit)
 	defer cancel()
 	d, err := r.Devices.DeviceByID(ctx, post)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
-	if d.Missing != nil {
-		return nil, store.ErrMissing
-	}
-	return ParseKey(d.PublicKey)
+	return d, d.Usable(time.Now())
 }
 
 // BootKey returns the key by which a post asks for a lease.

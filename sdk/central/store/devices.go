@@ -17,7 +17,13 @@ type Device struct {
 	PublicKey string     `json:"public_key"` // nkey of type user
 	Added     time.Time  `json:"added"`
 	Retired   *time.Time `json:"retired,omitempty"`
-	Missing   *time.Time `json:"missing,omitempty"` // reported missing: it gets nothing
+	Missing   *time.Time `json:"missing,omitempty"`   // reported missing: it gets nothing
+	Recipient []byte     `json:"recipient,omitempty"` // X25519, keys of lists are wrapped to it
+	// Certificate in force: serial number and end; nil for a post that was
+	// registered without one.
+	Certificate *int64     `json:"certificate,omitempty"`
+	Expires     *time.Time `json:"expires,omitempty"`
+	RolledBack  *time.Time `json:"rolled_back,omitempty"` // marked: an old disk image, or a copy
 }
 
 // AddDevice registers a post. The caller has checked that the key is one.
@@ -42,7 +48,8 @@ func (s *Store) RetireDevice(ctx context.Context, id string) error {
 	return coded(err)
 }
 
-const deviceColumns = "SELECT id, public_key, added, retired, missing FROM devices "
+const deviceColumns = `SELECT id, public_key, added, retired, missing, recipient, certificate, expires, c.rolled_back
+	FROM devices LEFT JOIN contacts c ON c.device = id `
 
 // Devices returns all posts, retired ones too, by id.
 func (s *Store) Devices(ctx context.Context) ([]Device, error) {

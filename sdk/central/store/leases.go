@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -140,43 +139,6 @@ func rolledBack(ctx context.Context, tx pgx.Tx, device string) error {
 		return ErrRolledBack
 	}
 	return err
-}
-
-// Contact records what a post says of its starts. ErrRolledBack, from then on
-// for good, if the count is lower than the last, or the same in another run.
-func (s *Store) Contact(ctx context.Context, device string, starts uint64, run []byte) error {
-	var refusal error
-	err := s.within(ctx, func(tx pgx.Tx) error {
-		if refusal = inUse(ctx, tx, device); refusal != nil {
-			return nil
-		}
-		// The insertion holds the row against another contact.
-		if _, err := tx.Exec(ctx, "INSERT INTO contacts (device, starts, run) VALUES ($1,$2,$3) ON CONFLICT (device) DO NOTHING", device, int64(starts), run); err != nil {
-			return err
-		}
-		var last int64
-		var lastRun []byte
-		var back *time.Time
-		if err := tx.QueryRow(ctx, "SELECT starts, run, rolled_back FROM contacts WHERE device = $1 FOR UPDATE", device).Scan(&last, &lastRun, &back); err != nil {
-			return err
-		}
-		known := int64(starts) == last && bytes.Equal(run, lastRun)
-		if back != nil {
-			refusal = ErrRolledBack
-			return nil
-		}
-		if int64(starts) < last || int64(starts) == last && !known {
-			refusal = ErrRolledBack
-			_, err := tx.Exec(ctx, "UPDATE contacts SET rolled_back = now() WHERE device = $1", device)
-			return err
-		}
-		_, err := tx.Exec(ctx, "UPDATE contacts SET starts = $2, run = $3, told = now() WHERE device = $1", device, int64(starts), run)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return coded(refusal)
 }
 
 // SetMissing reports a post missing, or found again.

@@ -47,6 +47,7 @@ const (
 	maxConns     = 8
 	uniqueClash  = "23505" // unique_violation (PostgreSQL, appendix A)
 	noSuchRow    = "23503" // foreign_key_violation
+	checkFailed  = "23514" // check_violation
 )
 
 // Store is an open database. It is safe for concurrent use.

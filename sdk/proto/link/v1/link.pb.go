@@ -721,7 +721,10 @@ type HelloResponse struct {
 	// Orders not yet receipted, lowest number first, at most 16.
 	Orders []*SignedOrder `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
 	// A new certificate, where one is due: a NATS user JWT.
-	Certificate   string `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	Certificate string `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// The old one had run out, and with it the rights of this connection: connect
+	// again.
+	Reconnect     bool `protobuf:"varint,3,opt,name=reconnect,proto3" json:"reconnect,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -768,6 +771,13 @@ func (x *HelloResponse) GetCertificate() string {
 		return x.Certificate
 	}
 	return ""
+}
+
+func (x *HelloResponse) GetReconnect() bool {
+	if x != nil {
+		return x.Reconnect
+	}
+	return false
 }
 
 // SignedOrder is an order and who answers for it.
@@ -1419,6 +1429,86 @@ func (x *HeadResponse) GetHeld() int64 {
 	return 0
 }
 
+// EnrolmentRequest is how a new post asks to be known, as the content of a
+// Signed by its link key over "watchpost/link/1/enrol\0" and the content. It
+// travels by hand or by mail; the box shows its code (EnrolmentCode), and who
+// approves compares.
+type EnrolmentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Post          string                 `protobuf:"bytes,1,opt,name=post,proto3" json:"post,omitempty"`
+	LinkKey       []byte                 `protobuf:"bytes,2,opt,name=link_key,json=linkKey,proto3" json:"link_key,omitempty"` // Ed25519, 32 bytes
+	Recipient     []byte                 `protobuf:"bytes,3,opt,name=recipient,proto3" json:"recipient,omitempty"`            // X25519, 32 bytes: keys of lists are wrapped to it
+	Nonce         []byte                 `protobuf:"bytes,4,opt,name=nonce,proto3" json:"nonce,omitempty"`                    // 16 random bytes
+	MadeMs        int64                  `protobuf:"varint,5,opt,name=made_ms,json=madeMs,proto3" json:"made_ms,omitempty"`   // by the post's clock
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrolmentRequest) Reset() {
+	*x = EnrolmentRequest{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrolmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrolmentRequest) ProtoMessage() {}
+
+func (x *EnrolmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrolmentRequest.ProtoReflect.Descriptor instead.
+func (*EnrolmentRequest) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *EnrolmentRequest) GetPost() string {
+	if x != nil {
+		return x.Post
+	}
+	return ""
+}
+
+func (x *EnrolmentRequest) GetLinkKey() []byte {
+	if x != nil {
+		return x.LinkKey
+	}
+	return nil
+}
+
+func (x *EnrolmentRequest) GetRecipient() []byte {
+	if x != nil {
+		return x.Recipient
+	}
+	return nil
+}
+
+func (x *EnrolmentRequest) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+func (x *EnrolmentRequest) GetMadeMs() int64 {
+	if x != nil {
+		return x.MadeMs
+	}
+	return 0
+}
+
 // Reply is what central sends: AES-256-GCM under the exported secret, the
 // 12-byte nonce first, of a serialised SignedAnswer.
 type Reply struct {
@@ -1430,7 +1520,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[19]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1442,7 +1532,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[19]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1455,7 +1545,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{19}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Reply) GetBody() []byte {
@@ -1478,7 +1568,7 @@ type SignedAnswer struct {
 
 func (x *SignedAnswer) Reset() {
 	*x = SignedAnswer{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[20]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +1580,7 @@ func (x *SignedAnswer) String() string {
 func (*SignedAnswer) ProtoMessage() {}
 
 func (x *SignedAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[20]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +1593,7 @@ func (x *SignedAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedAnswer.ProtoReflect.Descriptor instead.
 func (*SignedAnswer) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{20}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SignedAnswer) GetContent() []byte {
@@ -1543,7 +1633,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[21]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1555,7 +1645,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[21]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1568,7 +1658,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{21}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Answer) GetCallSha256() []byte {
@@ -1696,7 +1786,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[22]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1708,7 +1798,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[22]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1721,7 +1811,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{22}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Receipt) GetPost() string {
@@ -1804,10 +1894,11 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12!\n" +
 	"\forder_sha256\x18\x02 \x01(\fR\vorderSha256\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\tR\x04code\x12\x17\n" +
-	"\adone_ms\x18\x04 \x01(\x03R\x06doneMs\"i\n" +
+	"\adone_ms\x18\x04 \x01(\x03R\x06doneMs\"\x87\x01\n" +
 	"\rHelloResponse\x126\n" +
 	"\x06orders\x18\x01 \x03(\v2\x1e.watchpost.link.v1.SignedOrderR\x06orders\x12 \n" +
-	"\vcertificate\x18\x02 \x01(\tR\vcertificate\"j\n" +
+	"\vcertificate\x18\x02 \x01(\tR\vcertificate\x12\x1c\n" +
+	"\treconnect\x18\x03 \x01(\bR\treconnect\"j\n" +
 	"\vSignedOrder\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12A\n" +
 	"\n" +
@@ -1854,7 +1945,13 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"\fHeadResponse\x12\x18\n" +
 	"\areceipt\x18\x01 \x01(\tR\areceipt\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x12\n" +
-	"\x04held\x18\x03 \x01(\x03R\x04held\"\x1b\n" +
+	"\x04held\x18\x03 \x01(\x03R\x04held\"\x8e\x01\n" +
+	"\x10EnrolmentRequest\x12\x12\n" +
+	"\x04post\x18\x01 \x01(\tR\x04post\x12\x19\n" +
+	"\blink_key\x18\x02 \x01(\fR\alinkKey\x12\x1c\n" +
+	"\trecipient\x18\x03 \x01(\fR\trecipient\x12\x14\n" +
+	"\x05nonce\x18\x04 \x01(\fR\x05nonce\x12\x17\n" +
+	"\amade_ms\x18\x05 \x01(\x03R\x06madeMs\"\x1b\n" +
 	"\x05Reply\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\"F\n" +
 	"\fSignedAnswer\x12\x18\n" +
@@ -1889,7 +1986,7 @@ func file_sdk_proto_link_v1_link_proto_rawDescGZIP() []byte {
 	return file_sdk_proto_link_v1_link_proto_rawDescData
 }
 
-var file_sdk_proto_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_sdk_proto_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_sdk_proto_link_v1_link_proto_goTypes = []any{
 	(*Sealed)(nil),             // 0: watchpost.link.v1.Sealed
 	(*Signed)(nil),             // 1: watchpost.link.v1.Signed
@@ -1910,19 +2007,20 @@ var file_sdk_proto_link_v1_link_proto_goTypes = []any{
 	(*WipePost)(nil),           // 16: watchpost.link.v1.WipePost
 	(*HeadRequest)(nil),        // 17: watchpost.link.v1.HeadRequest
 	(*HeadResponse)(nil),       // 18: watchpost.link.v1.HeadResponse
-	(*Reply)(nil),              // 19: watchpost.link.v1.Reply
-	(*SignedAnswer)(nil),       // 20: watchpost.link.v1.SignedAnswer
-	(*Answer)(nil),             // 21: watchpost.link.v1.Answer
-	(*Receipt)(nil),            // 22: watchpost.link.v1.Receipt
-	nil,                        // 23: watchpost.link.v1.NewListKey.WrappedEntry
-	(*v1.AskRequest)(nil),      // 24: watchpost.screening.v1.AskRequest
-	(*v1.DeliverRequest)(nil),  // 25: watchpost.screening.v1.DeliverRequest
-	(*v1.AskResponse)(nil),     // 26: watchpost.screening.v1.AskResponse
-	(*v1.DeliverResponse)(nil), // 27: watchpost.screening.v1.DeliverResponse
+	(*EnrolmentRequest)(nil),   // 19: watchpost.link.v1.EnrolmentRequest
+	(*Reply)(nil),              // 20: watchpost.link.v1.Reply
+	(*SignedAnswer)(nil),       // 21: watchpost.link.v1.SignedAnswer
+	(*Answer)(nil),             // 22: watchpost.link.v1.Answer
+	(*Receipt)(nil),            // 23: watchpost.link.v1.Receipt
+	nil,                        // 24: watchpost.link.v1.NewListKey.WrappedEntry
+	(*v1.AskRequest)(nil),      // 25: watchpost.screening.v1.AskRequest
+	(*v1.DeliverRequest)(nil),  // 26: watchpost.screening.v1.DeliverRequest
+	(*v1.AskResponse)(nil),     // 27: watchpost.screening.v1.AskResponse
+	(*v1.DeliverResponse)(nil), // 28: watchpost.screening.v1.DeliverResponse
 }
 var file_sdk_proto_link_v1_link_proto_depIdxs = []int32{
-	24, // 0: watchpost.link.v1.Call.ask:type_name -> watchpost.screening.v1.AskRequest
-	25, // 1: watchpost.link.v1.Call.deliver:type_name -> watchpost.screening.v1.DeliverRequest
+	25, // 0: watchpost.link.v1.Call.ask:type_name -> watchpost.screening.v1.AskRequest
+	26, // 1: watchpost.link.v1.Call.deliver:type_name -> watchpost.screening.v1.DeliverRequest
 	17, // 2: watchpost.link.v1.Call.head:type_name -> watchpost.link.v1.HeadRequest
 	3,  // 3: watchpost.link.v1.Call.lease:type_name -> watchpost.link.v1.LeaseRequest
 	5,  // 4: watchpost.link.v1.Call.hello:type_name -> watchpost.link.v1.HelloRequest
@@ -1935,9 +2033,9 @@ var file_sdk_proto_link_v1_link_proto_depIdxs = []int32{
 	14, // 11: watchpost.link.v1.Order.rekey:type_name -> watchpost.link.v1.NewListKey
 	15, // 12: watchpost.link.v1.Order.lock:type_name -> watchpost.link.v1.LockPost
 	16, // 13: watchpost.link.v1.Order.wipe:type_name -> watchpost.link.v1.WipePost
-	23, // 14: watchpost.link.v1.NewListKey.wrapped:type_name -> watchpost.link.v1.NewListKey.WrappedEntry
-	26, // 15: watchpost.link.v1.Answer.ask:type_name -> watchpost.screening.v1.AskResponse
-	27, // 16: watchpost.link.v1.Answer.deliver:type_name -> watchpost.screening.v1.DeliverResponse
+	24, // 14: watchpost.link.v1.NewListKey.wrapped:type_name -> watchpost.link.v1.NewListKey.WrappedEntry
+	27, // 15: watchpost.link.v1.Answer.ask:type_name -> watchpost.screening.v1.AskResponse
+	28, // 16: watchpost.link.v1.Answer.deliver:type_name -> watchpost.screening.v1.DeliverResponse
 	18, // 17: watchpost.link.v1.Answer.head:type_name -> watchpost.link.v1.HeadResponse
 	4,  // 18: watchpost.link.v1.Answer.lease:type_name -> watchpost.link.v1.LeaseResponse
 	8,  // 19: watchpost.link.v1.Answer.hello:type_name -> watchpost.link.v1.HelloResponse
@@ -1966,7 +2064,7 @@ func file_sdk_proto_link_v1_link_proto_init() {
 		(*Order_Lock)(nil),
 		(*Order_Wipe)(nil),
 	}
-	file_sdk_proto_link_v1_link_proto_msgTypes[21].OneofWrappers = []any{
+	file_sdk_proto_link_v1_link_proto_msgTypes[22].OneofWrappers = []any{
 		(*Answer_Ask)(nil),
 		(*Answer_Deliver)(nil),
 		(*Answer_Head)(nil),
@@ -1979,7 +2077,7 @@ func file_sdk_proto_link_v1_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sdk_proto_link_v1_link_proto_rawDesc), len(file_sdk_proto_link_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
