@@ -14,11 +14,17 @@ import (
 )
 
 // Limits of fetching one name. A carrier that gives less than a byte for
-// stallLimit has been cut; each try that brings nothing counts.
+// stallLimit has been cut; each try that brings nothing counts. All tries
+// together end after firstLimit and the time that the bytes take at slowest.
 const (
 	maxTries   = 5
 	stallLimit = 30 * time.Second
+	firstLimit = 2 * time.Minute
+	slowest    = 2 << 10 // bytes a second
 )
+
+// errSlow ends a fetch that would go on for ever.
+var errSlow = fault.New("listfeed.slow", "less than %d bytes a second come", slowest).AsRetryable()
 
 // memory carries a bundle.
 type memory map[string][]byte
@@ -89,9 +95,14 @@ func fetchInto(ctx context.Context, c Carrier, name string, size, limit int64, g
 			got = append(make([]byte, 0, size+1), got...)
 		}
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, firstLimit+time.Duration(bound/slowest)*time.Second, errSlow)
+	defer cancel()
 	var last error
 	for tries := 0; tries < maxTries; {
 		if err := ctx.Err(); err != nil {
+			if context.Cause(ctx) == errSlow {
+				return got, errSlow
+			}
 			return got, fault.Wrap("listfeed.cancelled", err)
 		}
 		before := len(got)
