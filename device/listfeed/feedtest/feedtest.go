@@ -12,7 +12,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"maps"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -130,19 +129,7 @@ func (w *World) PublishRoot(s repo.RootSpec, by ...string) {
 	w.Must(err)
 	w.Must(w.Repo.StageRaw(metadata.ROOT, raw))
 	w.SignStaged(metadata.ROOT, by...)
-	if s.Version == 1 {
-		w.Must(os.WriteFile(filepath.Join(w.Repo.Dir(), "metadata", "1.root.json"), must(w.Repo.ReadStaged(metadata.ROOT)), 0o644))
-		w.Must(os.Remove(w.Repo.StagedName(metadata.ROOT)))
-		return
-	}
 	w.Publish()
-}
-
-func must(raw []byte, err error) []byte {
-	if err != nil {
-		panic("feedtest: " + err.Error())
-	}
-	return raw
 }
 
 // Delegate publishes delegations.

@@ -51,6 +51,9 @@ func (r *Repo) Publish(now time.Time, on Online, snapshotLife, timestampLife tim
 		}
 		published = append(published, role)
 	}
+	if v, _, err := r.latest(metadata.TARGETS); err != nil || v == 0 {
+		return published, err // a root alone: nothing to vouch for yet
+	}
 	if len(published) > 0 || r.lacksSnapshot() {
 		if err := r.snapshot(now.Add(snapshotLife), on); err != nil {
 			return published, err
