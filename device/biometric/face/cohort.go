@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/watchpost/watchpost/device/biometric/kernel"
 	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/fault"
 )
@@ -57,7 +58,7 @@ func NewCohort(members []template.Face) (*Cohort, error) {
 		return c, nil // no deviation without two others
 	}
 	for i := range n {
-		s, err := c.spread(&members[i*len(members)/n], i*len(members)/n)
+		s, err := c.spread(&members[i*len(members)/n], []int{i * len(members) / n})
 		if err != nil {
 			return nil, err
 		}
@@ -76,12 +77,16 @@ type Subject struct {
 	s spread
 }
 
-// Place measures t against the cohort.
-func (c *Cohort) Place(t *template.Face) (Subject, error) {
+// Members returns how many templates the cohort has.
+func (c *Cohort) Members() int { return len(c.members) }
+
+// Place measures t against the cohort, but for members by their index: those
+// that show whoever t is to be compared with.
+func (c *Cohort) Place(t *template.Face, but ...int) (Subject, error) {
 	if c.weight == 0 {
 		return Subject{t: t}, nil
 	}
-	s, err := c.spread(t, -1)
+	s, err := c.spread(t, but)
 	if err != nil {
 		return Subject{}, err
 	}
@@ -102,23 +107,26 @@ func (c *Cohort) Score(a, b Subject) (float64, error) {
 	if err != nil || c.weight == 0 {
 		return s, err
 	}
-	z := (s-a.s.mean)/a.s.deviation/2 + (s-b.s.mean)/b.s.deviation/2
-	return c.average.mean + c.average.deviation*z, nil
+	return c.normal(s, a, b), nil
 }
 
-// spread returns the statistics of t's top scores; member self, if any, is
+// normal normalises the score s of two subjects that were placed.
+func (c *Cohort) normal(s float64, a, b Subject) float64 {
+	z := (s-a.s.mean)/a.s.deviation/2 + (s-b.s.mean)/b.s.deviation/2
+	return c.average.mean + c.average.deviation*z
+}
+
+// spread returns the statistics of t's top scores; members by their index are
 // left out.
-func (c *Cohort) spread(t *template.Face, self int) (spread, error) {
+func (c *Cohort) spread(t *template.Face, but []int) (spread, error) {
+	if t.Model != c.members[0].Model || t.Version != c.members[0].Version {
+		return spread{}, template.ErrModel
+	}
 	scores := make([]float64, 0, len(c.members))
 	for i := range c.members {
-		if i == self {
-			continue
+		if !slices.Contains(but, i) {
+			scores = append(scores, float64(kernel.Dot(&t.Vector, &c.members[i].Vector)))
 		}
-		s, err := template.Cosine(t, &c.members[i])
-		if err != nil {
-			return spread{}, err
-		}
-		scores = append(scores, s)
 	}
 	slices.Sort(scores)
 	top := scores[max(0, len(scores)-cohortTop):]

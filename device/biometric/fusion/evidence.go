@@ -79,15 +79,30 @@ var biography = [...]struct{ name, birth float64 }{
 // biography of another: 1 in 10,000.
 var biographyCap = math.Log(1e4)
 
-// Biographic is how name and birth date of a traveller agree with a record's.
-type Biographic struct{ Name, Birth Agreement }
+// Biographic is how name and birth date of a traveller agree with a record's,
+// and how many of each the record holds: the best of several is as much likelier
+// to agree by accident.
+type Biographic struct {
+	Name, Birth   Agreement
+	Names, Births int // 0 counts as 1
+}
 
 // Part implements Evidence.
 func (b Biographic) Part() (Part, bool) {
 	if int(b.Name) >= len(biography) || int(b.Birth) >= len(biography) || (b.Name == Unknown && b.Birth == Unknown) {
 		return Part{}, false
 	}
-	return Part{Kind: Biography, LLR: min(biography[b.Name].name+biography[b.Birth].birth, biographyCap)}, true
+	llr := ofSeveral(biography[b.Name].name, b.Names) + ofSeveral(biography[b.Birth].birth, b.Births)
+	return Part{Kind: Biography, LLR: min(llr, biographyCap)}, true
+}
+
+// ofSeveral is a ratio that is the best of n; evidence against stays as it is,
+// for it is against all of them.
+func ofSeveral(llr float64, n int) float64 {
+	if llr <= 0 {
+		return llr
+	}
+	return max(0, llr-math.Log(float64(max(n, 1))))
 }
 
 // Most is the largest LLR that name and birth date can give.

@@ -79,14 +79,14 @@ func TestStatedRateHolds(t *testing.T) {
 // Adding is worth it: people who are the same reach sums that no part reaches
 // alone.
 func TestMatesGain(t *testing.T) {
-	face, fingers, bio := FaceScore{7.9}, FingerScore{LLR: 30, FMR: 1e-9, Compared: 2, Agreeing: 2}, Biographic{Whole, Whole}
+	face, fingers, bio := FaceScore{7.9}, FingerScore{LLR: 30, FMR: 1e-9, Compared: 2, Agreeing: 2}, Biographic{Name: Whole, Birth: Whole}
 	if all := Fuse(face, fingers, bio); all.FPIR(1_000_000) > 1e-3 {
 		t.Errorf("everything agrees and a million people still give %v", all.FPIR(1_000_000))
 	}
 	if alone := Fuse(face); alone.FPIR(1_000_000) != 1 {
 		t.Errorf("a face alone among a million: %v", alone.FPIR(1_000_000))
 	}
-	if a, b := Fuse(face, bio).LLR, Fuse(face, Biographic{Whole, Differs}).LLR; b >= a {
+	if a, b := Fuse(face, bio).LLR, Fuse(face, Biographic{Name: Whole, Birth: Differs}).LLR; b >= a {
 		t.Errorf("another birth date does not weigh: %v, %v", a, b)
 	}
 }
@@ -107,13 +107,18 @@ func TestMissingSaysNothing(t *testing.T) {
 }
 
 func TestCaps(t *testing.T) {
-	if p, _ := (Biographic{Whole, Whole}).Part(); p.LLR > math.Log(1e4) || p.LLR != (Biographic{}).Most() {
+	if p, _ := (Biographic{Name: Whole, Birth: Whole}).Part(); p.LLR > math.Log(1e4) || p.LLR != (Biographic{}).Most() {
 		t.Errorf("name and birth date together: %v", p.LLR)
 	}
 	one, _ := FingerScore{LLR: 80, FMR: 1e-30, Compared: 1, Agreeing: 1}.Part()
 	two, _ := FingerScore{LLR: 80, FMR: 1e-30, Compared: 2, Agreeing: 2}.Part()
 	if one.LLR > math.Log(1/1e-4) || two.LLR <= one.LLR || two.LLR > 2*math.Log(1/1e-4) {
 		t.Errorf("one finger %v, two %v: beyond what was measured", one.LLR, two.LLR)
+	}
+	alone, _ := Biographic{Name: Whole}.Part()
+	alias, _ := Biographic{Name: Whole, Names: 10}.Part()
+	if math.Abs(alone.LLR-alias.LLR-math.Log(10)) > 1e-9 {
+		t.Errorf("one of ten names weighs %v, the only one %v", alias.LLR, alone.LLR)
 	}
 	if p, _ := (FingerScore{LLR: 0.5, FMR: 1e-6, Compared: 1, Agreeing: 1}).Part(); p.LLR != 0.5 {
 		t.Errorf("a rate made more of a score than the engine does: %v", p.LLR)
@@ -123,7 +128,7 @@ func TestCaps(t *testing.T) {
 func TestAlarmNeedsTwo(t *testing.T) {
 	one := FingerScore{LLR: 40, FMR: 1e-20, Compared: 1, Agreeing: 1}
 	two := FingerScore{LLR: 40, FMR: 1e-20, Compared: 3, Agreeing: 2}
-	bio := Biographic{Whole, Whole}
+	bio := Biographic{Name: Whole, Birth: Whole}
 	for _, c := range []struct {
 		name string
 		of   []Evidence
@@ -136,7 +141,7 @@ func TestAlarmNeedsTwo(t *testing.T) {
 		{"one finger told by two sources", []Evidence{one, one}, false},
 		{"name and birth date", []Evidence{bio}, false},
 		{"one finger and a face that says little", []Evidence{one, FaceScore{1}}, false},
-		{"a face and another birth date", []Evidence{FaceScore{11}, Biographic{Partly, Differs}}, false},
+		{"a face and another birth date", []Evidence{FaceScore{11}, Biographic{Name: Partly, Birth: Differs}}, false},
 		{"two fingers", []Evidence{two}, true},
 		{"a face and a finger", []Evidence{FaceScore{6}, one}, true},
 		{"a face, name and birth date", []Evidence{FaceScore{6}, bio}, true},

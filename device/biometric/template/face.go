@@ -22,6 +22,9 @@ type Face struct {
 	Version string                  `json:"version"`
 	Images  int                     `json:"images"` // how many pictures were averaged, from 1
 	Vector  [FaceDimensions]float32 `json:"vector"` // unit length
+	// Agreement is the mean cosine among the pictures averaged, each with
+	// itself too, 1 for one; 0 where whoever averaged them does not say.
+	Agreement float64 `json:"agreement,omitempty"`
 }
 
 // LogValue keeps templates out of logs.
@@ -53,6 +56,9 @@ func (f *Face) Check() error {
 	if math.IsNaN(sum) || math.Abs(sum-1) > unitSlack {
 		return fault.New("template.length", "a face template is not of unit length")
 	}
+	if !(f.Agreement >= 0 && f.Agreement <= 1+unitSlack) {
+		return fault.New("template.agreement", "the pictures of a template agree by %v, 0 to 1 is possible", f.Agreement)
+	}
 	return nil
 }
 
@@ -69,23 +75,72 @@ func Cosine(a, b *Face) (float64, error) {
 	return max(-1, min(1, sum)), nil
 }
 
+// usual is the cosine of two photographs of one person on different days,
+// taken for the pictures of a mean that does not tell how they agree (median
+// of Labeled Faces in the Wild, rounded down).
+const usual = 0.95
+
+// length is that of the mean of the unit vectors of f's pictures.
+func (f *Face) length() float64 {
+	k := float64(max(1, f.Images))
+	if f.Agreement > 0 {
+		return math.Sqrt(min(1, f.Agreement))
+	}
+	return math.Sqrt((1 + (k-1)*usual) / k)
+}
+
+// Likeness is the score of two templates: the mean cosine between the pictures
+// of one and those of the other. For one picture each it is the cosine.
+//
+// The cosine of two means is higher than that: averaging takes away what tells
+// pictures of one person apart and, with it, some of what tells people apart,
+// so that strangers' means match three to ten times as often at one threshold
+// (measured on LFW: one picture against two, two against two). A mean of
+// cosines scatters less than one cosine: the false match rate calibrated for
+// single pictures is then a bound.
+func Likeness(a, b *Face) (float64, error) {
+	s, err := Cosine(a, b)
+	if err != nil || s < 0 {
+		return s, err
+	}
+	return s * a.length() * b.length(), nil
+}
+
 // Mean averages templates of one person and scales the result to unit length.
 // A template that is itself a mean counts as often as it has images.
-func Mean(all []Face) (Face, error) {
+func Mean(all []Face) (Face, error) { return Weighted(all, nil) }
+
+// Weighted is Mean with each template weighing as much more as its weight says
+// (the quality of its picture, say): above 0, one a template. nil weighs all
+// the same.
+func Weighted(all []Face, weights []float64) (Face, error) {
 	if len(all) == 0 {
 		return Face{}, ErrEmpty
 	}
+	if weights != nil && len(weights) != len(all) {
+		return Face{}, fault.New("template.weights", "%d weights for %d templates", len(weights), len(all))
+	}
 	var sum [FaceDimensions]float64
 	out := Face{Model: all[0].Model, Version: all[0].Version}
+	total := 0.0
 	for i := range all {
 		f := &all[i]
 		if f.Model != out.Model || f.Version != out.Version {
 			return Face{}, ErrModel
 		}
-		weight := max(1, f.Images)
-		out.Images += weight
+		n := max(1, f.Images)
+		out.Images += n
+		weight := float64(n)
+		if weights != nil {
+			if !(weights[i] > 0) || math.IsInf(weights[i], 0) {
+				return Face{}, fault.New("template.weights", "weight %v", weights[i])
+			}
+			weight *= weights[i]
+		}
+		total += weight
+		weight *= f.length()
 		for k, v := range f.Vector {
-			sum[k] += float64(weight) * float64(v)
+			sum[k] += weight * float64(v)
 		}
 	}
 	length := 0.0
@@ -97,6 +152,46 @@ func Mean(all []Face) (Face, error) {
 	}
 	for k, v := range sum {
 		out.Vector[k] = float32(v / length)
+	}
+	out.Agreement = min(1, length*length/(total*total))
+	return out, nil
+}
+
+// Of returns the template of model and version among all, nil where there is
+// none.
+func Of(all []Face, model, version string) *Face {
+	for i := range all {
+		if all[i].Model == model && all[i].Version == version {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// Means averages templates that may come of two models, side by side during a
+// change: one mean a model, in the order of their first templates.
+func Means(all []Face) ([]Face, error) {
+	var groups [][]Face
+next:
+	for _, f := range all {
+		for i := range groups {
+			if groups[i][0].Model == f.Model && groups[i][0].Version == f.Version {
+				groups[i] = append(groups[i], f)
+				continue next
+			}
+		}
+		groups = append(groups, []Face{f})
+	}
+	if len(groups) == 0 {
+		return nil, ErrEmpty
+	}
+	var out []Face
+	for _, g := range groups {
+		m, err := Mean(g)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
 	}
 	return out, nil
 }

@@ -87,3 +87,88 @@ func TestRedacts(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// The likeness of two means is the mean cosine between their pictures.
+func TestLikenessOfMeans(t *testing.T) {
+	left, right := []Face{axis(0), axis(0.4), axis(0.5)}, []Face{axis(1.0), axis(1.3)}
+	want := 0.0
+	for i := range left {
+		for j := range right {
+			c, _ := Cosine(&left[i], &right[j])
+			want += c / 6
+		}
+	}
+	a, err := Mean(left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Mean(right)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Likeness(&a, &b)
+	if err != nil || math.Abs(got-want) > 1e-6 {
+		t.Errorf("likeness %v, %v, want %v", got, err, want)
+	}
+	// A mean of means is the mean of all.
+	two, _ := Mean(left[:2])
+	again, err := Mean([]Face{two, left[2]})
+	if err != nil || math.Abs(again.Agreement-a.Agreement) > 1e-6 {
+		t.Errorf("agreement %v of a mean of a mean, %v of all at once", again.Agreement, a.Agreement)
+	}
+	// Who does not say how the pictures agree is not believed more.
+	b.Agreement = 0
+	if unsaid, _ := Likeness(&a, &b); unsaid > got {
+		t.Errorf("unsaid %v, said %v", unsaid, got)
+	}
+	one, other := axis(0), axis(0.3)
+	c, _ := Cosine(&one, &other)
+	if l, _ := Likeness(&one, &other); l != c {
+		t.Errorf("one picture each: likeness %v, cosine %v", l, c)
+	}
+	if opposite := axis(math.Pi); true {
+		if l, _ := Likeness(&one, &opposite); l > -0.999 {
+			t.Errorf("opposite templates: %v", l)
+		}
+	}
+}
+
+func TestWeighted(t *testing.T) {
+	m, err := Weighted([]Face{axis(0), axis(0.2)}, []float64{3, 1})
+	if err != nil || m.Images != 2 || m.Check() != nil {
+		t.Fatal(m.Images, err, m.Check())
+	}
+	if want := axis(0.05); true {
+		if c, _ := Cosine(&m, &want); c < 1-1e-5 {
+			t.Errorf("weights 3 and 1: cosine %v to a quarter of the way", c)
+		}
+	}
+	for _, bad := range [][]float64{{1}, {0, 1}, {-1, 2}, {math.NaN(), 1}, {math.Inf(1), 1}} {
+		if _, err := Weighted([]Face{axis(0), axis(0.2)}, bad); fault.CodeOf(err) != "template.weights" {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+}
+
+func TestMeansOfTwoModels(t *testing.T) {
+	old, next := axis(0), axis(1)
+	next.Model = "next"
+	second := axis(0.2)
+	means, err := Means([]Face{old, next, second})
+	if err != nil || len(means) != 2 || means[0].Images != 2 || means[0].Model != "m" || means[1].Model != "next" {
+		t.Fatalf("%d means, %v", len(means), err)
+	}
+	if Of(means, "next", "1") != &means[1] || Of(means, "next", "2") != nil || Of(nil, "m", "1") != nil {
+		t.Error("a template of another model or version was found")
+	}
+	if _, err := Means(nil); !errors.Is(err, ErrEmpty) {
+		t.Errorf("nothing: %v", err)
+	}
+	bad := axis(0)
+	for _, agreement := range []float64{-0.1, 1.1, math.NaN()} {
+		bad.Agreement = agreement
+		if fault.CodeOf(bad.Check()) != "template.agreement" {
+			t.Errorf("agreement %v: %v", agreement, bad.Check())
+		}
+	}
+}
