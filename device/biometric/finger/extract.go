@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/watchpost/watchpost/device/biometric/kernel"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -79,15 +80,13 @@ func (e *Extractor) Extract(m *Image) (*Template, error) {
 	if e.w < minSide || e.h < minSide {
 		return nil, fault.New(ErrImageSize.Code, "%dx%d pixels at %d dpi", e.w, e.h, DPI)
 	}
-	e.unframe()
-	e.normalise()
-	e.tensor(e.norm)
-	e.segment()
-	e.orient()
-	e.periods()
-	e.choose()
+	for _, step := range []func(){e.unframe, e.normalise, func() { e.tensor(e.norm) }, e.segment, e.orient, e.periods, e.choose} {
+		kernel.Rest()
+		step()
+	}
 	e.enhance(0)
 	second := slices.Clone(e.minutiae(true))
+	kernel.Rest()
 	e.tensor(e.enh)
 	e.reorient()
 	e.choose()

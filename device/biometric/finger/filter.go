@@ -1,6 +1,10 @@
 package finger
 
-import "math"
+import (
+	"math"
+
+	"github.com/watchpost/watchpost/device/biometric/kernel"
+)
 
 // orientations is the number of directions of the filters, over pi.
 const orientations = 64
@@ -31,14 +35,8 @@ type filterBank struct {
 	alongT  [2][orientations][]tap
 	acrossT [orientations][periods][]tap
 
-	along  [2][orientations]linear
-	across [orientations][periods]linear
-}
-
-// linear is a filter as offsets into a plane.
-type linear struct {
-	off []int32
-	w   []float32
+	along  [2][orientations][]kernel.Tap
+	across [orientations][periods][]kernel.Tap
 }
 
 // line samples a profile along direction (ux, uy), one step of the longer axis
@@ -131,19 +129,21 @@ func (b *filterBank) place(stride int) {
 	b.stride = stride
 	for o := range orientations {
 		for pass := range b.along {
-			b.along[pass][o].set(b.alongT[pass][o], stride)
+			b.along[pass][o] = laid(b.along[pass][o], b.alongT[pass][o], stride)
 		}
 		for p := range periods {
-			b.across[o][p].set(b.acrossT[o][p], stride)
+			b.across[o][p] = laid(b.across[o][p], b.acrossT[o][p], stride)
 		}
 	}
 }
 
-func (l *linear) set(t []tap, stride int) {
-	l.off, l.w = grow(l.off, len(t)), grow(l.w, len(t))
+// laid returns the taps as offsets into a plane, in the memory of to.
+func laid(to []kernel.Tap, t []tap, stride int) []kernel.Tap {
+	to = grow(to, len(t))
 	for i, v := range t {
-		l.off[i], l.w[i] = int32(v.dy*stride+v.dx), v.w
+		to[i] = kernel.Tap{Off: v.dy*stride + v.dx, W: [kernel.TapWidth]float32{v.w, v.w, v.w, v.w}}
 	}
+	return to
 }
 
 // choose sets each cell's filter from the field.
@@ -170,43 +170,31 @@ func (e *Extractor) enhance(pass int) {
 	bank := e.filters
 	clear(e.along)
 	clear(e.enh)
-	for cy := range e.ch {
-		for cx := range e.cw {
-			i := cy*e.cw + cx
-			if e.cellPer[i] == noPeriod {
-				continue
-			}
-			l := &bank.along[pass][e.cellOri[i]]
-			e.apply(e.along, e.norm, l, cx, cy)
-		}
-	}
-	for cy := range e.ch {
-		for cx := range e.cw {
-			i := cy*e.cw + cx
-			if e.cellPer[i] == noPeriod {
-				continue
-			}
-			l := &bank.across[e.cellOri[i]][e.cellPer[i]]
-			e.apply(e.enh, e.along, l, cx, cy)
-		}
-	}
+	e.filter(e.along, e.norm, func(i int) []kernel.Tap { return bank.along[pass][e.cellOri[i]] })
+	e.filter(e.enh, e.along, func(i int) []kernel.Tap { return bank.across[e.cellOri[i]][e.cellPer[i]] })
 }
 
-// apply filters the pixels of one cell. A cell over the image's edge writes
-// into the padding, which holds one more row and column for that.
-func (e *Extractor) apply(dst, src []float32, l *linear, cx, cy int) {
-	i := e.at(cx*cell, cy*cell)
-	j := i + e.stride
-	var a, b, c, d float32
-	w := l.w[:len(l.off)]
-	for k, off := range l.off {
-		p, q := i+int(off), j+int(off)
-		v := w[k]
-		r, s := src[p:p+2:p+2], src[q:q+2:q+2]
-		a += v * r[0]
-		b += v * r[1]
-		c += v * s[0]
-		d += v * s[1]
+// filter filters the foreground's cells, each with its own filter; two
+// neighbours that have the same one together. A cell over the image's edge
+// writes into the padding, which holds one more row and column for that.
+func (e *Extractor) filter(dst, src []float32, of func(i int) []kernel.Tap) {
+	var out [2 * kernel.TapWidth]float32
+	for cy := range e.ch {
+		kernel.Rest()
+		row := cy * e.cw
+		ori, per := e.cellOri[row:row+e.cw], e.cellPer[row:row+e.cw]
+		for cx := 0; cx < len(ori); cx++ {
+			if per[cx] == noPeriod {
+				continue
+			}
+			i := e.at(cx*cell, cy*cell)
+			kernel.Taps(&out, src, i, e.stride, of(row+cx))
+			j := i + e.stride
+			dst[i], dst[i+1], dst[j], dst[j+1] = out[0], out[1], out[kernel.TapWidth], out[kernel.TapWidth+1]
+			if cx+1 < len(ori) && ori[cx] == ori[cx+1] && per[cx] == per[cx+1] {
+				dst[i+2], dst[i+3], dst[j+2], dst[j+3] = out[2], out[3], out[kernel.TapWidth+2], out[kernel.TapWidth+3]
+				cx++
+			}
+		}
 	}
-	dst[i], dst[i+1], dst[j], dst[j+1] = a, b, c, d
 }

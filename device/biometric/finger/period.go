@@ -70,14 +70,17 @@ func (e *Extractor) periods() {
 		}
 	}
 	// Neighbours within 3 grid steps share their spectra.
+	var shared [3*3 + 3*3 + 1]float32 // weight by squared distance
+	for d := range shared {
+		shared[d] = float32(math.Exp(-float64(d) / 4))
+	}
 	smooth := make([][periods]float32, len(power))
 	for gy := range gh {
 		for gx := range gw {
 			out := &smooth[gy*gw+gx]
 			for v := max(0, gy-3); v <= min(gh-1, gy+3); v++ {
 				for u := max(0, gx-3); u <= min(gw-1, gx+3); u++ {
-					d := float64((u-gx)*(u-gx) + (v-gy)*(v-gy))
-					w := float32(math.Exp(-d / 4))
+					w := shared[(u-gx)*(u-gx)+(v-gy)*(v-gy)]
 					for p, s := range power[v*gw+u] {
 						out[p] += w * s
 					}

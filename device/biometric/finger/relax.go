@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/watchpost/watchpost/device/biometric/kernel"
 )
 
 // sortPoints sorts by x, then y.
@@ -161,6 +163,7 @@ func (m *Matcher) relax(a, b *Template) float32 {
 // Relaxed is the middle stage of a search: the global score of the relaxation
 // alone, 0 to 1, without an alignment.
 func (m *Matcher) Relaxed(a, b *Template) float32 {
+	kernel.Rest()
 	m.pairUp(a, b)
 	return m.relax(a, b)
 }

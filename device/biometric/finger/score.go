@@ -1,6 +1,10 @@
 package finger
 
-import "math"
+import (
+	"math"
+
+	"github.com/watchpost/watchpost/device/biometric/kernel"
+)
 
 // Features of a comparison, in the order of the weights.
 const (
@@ -161,6 +165,7 @@ type opinion struct {
 // consult fills o for one set of minutiae.
 func (m *Matcher) consult(o *opinion, a, b *Template) {
 	o.a, o.b, o.found = a, b, 0
+	kernel.Rest()
 	m.pairUp(a, b)
 	o.global = m.relax(a, b)
 	m.align(o)

@@ -4,6 +4,7 @@ package finger
 type skeleton struct {
 	stride int
 	on     []uint8
+	codes  []uint8 // of what is on, while thin runs
 	list   []int32
 	gone   []int32
 }
@@ -80,29 +81,32 @@ func (s *skeleton) thin() {
 			s.list = append(s.list, int32(i))
 		}
 	}
+	// Codes are kept up to date as pixels go: most stay as they are.
+	s.codes = grow(s.codes, len(s.on))
+	for _, i := range s.list {
+		s.codes[i] = uint8(s.code(int(i)))
+	}
+	ring := s.ring()
 	for changed := true; changed; {
 		changed = false
 		for sub := range 2 {
 			s.gone = s.gone[:0]
-			for _, i := range s.list {
-				if thinTable[s.code(int(i))]>>sub&1 != 0 {
-					s.gone = append(s.gone, i)
-				}
-			}
-			for _, i := range s.gone {
-				s.on[i] = 0
-			}
-			if len(s.gone) == 0 {
-				continue
-			}
-			changed = true
 			keep := s.list[:0]
 			for _, i := range s.list {
-				if s.on[i] != 0 {
+				if thinTable[s.codes[i]]>>sub&1 != 0 {
+					s.gone = append(s.gone, i)
+				} else {
 					keep = append(keep, i)
 				}
 			}
 			s.list = keep
+			changed = changed || len(s.gone) > 0
+			for _, i := range s.gone {
+				s.on[i] = 0
+				for k, d := range ring {
+					s.codes[int(i)+d] &^= 1 << ((k + 4) % 8)
+				}
+			}
 		}
 	}
 }

@@ -16,3 +16,10 @@ func sum(values []float32) float32 { return plainSum(values) }
 func prune(masks []uint16, codes []int8, probe *[CodeDims]int16, least int32) {
 	plainPrune(masks, codes, probe, least)
 }
+
+func taps(out *[2 * TapWidth]float32, src []float32, at, stride int, filter []Tap) {
+	plainTaps(out, src, at, stride, filter)
+}
+
+// Rest gives the processor back what vector kernels hold of it: nothing here.
+func Rest() {}
