@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"syscall"
 	"time"
 
 	"github.com/watchpost/watchpost/device/biometric/finger"
@@ -16,6 +17,16 @@ func minutiaeOnly(t *finger.Template) *finger.Template {
 	return out
 }
 
+// processorTime is what this process has used of all cores, 0 where the system
+// does not tell.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // mate is a person of real fingers, enrolled with one impression of each.
 type mate struct {
 	real []int // fingers
@@ -27,7 +38,7 @@ type mate struct {
 // Searches without a mate take real fingers whose owner is not in.
 func measureRow(ctx context.Context, x *fingers.Index, s Setup, n int, known bool) (Row, error) {
 	row := Row{Fingers: n, Known: known, Threshold: threshold(s.Persons, n, known)}
-	var took, scores []float64
+	var took, worked, scores []float64
 	exhaustive, found, passed := 0, 0, 0
 	each := fewest(s.Real)
 	m := finger.NewMatcher()
@@ -44,12 +55,13 @@ func measureRow(ctx context.Context, x *fingers.Index, s Setup, n int, known boo
 					continue
 				}
 				probes := p.probes(s.Real, shown, known)
-				start := time.Now()
+				start, before := time.Now(), processorTime()
 				hits, err := x.Search(ctx, fingers.Query{Probes: probes, Top: 50, Workers: s.Workers})
 				if err != nil {
 					return row, err
 				}
 				took = append(took, float64(time.Since(start).Microseconds())/1000)
+				worked = append(worked, float64((processorTime()-before).Microseconds())/1000)
 				row.Mates++
 				direct := 0.0
 				for k, f := range p.real {
@@ -79,7 +91,7 @@ func measureRow(ctx context.Context, x *fingers.Index, s Setup, n int, known boo
 		}
 	}
 	total := float64(row.Mates)
-	row.P50, row.P95 = quantile(took, 0.5), quantile(took, 0.95)
+	row.P50, row.P95, row.CPU = quantile(took, 0.5), quantile(took, 0.95), quantile(worked, 0.5)
 	row.FNIR, row.FNIRExhaustive = 1-float64(found)/total, 1-float64(exhaustive)/total
 	row.Loss, row.Passed = row.FNIR-row.FNIRExhaustive, float64(passed)/total
 	if err := row.others(ctx, x, s, mates, scores); err != nil {

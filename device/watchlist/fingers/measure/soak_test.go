@@ -66,25 +66,36 @@ func fvc(t *testing.T, root string) [][]*finger.Template {
 }
 
 // TestSoakFingers is the experiment of the figures: 100,000 ten-print sets
-// (WATCHPOST_FINGERS another number) with real impressions among them. Times
-// are judged too: it needs a machine that does nothing else.
+// (WATCHPOST_FINGERS another number) with real impressions among them, 105
+// searches of each kind with a mate and as many without (WATCHPOST_SEARCHES
+// another number). Times are judged too: it needs a machine that does nothing
+// else.
 func TestSoakFingers(t *testing.T) {
 	root := os.Getenv("WATCHPOST_DATA")
 	if root == "" || os.Getenv("WATCHPOST_SOAK") == "" {
 		t.Skip("WATCHPOST_SOAK or WATCHPOST_DATA is not set: 100,000 ten-print sets are not searched")
 	}
-	persons := 100_000
-	if s := os.Getenv("WATCHPOST_FINGERS"); s != "" {
-		var err error
-		if persons, err = strconv.Atoi(s); err != nil {
+	number := func(name string, otherwise int) int {
+		s := os.Getenv(name)
+		if s == "" {
+			return otherwise
+		}
+		n, err := strconv.Atoi(s)
+		if err != nil {
 			t.Fatal(err)
 		}
+		return n
 	}
+	persons, searches := number("WATCHPOST_FINGERS", 100_000), number("WATCHPOST_SEARCHES", 105)
 	real := fvc(t, root)
 	if t.Failed() {
 		t.FailNow()
 	}
-	r, err := Run(t.Context(), Setup{Persons: persons, Searches: 105, Others: 120, Real: real})
+	r, err := Run(t.Context(), Setup{Persons: persons, Searches: searches, Others: searches, Real: real, Progress: func(what string, done, of int) {
+		if what != "people" || done%10_000 == 0 {
+			fmt.Fprintf(os.Stderr, "%s: %d of %d\n", what, done, of)
+		}
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
