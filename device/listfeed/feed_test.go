@@ -33,7 +33,7 @@ func folder(t testing.TB, dir string) *carrier.Folder {
 // holds it.
 func begin(t testing.TB) (*feedtest.World, *feedtest.Device) {
 	t.Helper()
-	w := feedtest.New(t, t.TempDir())
+	w := feedtest.New(t, feedtest.Dir(t))
 	d := w.Device()
 	w.Commit("un", append(w.Generation("un", unList, 1, feedtest.Record("un-sc", "p1", "N1"), feedtest.Record("un-sc", "p2", "N2")), w.Devices("un", unList, d))...)
 	refresh(t, w, d)
@@ -150,7 +150,7 @@ func TestFromOwnerToPost(t *testing.T) {
 }
 
 func TestPolicyForThisPost(t *testing.T) {
-	w := feedtest.New(t, t.TempDir())
+	w := feedtest.New(t, feedtest.Dir(t))
 	d := w.Device()
 	k := target.KeyName{Name: "posts", Epoch: 1}
 	for name, text := range map[string]string{"all": "policy for all", "post-1": "policy of post 1", "post-2": "policy of another"} {

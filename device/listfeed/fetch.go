@@ -109,8 +109,8 @@ func fetchInto(ctx context.Context, c Carrier, name string, size, limit int64, g
 		var ended bool
 		got, ended, last = part(ctx, c, name, bound, got)
 		switch {
-		case errors.Is(last, ErrAbsent) || errors.Is(last, ErrTooLarge) || fault.CodeOf(last) == "listfeed.range":
-			return got, last
+		case last != nil && fault.CodeOf(last) != fault.Unknown && !fault.IsRetryable(last):
+			return got, last // a carrier's word, and no cut
 		case last == nil && ended && (size < 0 || int64(len(got)) == size):
 			return got, nil
 		}

@@ -178,6 +178,10 @@ func (t *tuf) wantsSnapshot() (*metadata.MetaFiles, bool) {
 }
 
 func (t *tuf) updateSnapshot(raw []byte, now time.Time) error {
+	want, _ := t.wantsSnapshot()
+	if err := want.VerifyLengthHashes(raw); err != nil && t.changes != nil { // before anything is parsed
+		return coded("snapshot", err)
+	}
 	next, err := read(raw, target.MaxMetadata, checkSnapshot)
 	if err != nil {
 		return err
@@ -219,6 +223,11 @@ func (t *tuf) fresh(now time.Time) error {
 // updateRole takes targets metadata of a role: the top targets, or an owner's
 // under them.
 func (t *tuf) updateRole(name string, raw []byte, now time.Time) error {
+	if want := t.snapshot.Signed.Meta[name+".json"]; want == nil {
+		return fault.New("listfeed.mix", "the snapshot does not name %s", name)
+	} else if err := want.VerifyLengthHashes(raw); err != nil { // before anything is parsed
+		return coded(name, err)
+	}
 	check, delegator := checkTargets, metadata.TARGETS
 	if name == metadata.TARGETS {
 		check, delegator = checkDelegations, metadata.ROOT

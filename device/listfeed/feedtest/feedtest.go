@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"maps"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -100,6 +101,19 @@ func New(t testing.TB, dir string) *World {
 	w.Root, err = r.RootBytes()
 	w.Must(err)
 	return w
+}
+
+// Dir returns a folder that goes with the test: in memory where the system has
+// such a place, since syncing to a shared disk is most of the time otherwise,
+// and not what is tested.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "feedtest-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // Must ends the test on an error.
@@ -194,7 +208,7 @@ func Record(list, id, document string) *record.Record {
 // its empty index of segments.
 func (w *World) Generation(owner string, k target.KeyName, generation uint64, records ...*record.Record) []repo.Entry {
 	w.T.Helper()
-	dir := filepath.Join(w.T.TempDir(), "generation")
+	dir := filepath.Join(Dir(w.T), "generation")
 	b, err := store.Create(dir, w.Ring, w.Key(k), store.Spec{
 		List: k.Name, Generation: generation, Owner: "o", LegalBasis: "b", Purpose: "p", Handling: record.Handling{Action: record.Refer},
 		Created: w.Now, Expires: w.Now.Add(OwnerLife),
@@ -347,12 +361,22 @@ func (m *Memory) Commit(_ context.Context, changes map[string][]byte, _ ...audit
 // Device is a post's part that takes lists.
 type Device struct {
 	*listfeed.Updater
-	Keys  *DeviceKeys
-	State *Memory
-	Dir   string
-	Clock time.Time // set by tests; Now never goes below what was raised
-	floor time.Time
+	Keys    *DeviceKeys
+	State   *Memory
+	Dir     string
+	Clock   time.Time // set by tests; Now never goes below what was raised
+	Counter *Counter  // nil: none
+	floor   time.Time
 }
+
+// Counter is a chip's, in memory.
+type Counter struct{ n uint64 }
+
+// Read implements listfeed.Counter.
+func (c *Counter) Read(context.Context) (uint64, error) { return c.n, nil }
+
+// Raise implements listfeed.Counter.
+func (c *Counter) Raise(context.Context) error { c.n++; return nil }
 
 // Device returns a fresh device that knows the World's first root.
 func (w *World) Device() *Device {
@@ -360,7 +384,7 @@ func (w *World) Device() *Device {
 	keys, err := NewKeys()
 	w.Must(err)
 	w.T.Cleanup(keys.ring.Close)
-	d := &Device{Keys: keys, State: &Memory{}, Dir: w.T.TempDir(), Clock: w.Now}
+	d := &Device{Keys: keys, State: &Memory{}, Dir: Dir(w.T), Clock: w.Now}
 	w.Must(d.Restart(w.Root))
 	return d
 }
@@ -375,14 +399,18 @@ func (d *Device) Now() time.Time {
 
 // Restart opens the device anew from what it kept.
 func (d *Device) Restart(root []byte) error {
-	u, err := listfeed.Open(context.Background(), listfeed.Options{
+	o := listfeed.Options{
 		Dir: d.Dir, State: d.State, Keys: d.Keys, Root: root, Now: d.Now, Site: "post-1",
 		Raise: func(t time.Time) {
 			if t.After(d.floor) {
 				d.floor = t
 			}
 		},
-	})
+	}
+	if d.Counter != nil {
+		o.Counter = d.Counter
+	}
+	u, err := listfeed.Open(context.Background(), o)
 	d.Updater = u
 	return err
 }

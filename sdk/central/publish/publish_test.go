@@ -19,7 +19,7 @@ var ctx = context.Background()
 
 // TestTwoApprovalsReachAPost goes from a proposal to a post that enforces it.
 func TestTwoApprovalsReachAPost(t *testing.T) {
-	dir := t.TempDir()
+	dir := feedtest.Dir(t)
 	w := feedtest.New(t, dir)
 	d := w.Device()
 	k := target.KeyName{Name: "un-sc", Epoch: 1}
