@@ -140,15 +140,21 @@ type Pixels struct {
 
 // DecodeGrey returns an encoded image as upright 8-bit grey pixels.
 func (d *DecodeClient) DecodeGrey(ctx context.Context, img []byte) (Pixels, error) {
-	return d.decode(ctx, img, decodev1.PixelFormat_PIXEL_FORMAT_GREY8, 1)
+	return d.decode(ctx, img, decodev1.PixelFormat_PIXEL_FORMAT_GREY8, 1, maxImagePixels)
 }
 
 // DecodeRGB returns an encoded image as upright 8-bit RGB pixels.
 func (d *DecodeClient) DecodeRGB(ctx context.Context, img []byte) (Pixels, error) {
-	return d.decode(ctx, img, decodev1.PixelFormat_PIXEL_FORMAT_RGB8, 3)
+	return d.decode(ctx, img, decodev1.PixelFormat_PIXEL_FORMAT_RGB8, 3, maxImagePixels)
 }
 
-func (d *DecodeClient) decode(ctx context.Context, img []byte, format decodev1.PixelFormat, channels int) (Pixels, error) {
+// DecodeRGBWithin is DecodeRGB for an image that has no business being larger
+// than so many pixels: image.too_large before any of them is taken.
+func (d *DecodeClient) DecodeRGBWithin(ctx context.Context, img []byte, pixels int) (Pixels, error) {
+	return d.decode(ctx, img, decodev1.PixelFormat_PIXEL_FORMAT_RGB8, 3, pixels)
+}
+
+func (d *DecodeClient) decode(ctx context.Context, img []byte, format decodev1.PixelFormat, channels, most int) (Pixels, error) {
 	if len(img) > MaxImageBytes {
 		return Pixels{}, tooLarge(len(img))
 	}
@@ -167,6 +173,9 @@ func (d *DecodeClient) decode(ctx context.Context, img []byte, format decodev1.P
 	if h.GetFormat() != format || p.Width < 1 || p.Height < 1 || p.Width > maxImageSide || p.Height > maxImageSide ||
 		p.Width*p.Height > maxImagePixels || math.IsNaN(p.DPI) || math.IsInf(p.DPI, 0) || p.DPI < 0 {
 		return Pixels{}, fault.New("decode.answer", "pixels of %dx%d, format %d", p.Width, p.Height, h.GetFormat())
+	}
+	if p.Width*p.Height > most {
+		return Pixels{}, fault.New(ErrImageTooLarge.Code, "%d by %d pixels, at most %d are taken here", p.Width, p.Height, most)
 	}
 	want := p.Width * p.Height * channels
 	p.Pix, err = gather(want, func() ([]byte, error) { m, err := stream.Recv(); return m.GetChunk(), err })

@@ -4,19 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"slices"
+	"time"
 
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/encounter/store"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/screening"
-)
-
-// Actions of the audit log on evidence.
-const (
-	EvidenceOpened   audit.Action = "evidence.opened"
-	EvidenceShredded audit.Action = "evidence.shredded" // its time of keeping has run out
 )
 
 // ErrNoEvidence says that there is nothing to show of a closed encounter.
@@ -42,6 +38,83 @@ func (e Evidence) String() string { return "evidence of " + e.Encounter.String()
 // anything. ErrNoEvidence where none was kept or its time has run out, also
 // before the next sweep.
 func (p *Post) Evidence(id, officer, purpose string) (Evidence, error) {
+	e, err := p.evidence(id, purpose)
+	if err != nil {
+		return Evidence{}, err
+	}
+	if err := p.opened(id, officer, purpose, "encounter"); err != nil {
+		return Evidence{}, err
+	}
+	return e, nil
+}
+
+// EvidencePicture is Evidence for one of its pictures; ErrNoPicture where it
+// has no such one. The bytes are the caller's.
+func (p *Post) EvidencePicture(id, officer, purpose string, which Picture) ([]byte, error) {
+	e, err := p.evidence(id, purpose)
+	if err != nil {
+		return nil, err
+	}
+	picture := e.Pictures[which]
+	if len(picture) == 0 {
+		return nil, ErrNoPicture
+	}
+	if err := p.opened(id, officer, purpose, string(which)); err != nil {
+		return nil, err
+	}
+	return picture, nil
+}
+
+// opened notes who is about to see what.
+func (p *Post) opened(id, officer, purpose, part string) error {
+	return p.Store.Commit(store.Change{Audit: []audit.Line{{
+		Time: p.Now(), Actor: officer, Action: audit.EvidenceOpened, Encounter: id, Purpose: purpose, Facts: map[string]string{"part": part},
+	}}})
+}
+
+// KeptEvidence says of one closed encounter that there is evidence of it. It
+// names nobody.
+type KeptEvidence struct {
+	Encounter string // id
+	Officer   string // who decided
+	Outcome   Outcome
+	Decided   time.Time
+	Left      time.Duration // until it is gone
+}
+
+// maxKept bounds a list of kept evidence.
+const maxKept = 500
+
+// KeptEvidence lists of which encounters there is evidence, what goes soonest
+// first, and notes in the audit log that officer has looked.
+func (p *Post) KeptEvidence(officer string) ([]KeptEvidence, error) {
+	due, err := p.Store.Due(math.MaxInt64, 2*maxKept)
+	if err != nil {
+		return nil, err
+	}
+	kept, now := []KeptEvidence{}, p.retentionNow()
+	for _, k := range due {
+		if k.Kind != store.KindEvidence || k.Until <= now || len(kept) == maxKept {
+			continue
+		}
+		e, err := p.Get(k.ID)
+		if err != nil {
+			return nil, err
+		}
+		one := KeptEvidence{Encounter: k.ID, Officer: e.Officer, Left: time.Duration(k.Until-now) * time.Second}
+		if d := e.Decision; d != nil {
+			one.Outcome, one.Decided = d.Outcome, d.Time
+		}
+		kept = append(kept, one)
+	}
+	if err := p.Store.Commit(store.Change{Audit: []audit.Line{{Time: p.Now(), Actor: officer, Action: audit.EvidenceListed}}}); err != nil {
+		return nil, err
+	}
+	return kept, nil
+}
+
+// evidence opens evidence; nobody has been told of it yet.
+func (p *Post) evidence(id, purpose string) (Evidence, error) {
 	if !slices.Contains(p.Policy.Search.Purposes, purpose) {
 		return Evidence{}, ErrPurpose
 	}
@@ -58,10 +131,6 @@ func (p *Post) Evidence(id, officer, purpose string) (Evidence, error) {
 	}
 	if p.retentionNow() >= e.Until {
 		return Evidence{}, ErrNoEvidence
-	}
-	line := audit.Line{Time: p.Now(), Actor: officer, Action: EvidenceOpened, Encounter: id, Purpose: purpose}
-	if err := p.Store.Commit(store.Change{Audit: []audit.Line{line}}); err != nil {
-		return Evidence{}, err
 	}
 	return e, nil
 }

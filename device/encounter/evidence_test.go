@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/encounter/store"
@@ -99,11 +100,11 @@ func TestEvidenceIsAudited(t *testing.T) {
 		_, err := b.post.Evidence(e.ID, "s1", "border_check")
 		b.do(err)
 	}
-	b.told(e.ID, EvidenceOpened, 2)
+	b.told(e.ID, audit.EvidenceOpened, 2)
 	b.pass(72 * time.Hour)
-	b.told(e.ID, EvidenceShredded, 1)
+	b.told(e.ID, audit.EvidenceShredded, 1)
 	b.pass(27 * 24 * time.Hour)
-	b.told(e.ID, EvidenceShredded, 1)
+	b.told(e.ID, audit.EvidenceShredded, 1)
 }
 
 // TestAttackEvidence asks for evidence in ways that must not show it.

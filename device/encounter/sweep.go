@@ -58,7 +58,7 @@ func (p *Post) expire() error {
 		for _, k := range due {
 			action := audit.EncounterRemoved
 			if k.Kind == store.KindEvidence {
-				action = EvidenceShredded
+				action = audit.EvidenceShredded
 			}
 			if err := p.Store.Expire(k, audit.Line{Time: p.Now(), Actor: "post", Action: action, Encounter: k.ID}); err != nil {
 				return err

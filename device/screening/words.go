@@ -150,7 +150,9 @@ type Candidate struct {
 	Expires    time.Time `json:"expires,omitzero"`
 	Scores     []Score   `json:"scores"`          // strongest first
 	Fused      *Fused    `json:"fused,omitempty"` // where more than one kind of score speaks
-	Alarm      bool      `json:"alarm"`           // the evidence carries an alarm by policy; otherwise it is for a look
+	// Photographs is how many the source can show of the record.
+	Photographs int  `json:"photographs,omitempty"`
+	Alarm       bool `json:"alarm"` // the evidence carries an alarm by policy; otherwise it is for a look
 }
 
 // LogValue keeps the subject out of logs.

@@ -19,7 +19,7 @@ func TestWhatOfficersDoIsAudited(t *testing.T) {
 		p.Officers.SecondOfficer = []policy.Act{policy.ActOverride}
 		p.Officers.SearchesPerHour = 3
 	})
-	b.result = listed()
+	b.result = pictured()
 	b.result.Coverage = []screening.Coverage{{Source: "local", List: "l"}}
 
 	c := b.caller()
@@ -28,6 +28,7 @@ func TestWhatOfficersDoIsAudited(t *testing.T) {
 	}
 	o1 := b.program("o1")
 	e := o1.review()
+	o1.ok(http.MethodHead, e+"/photograph?list=l&record=r1&number=0", nil, nil)
 	o1.ok(http.MethodPost, e+"/adjudications", AdjudicationBody{List: "l", Record: "r1", Finding: 1, Reason: "the scar"}, nil)
 	admit := map[string]any{"outcome": "admitted", "reason": "the embassy vouches"}
 	o1.refused(http.MethodPost, e+"/outcome", map[string]any{"outcome": "admitted"}, http.StatusConflict, "encounter.reason_needed")
@@ -43,6 +44,8 @@ func TestWhatOfficersDoIsAudited(t *testing.T) {
 		s1.ok(http.MethodGet, e, nil, nil)
 	}
 	s1.ok(http.MethodGet, reportPath, nil, nil)
+	s1.ok(http.MethodGet, "/v1/evidence", nil, nil)
+	s1.ok(http.MethodGet, strings.Replace(e, "encounters", "evidence", 1)+"?purpose=border_check", nil, nil)
 	s1.ok(http.MethodGet, "/v1/audit", nil, nil)
 	s1.ok(http.MethodGet, "/v1/audit/heads", nil, nil)
 	o1.refused(http.MethodGet, "/v1/audit", nil, http.StatusForbidden, "officer.role")

@@ -64,6 +64,8 @@ var statuses = map[string]int{
 	"encounter.no_such_step":      http.StatusNotFound,
 	"encounter.no_such_candidate": http.StatusNotFound,
 	"encounter.no_picture":        http.StatusNotFound,
+	"encounter.no_evidence":       http.StatusNotFound,
+	"source.no_photograph":        http.StatusNotFound,
 	"passkey.not_found":           http.StatusNotFound,
 	"passkey.refused":             http.StatusUnauthorized,
 	"preview.too_many":            http.StatusTooManyRequests,

@@ -25,6 +25,7 @@ import (
 	"github.com/watchpost/watchpost/device/provision"
 	"github.com/watchpost/watchpost/device/uplink"
 	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/watchlist/photograph"
 	"github.com/watchpost/watchpost/device/watchlist/record"
 	"github.com/watchpost/watchpost/device/watchlist/store"
 	"github.com/watchpost/watchpost/hwtest/gen/lists"
@@ -148,6 +149,7 @@ func (w *World) anchors(ctx context.Context, dir string) error {
 // list builds the sealed generation and wraps its key for the post.
 func (w *World) list(ctx context.Context, files string, to vault.Recipient, o Options, faces *capture.DecodeClient) error {
 	var templates []template.Face
+	var photo []byte // of the man, as "list build" makes it
 	for _, name := range []string{listPhotograph, Astronaut.file} {
 		raw, err := os.ReadFile(filepath.Join(o.Portraits, name))
 		if err != nil {
@@ -158,6 +160,15 @@ func (w *World) list(ctx context.Context, files string, to vault.Recipient, o Op
 			return fmt.Errorf("template of %s: %w", name, err)
 		}
 		templates = append(templates, found.Template)
+		if name == listPhotograph {
+			pixels, err := faces.DecodeRGB(ctx, raw)
+			if err != nil {
+				return fmt.Errorf("decode %s: %w", name, err)
+			}
+			if photo, err = photograph.Encode(pixels.Pix, pixels.Width, pixels.Height); err != nil {
+				return fmt.Errorf("make %s small: %w", name, err)
+			}
+		}
 	}
 	ring := vault.NewRing()
 	defer ring.Close()
@@ -184,6 +195,8 @@ func (w *World) list(ctx context.Context, files string, to vault.Recipient, o Op
 		Schema: record.SchemaVersion, ID: recordMan, Edition: 1,
 		Names: []record.Name{{Primary: "SAMPLE", Secondary: "LISTED", Script: "Latn", Kind: record.NameAlias, Quality: record.NameGood}},
 		Faces: []record.Face{{Model: templates[0].Model, Version: templates[0].Version, Vector: templates[0].Vector[:], Images: 1}},
+
+		Photographs: []record.Photograph{{Image: photo}},
 	}); err != nil {
 		return err
 	}

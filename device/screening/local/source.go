@@ -200,7 +200,7 @@ func (a *answer) add(r *record.Record, s screening.Score, alarm bool) *screening
 		c = &screening.Candidate{
 			Source: Name, List: r.List, Record: r.ID, Edition: r.Edition, Owner: r.Owner, LegalBasis: r.LegalBasis,
 			Purpose: r.Purpose, Handling: string(r.Handling.Action), Confirm: r.Handling.Confirm, Contact: r.Handling.Contact,
-			Name: displayName(r), Expires: *r.Expires,
+			Name: displayName(r), Expires: *r.Expires, Photographs: len(r.Photographs),
 		}
 		a.found[r.ID] = c
 		a.order = append(a.order, r.ID)

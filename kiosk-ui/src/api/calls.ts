@@ -1,5 +1,5 @@
 import { Failure, wireError } from './failure.ts';
-import type { Account, Age, Candidate, Credentials, Encounter, Finding, Outcome, Passkey, PasskeyCreation, PasskeyRequest, PolicyView, Report, System } from './words.ts';
+import type { Account, Age, Candidate, Credentials, Encounter, Evidence, Finding, KeptEvidence, Outcome, Passkey, PasskeyCreation, PasskeyRequest, PolicyView, Report, System } from './words.ts';
 
 // Every call to the post, in one place. Sessions are cookies (HttpOnly); calls
 // that change something repeat the session's csrf value.
@@ -98,6 +98,17 @@ export function decide(id: string, outcome: Outcome, reason: string, second?: Cr
 
 /** picture is the address of a face of an open encounter; version makes a new try a new picture. */
 export const picture = (id: string, which: 'probe' | 'chip', version: number): string => `${at(id, 'pictures', which)}?try=${version}`;
+
+/** photograph is the address of a photograph that the list holds of a candidate. */
+export const photograph = (id: string, c: Candidate, number: number): string =>
+  `${at(id, 'photograph')}?${new URLSearchParams({ list: c.list, record: c.record, number: String(number) }).toString()}`;
+
+/** keptEvidence lists of which encounters evidence is kept. */
+export const keptEvidence = async (): Promise<KeptEvidence[]> => (await call<{ evidence: KeptEvidence[] }>('GET', '/v1/evidence')).evidence;
+
+const evidenceAt = (path: string, purpose: string): string => `/v1/evidence/${path}?purpose=${encodeURIComponent(purpose)}`;
+export const evidence = (id: string, purpose: string): Promise<Evidence> => call('GET', evidenceAt(id, purpose));
+export const evidencePicture = (id: string, which: string, purpose: string): string => evidenceAt(`${id}/pictures/${which}`, purpose);
 
 /** socketUrl is the address of a websocket of the post. */
 export const socketUrl = (path: string): string => `${location.protocol === 'http:' ? 'ws' : 'wss'}://${location.host}${path}`;

@@ -150,6 +150,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/encounters/{id}/photograph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The photograph that a list holds of a candidate of an open encounter
+         * @description JPEG of at most 320 pixels a side, made anew of pixels that a decode process gives. Written down as an access before it is shown. encounter.no_picture where the list holds none, or its source sends none.
+         */
+        get: operations["get-photograph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/encounters/{id}/pictures/{picture}": {
         parameters: {
             query?: never;
@@ -159,7 +179,7 @@ export interface paths {
         };
         /**
          * The live face or the chip's portrait of an open encounter
-         * @description JPEG, encoded anew by a capture process. encounter.no_picture before there is one, and once the encounter is closed: pictures live in memory only. Lists hold no photographs, so a candidate has none.
+         * @description JPEG, encoded anew by a capture process. encounter.no_picture before there is one, and once the encounter is closed: pictures live in memory only.
          */
         get: operations["get-picture"];
         put?: never;
@@ -181,6 +201,66 @@ export interface paths {
         put?: never;
         /** End a step without a result */
         post: operations["skip-step"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Of which closed encounters evidence is kept
+         * @description For supervisors. No person is named.
+         */
+        get: operations["list-evidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/evidence/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The evidence of a closed encounter
+         * @description For supervisors, for a purpose; written down before it is shown. encounter.no_evidence where none was kept or its time has run out.
+         */
+        get: operations["get-evidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/evidence/{id}/pictures/{picture}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A picture of the evidence
+         * @description JPEG, encoded by a capture process. For supervisors, for a purpose; written down before it is shown.
+         */
+        get: operations["get-evidence-picture"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -458,6 +538,8 @@ export interface components {
             name?: string;
             officer?: string;
             owner: string;
+            /** Format: int64 */
+            photographs?: number;
             purpose: string;
             reason?: string;
             record: string;
@@ -660,6 +742,15 @@ export interface components {
         EncountersOutputBody: {
             encounters: components["schemas"]["Encounter"][];
         };
+        EvidenceListOutputBody: {
+            /** @description what goes soonest first, at most 500 */
+            evidence: components["schemas"]["KeptEvidence"][];
+        };
+        EvidenceOutputBody: {
+            /** @description with all that the kept encounter leaves out */
+            encounter: components["schemas"]["Encounter"];
+            pictures: ("probe" | "chip")[];
+        };
         FaceFacts: {
             /** Format: int64 */
             faces: number;
@@ -705,6 +796,19 @@ export interface components {
             checks: components["schemas"]["Check"][] | null;
             data: components["schemas"]["Data"];
             document: components["schemas"]["Document"];
+        };
+        KeptEvidence: {
+            /** Format: date-time */
+            decided: string;
+            encounter: string;
+            /**
+             * Format: int64
+             * @description until it is gone for good
+             */
+            left_seconds: number;
+            officer: string;
+            /** @enum {string} */
+            outcome: "unknown" | "admitted" | "referred" | "refused" | "abandoned" | "evacuated";
         };
         LargeBlobInputs: {
             read?: boolean;
@@ -1585,6 +1689,43 @@ export interface operations {
             };
         };
     };
+    "get-photograph": {
+        parameters: {
+            query: {
+                list: string;
+                record: string;
+                /** @description from 0, below the candidate's photographs */
+                number?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     "get-picture": {
         parameters: {
             query?: never;
@@ -1642,6 +1783,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Encounter"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "list-evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvidenceListOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "get-evidence": {
+        parameters: {
+            query: {
+                /** @description one of the policy's purposes */
+                purpose: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvidenceOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "get-evidence-picture": {
+        parameters: {
+            query: {
+                /** @description one of the policy's purposes */
+                purpose: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                picture: "probe" | "chip";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
                 };
             };
             /** @description Error */
