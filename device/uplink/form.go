@@ -45,7 +45,7 @@ func question(q screening.Question) *screeningv1.AskRequest {
 		t := q.Face.Template
 		out.Face = &screeningv1.FaceProbe{
 			Model:  &screeningv1.FaceModel{Model: t.Model, Version: t.Version},
-			Vector: append([]float32(nil), t.Vector[:]...), Frames: uint32(q.Face.Frames), Quality: uint32(q.Face.Quality),
+			Vector: append([]float32(nil), t.Vector[:]...), Frames: uint32(q.Face.Frames), Quality: uint32(q.Face.Quality), Agreement: t.Agreement,
 		}
 	}
 	if q.Asks(screening.Finger) {

@@ -53,9 +53,7 @@ func AskLease(ctx context.Context, o Options, boot ed25519.PrivateKey, request [
 		nats.Name(o.Post), nats.Nkey(public, key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(o.Post)),
 		nats.NoReconnect(), nats.IgnoreDiscoveredServers(), nats.Timeout(dialLimit), nats.FlusherTimeout(writeLimit),
 	}
-	if o.CA != "" {
-		options = append(options, nats.RootCAs(o.CA))
-	}
+	options = append(options, guardOf(o)...)
 	if l.nc, err = nats.Connect(o.URL, options...); err != nil {
 		return nil, fault.New(ErrNotAsked.Code, "reach the releaser: %w", err).AsRetryable().
 			WithHint("check the network and that central runs; a post whose boot key nobody registered is not let in either (watchpost-central lease add)")

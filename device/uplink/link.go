@@ -99,9 +99,7 @@ func Open(o Options) (*Link, error) {
 		nats.DisconnectErrHandler(func(*nats.Conn, error) { l.set(false) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Log.Debug("link", "cause", err) }),
 	}
-	if o.CA != "" {
-		options = append(options, nats.RootCAs(o.CA))
-	}
+	options = append(options, guardOf(o)...)
 	if l.nc, err = nats.Connect(o.URL, options...); err != nil {
 		l.stop(ErrClosed)
 		return nil, fault.New("link.url", "%w", err).WithHint("central.url is nats://HOST:PORT or tls://HOST:PORT, central.ca a PEM file")
