@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"net"
-	"net/http"
 
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/officer/lockout"
@@ -16,7 +15,7 @@ import (
 
 // leadAPI puts /v1, with the page, behind the doors of the daemon. It is one
 // handler for all of them, so that limits and sessions count for all.
-func (p *Post) leadAPI(lead func(http.Handler) (func() func() error, error)) error {
+func (p *Post) leadAPI(o Options) error {
 	page, err := web.NewPage(kioskui.Files())
 	if err != nil {
 		return err
@@ -29,8 +28,8 @@ func (p *Post) leadAPI(lead func(http.Handler) (func() func() error, error)) err
 	if err != nil {
 		return err
 	}
-	api := web.New(web.Options{Post: p.post, Backend: p, Log: p.log, Now: p.now, Limits: web.DefaultLimits(), Guard: guard, Passkeys: keys, Page: page})
-	leave, err := lead(api)
+	api := web.New(web.Options{Post: p.post, Backend: p, Log: p.log, Now: p.now, Limits: web.DefaultLimits(), Guard: guard, Passkeys: keys, Unlocking: o.Unlocking, Page: page})
+	leave, err := o.Lead(api)
 	if err != nil {
 		return err
 	}

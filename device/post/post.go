@@ -20,6 +20,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/biometric/calibration"
+	"github.com/watchpost/watchpost/device/biometric/finger"
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/clock"
 	"github.com/watchpost/watchpost/device/config"
@@ -49,6 +50,8 @@ type Options struct {
 	Lead func(api http.Handler) (leave func() (wait func() error), err error)
 	Log  *slog.Logger
 	Now  func() time.Time
+	// Unlocking lets officers' hardware keys open Keys from now on; nil does not.
+	Unlocking web.UnlockKeys
 }
 
 // Post is a running appliance.
@@ -125,7 +128,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	if err := p.openAudit(state, keys); err != nil {
 		return p, err
 	}
-	if err := p.run(pool, patient, o.Lead); err != nil {
+	if err := p.run(pool, patient, o); err != nil {
 		return p, err
 	}
 	p.ready = o.Now().Sub(p.started)
@@ -169,7 +172,7 @@ func (p *Post) openStore(state string, keys *vault.Vault) error {
 }
 
 // run starts the encounters and the servers.
-func (p *Post) run(pool *capture.Pool, asker encounter.Screener, lead func(http.Handler) (func() func() error, error)) error {
+func (p *Post) run(pool *capture.Pool, asker encounter.Screener, o Options) error {
 	rules := func() examine.Rules {
 		return examine.Rules{Trust: p.applied.trust, At: p.now(), Policy: p.applied.policy.Document.Inspection()}
 	}
@@ -178,6 +181,8 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, lead func(http.
 		Name: p.config.Post, Policy: p.applied.policy,
 		Documents: &documents{devices: p.devices, pulse: p.pulse, reader: p.config.Capture.Reader, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
 		Camera:    &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual, turn: make(chan struct{}, 1)},
+		Sensor:    newSensor(p.devices, p.pulse, p.config.Capture.Virtual),
+		Prints:    func(list, record string) ([]finger.View, error) { return prints(p.applied.lists.Lists, list, record) },
 		Portraits: &portraits{pool, p.log}, Faces: calibration.FaceCurve{}, Screener: asker,
 		Store: p.store, Events: p.events, Now: p.now, Room: p.room.Check, Log: p.log,
 		Answered: p.metrics.answered, Ended: func(o encounter.Outcome) { p.metrics.ended(o); p.wake() },
@@ -193,7 +198,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, lead func(http.
 	if p.link != nil {
 		p.background(p.sender.Run)
 	}
-	if err := p.leadAPI(lead); err != nil {
+	if err := p.leadAPI(o); err != nil {
 		return err
 	}
 	if p.config.Metrics.Listen != "" {

@@ -38,9 +38,15 @@ type PasskeySignInBody struct {
 	Browser    bool           `json:"browser,omitempty" doc:"keep the session in a cookie, as with a password"`
 }
 
+// Passkey is one passkey of an officer.
+type Passkey struct {
+	passkey.Passkey
+	Unlocks bool `json:"unlocks,omitempty" doc:"it opens the post's keys as well"`
+}
+
 type passkeysOutput struct {
 	Body struct {
-		Passkeys []passkey.Passkey `json:"passkeys" nullable:"false"`
+		Passkeys []Passkey `json:"passkeys" nullable:"false"`
 	}
 }
 
@@ -59,7 +65,7 @@ func (s *Server) passkeyOperations() {
 	register(s, huma.Operation{
 		OperationID: "add-passkey", Method: http.MethodPost, Path: "/v1/passkeys", Summary: "Add a passkey to one's account",
 		Security: signedIn, DefaultStatus: http.StatusCreated,
-	}, func(ctx context.Context, in *struct{ Body PasskeyBody }) (*struct{ Body passkey.Passkey }, error) {
+	}, func(ctx context.Context, in *struct{ Body PasskeyBody }) (*struct{ Body Passkey }, error) {
 		a, err := officerOf(ctx, anyRole...)
 		if err != nil {
 			return nil, fail(err)
@@ -69,7 +75,7 @@ func (s *Server) passkeyOperations() {
 			return nil, fail(passkey.ErrRefused)
 		}
 		p, err := s.passkeys.Register(a, in.Body.Ceremony, in.Body.Name, raw)
-		return &struct{ Body passkey.Passkey }{p}, fail(err)
+		return &struct{ Body Passkey }{Passkey{Passkey: p}}, fail(err)
 	})
 	register(s, huma.Operation{
 		OperationID: "list-passkeys", Method: http.MethodGet, Path: "/v1/passkeys", Summary: "One's own passkeys", Security: signedIn,
@@ -79,7 +85,7 @@ func (s *Server) passkeyOperations() {
 			return nil, fail(err)
 		}
 		out := new(passkeysOutput)
-		out.Body.Passkeys, err = s.passkeys.List(a)
+		out.Body.Passkeys, err = s.listed(a)
 		return out, fail(err)
 	})
 	register(s, huma.Operation{
@@ -91,8 +97,9 @@ func (s *Server) passkeyOperations() {
 		if err != nil {
 			return nil, fail(err)
 		}
-		return nil, fail(s.passkeys.Remove(a, in.ID))
+		return nil, fail(s.removePasskey(ctx, a, in.ID))
 	})
+	s.unlockOperation()
 	register(s, huma.Operation{
 		OperationID: "begin-passkey-sign-in", Method: http.MethodPost, Path: "/v1/session/passkey-ceremonies", Summary: "Start to sign in with a passkey",
 		DefaultStatus: http.StatusCreated,

@@ -52,22 +52,25 @@ type Options struct {
 	Guard   *lockout.Guard // against guessed passwords
 	// Passkeys lets officers sign in with one.
 	Passkeys *passkey.Keys
-	Page     http.Handler // serves what is not below /v1; nil serves nothing there
+	// Unlocking lets passkeys open the post's own keys; nil where none can.
+	Unlocking UnlockKeys
+	Page      http.Handler // serves what is not below /v1; nil serves nothing there
 }
 
 // Server is the API over one post. It is safe for concurrent use.
 type Server struct {
-	post     *encounter.Post
-	backend  Backend
-	sessions *sessions
-	guard    *lockout.Guard
-	log      *slog.Logger
-	now      func() time.Time
-	passkeys *passkey.Keys
-	page     http.Handler
-	mux      *http.ServeMux
-	api      huma.API
-	origin   *http.CrossOriginProtection
+	post      *encounter.Post
+	backend   Backend
+	sessions  *sessions
+	guard     *lockout.Guard
+	log       *slog.Logger
+	now       func() time.Time
+	passkeys  *passkey.Keys
+	unlocking UnlockKeys
+	page      http.Handler
+	mux       *http.ServeMux
+	api       huma.API
+	origin    *http.CrossOriginProtection
 
 	remotes, accounts, tries *limiter
 	views                    *limiter      // of encounters that are written down
@@ -83,7 +86,7 @@ type Server struct {
 // New returns the API of a post.
 func New(o Options) *Server {
 	s := &Server{
-		post: o.Post, backend: o.Backend, sessions: newSessions(o.Now), guard: o.Guard, log: o.Log, now: o.Now, passkeys: o.Passkeys, page: o.Page, mux: http.NewServeMux(),
+		post: o.Post, backend: o.Backend, sessions: newSessions(o.Now), guard: o.Guard, log: o.Log, now: o.Now, passkeys: o.Passkeys, unlocking: o.Unlocking, page: o.Page, mux: http.NewServeMux(),
 		origin:   http.NewCrossOriginProtection(),
 		remotes:  newLimiter(o.Now, o.Limits.Remote, o.Limits.RemoteBurst),
 		accounts: newLimiter(o.Now, o.Limits.Account, o.Limits.AccountBurst),
@@ -110,6 +113,7 @@ func New(o Options) *Server {
 	s.passkeyOperations()
 	s.encounterOperations()
 	s.pictureOperations()
+	s.fingerOperations()
 	s.systemOperations()
 	s.reportOperations()
 	s.auditOperations()

@@ -34,7 +34,8 @@ func (k *Keys) BeginRegistration(a *officer.Account) (Creation, error) {
 		return Creation{}, ErrLimit
 	}
 	exclude := webauthn.Credentials(u.WebAuthnCredentials()).CredentialDescriptors()
-	creation, session, err := k.site.BeginRegistration(u, webauthn.WithExclusions(exclude))
+	prf := webauthn.WithExtensionPRFSupport() // so that it can open the post's keys later (device/vault/hardware)
+	creation, session, err := k.site.BeginRegistration(u, webauthn.WithExclusions(exclude), webauthn.WithExtensions(prf))
 	if err != nil {
 		return Creation{}, fault.Wrap("passkey.begin", err)
 	}

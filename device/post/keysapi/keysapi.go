@@ -13,6 +13,10 @@ import (
 // Path is where the keys are shown, locked and unlocked.
 const Path = "/v1/keys"
 
+// HardwarePath is where, while the keys are locked, the page is told which
+// hardware keys open them (GET), and hands over what one gave (POST).
+const HardwarePath = Path + "/hardware"
+
 // State is what a daemon tells of its keys.
 type State struct {
 	Locked   bool        `json:"locked"`

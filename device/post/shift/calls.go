@@ -115,6 +115,9 @@ func (s *Shift) public(api http.Handler) http.Handler {
 			s.signIn(w, r, api)
 			return
 		}
+		if s.isLocked() && cross.Check(r) == nil && s.serveKeys(w, r) {
+			return
+		}
 		// What merely looks (a page left open) is no work, nor is what is refused.
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			api.ServeHTTP(w, r)
@@ -165,7 +168,7 @@ func (s *Shift) wayIn(raw []byte) (Way, error) {
 		return Way{}, fault.New("request.invalid", "not a sign-in")
 	}
 	if !s.tries.may(s.o.Now()) {
-		return Way{}, (&fault.Error{Code: "officer.too_many_tries", Hint: "wait five minutes, then try again"}).AsRetryable()
+		return Way{}, errTries()
 	}
 	s.mu.Lock()
 	ways := s.state.UnlockBy
@@ -180,6 +183,10 @@ func (s *Shift) wayIn(raw []byte) (Way, error) {
 		return Way{}, web.ErrLocked
 	}
 	return s.o.With(given)
+}
+
+func errTries() error {
+	return (&fault.Error{Code: "officer.too_many_tries", Hint: "wait five minutes, then try again"}).AsRetryable()
 }
 
 // status remembers how a call was answered.

@@ -216,18 +216,24 @@ func (s *Shift) unlock(ctx context.Context, w Way) (*opened, error) {
 		p.keys.Lock()
 		return fail(err)
 	}
-	p.post, err = post.Start(ctx, post.Options{Config: s.o.Config, Keys: p.keys, Provision: s.provision, Log: s.o.Log, Now: s.o.Now, Lead: s.lead})
+	p.post, err = post.Start(ctx, post.Options{Config: s.o.Config, Keys: p.keys, Provision: s.provision, Log: s.o.Log, Now: s.o.Now, Lead: s.lead,
+		Unlocking: &hardwareKeys{state: state, chip: s.o.TPM, keys: p.keys}})
 	if err != nil {
 		return fail(err)
 	}
 	s.provision = "" // taken in
+	who, err := s.ownerInForce(p.post, by, s.o.Now())
+	if err != nil {
+		s.refused(by, err)
+		return fail(errors.Join(err, p.post.Close()))
+	}
 	if p.lease == nil {
 		w.Forget() // a lease's is kept: it renews
 	}
 	s.used.Store(s.o.Now().UnixNano())
 	s.set(keysapi.State{Since: p.since, By: by, UnlockBy: p.keys.State().UnlockBy, Starts: starts, Ends: s.ends(p.since)}, p.lease)
 	s.tellRefused(p)
-	s.witness(p, audit.KeysUnlocked, actor(by), map[string]string{"by": by.Kind})
+	s.witness(p, audit.KeysUnlocked, who, map[string]string{"by": by.Kind})
 	s.watch(p, starts)
 	return p, nil
 }

@@ -158,6 +158,9 @@ func (s *seeds) seed(ctx context.Context, operation string) (made, error) {
 	case "remove-passkey":
 		id, err := s.register(ctx, s.main)
 		return made{Path: map[string]string{"id": id}}, err
+	case "unlock-with-passkey":
+		id, err := s.register(ctx, s.main)
+		return made{Path: map[string]string{"id": id}, Body: map[string]any{"salt": make([]byte, 32), "secret": make([]byte, 32)}}, err
 	case "sign-in-with-passkey":
 		ceremony, options, err := s.begin(ctx, nil, "/v1/session/passkey-ceremonies")
 		if err != nil {

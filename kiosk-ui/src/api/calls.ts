@@ -18,7 +18,7 @@ export function whenUsed(told: () => void): void {
   onUsed = told;
 }
 
-async function call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+async function call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (method !== 'GET' && csrf !== '') headers['X-CSRF-Token'] = csrf;
   const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' };
@@ -58,6 +58,10 @@ export const passkeys = async (): Promise<Passkey[]> => (await call<{ passkeys: 
 export const beginPasskey = (): Promise<PasskeyCreation> => call('POST', '/v1/passkey-ceremonies');
 export const addPasskey = (ceremony: string, name: string, credential: object): Promise<Passkey> => call('POST', '/v1/passkeys', { ceremony, name, credential });
 export const removePasskey = (id: string): Promise<void> => call('DELETE', `/v1/passkeys/${encodeURIComponent(id)}`);
+export const unlockWithPasskey = (id: string, salt: string, secret: string): Promise<void> => call('PUT', `/v1/passkeys/${encodeURIComponent(id)}/unlock`, { salt, secret });
+/** hardwareKeys and unlock are there while the post is locked: which keys open it, and what one of them gave. */
+export const hardwareKeys = async (): Promise<{ credential: string; salt: string }[]> => (await call<{ keys: { credential: string; salt: string }[] }>('GET', '/v1/keys/hardware')).keys;
+export const unlock = (credential: string, secret: string): Promise<void> => call('POST', '/v1/keys/hardware', { credential, secret });
 export const beginPasskeySignIn = (): Promise<PasskeyRequest> => call('POST', '/v1/session/passkey-ceremonies');
 export const signInWithPasskey = (ceremony: string, credential: object): Promise<Account> => remember(call('POST', '/v1/session/passkey', { ceremony, credential, browser: true }));
 

@@ -93,6 +93,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/encounters/{id}/candidates/{list}/{record}/fingers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The person's finger and the candidate's, joined where minutiae agree
+         * @description PNG, drawn here; of the candidate's finger the minutiae only. encounter.no_picture where a finger of one of the two is not there, and once the encounter is closed.
+         */
+        get: operations["get-finger-picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/encounters/{id}/document": {
         parameters: {
             query?: never;
@@ -127,6 +147,60 @@ export interface paths {
          * @description Returns at once; events tell how it goes.
          */
         post: operations["capture-face"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/encounters/{id}/fingers/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on with the fingers that were taken */
+        post: operations["end-fingers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/encounters/{id}/fingers/{position}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take one finger
+         * @description Returns at once; events tell how it goes. A finger has three tries, the best is kept.
+         */
+        post: operations["capture-finger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/encounters/{id}/fingers/{position}/exception": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Note that a finger is not given, and why */
+        post: operations["except-finger"];
         delete?: never;
         options?: never;
         head?: never;
@@ -314,6 +388,23 @@ export interface paths {
         post?: never;
         /** Remove a passkey of one's own */
         delete: operations["remove-passkey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/passkeys/{id}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Let a passkey of one's own open the post's keys */
+        put: operations["unlock-with-passkey"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -616,6 +707,7 @@ export interface components {
             /** Format: int64 */
             answered: number;
             asked: string[] | null;
+            face_model?: string;
             /** Format: int64 */
             generation: number;
             /** Format: date-time */
@@ -722,6 +814,7 @@ export interface components {
             decision?: components["schemas"]["Decision"];
             declared: components["schemas"]["Declared"];
             face?: components["schemas"]["FaceFacts"];
+            fingers?: components["schemas"]["FingerFacts"][] | null;
             id: string;
             inspection?: components["schemas"]["Inspection"];
             /** Format: date-time */
@@ -759,6 +852,23 @@ export interface components {
             model: string;
             /** Format: int64 */
             quality: number;
+        };
+        FingerExceptionBody: {
+            /** @enum {string} */
+            reason: "missing" | "bandaged" | "unable" | "refused";
+        };
+        FingerFacts: {
+            advice?: string;
+            code?: string;
+            exception?: string;
+            hint?: string;
+            /** Format: int64 */
+            position: number;
+            /** Format: int64 */
+            quality?: number;
+            state: string;
+            /** Format: int64 */
+            tries: number;
         };
         Fused: {
             explain: string;
@@ -946,6 +1056,8 @@ export interface components {
             declared?: components["schemas"]["Declared"];
             /** @description the person has a document */
             document: boolean;
+            /** @description fingers are to be taken */
+            fingers?: boolean;
             /** @description one of the policy's purposes */
             purpose: string;
         };
@@ -975,6 +1087,8 @@ export interface components {
             added: string;
             id: string;
             name: string;
+            /** @description it opens the post's keys as well */
+            unlocks?: boolean;
             /** Format: date-time */
             used?: string;
         };
@@ -1348,6 +1462,12 @@ export interface components {
             /** @enum {string} */
             workplace: "desk" | "gate" | "field";
         };
+        UnlockBody: {
+            /** @description 32 random bytes, for this passkey alone */
+            salt: string;
+            /** @description 32 bytes that the prf extension gave for it */
+            secret: string;
+        };
         UserEntity: {
             displayName: string;
             id: unknown;
@@ -1588,6 +1708,40 @@ export interface operations {
             };
         };
     };
+    "get-finger-picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                list: string;
+                record: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     "read-document": {
         parameters: {
             query?: never;
@@ -1636,6 +1790,107 @@ export interface operations {
         responses: {
             /** @description Accepted */
             202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Encounter"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "end-fingers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Encounter"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "capture-finger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description ISO/IEC 19794-2: 1 right thumb to 10 left little finger */
+                position: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Encounter"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "except-finger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description ISO/IEC 19794-2: 1 right thumb to 10 left little finger */
+                position: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FingerExceptionBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1766,7 +2021,7 @@ export interface operations {
             header?: never;
             path: {
                 id: string;
-                step: "document" | "face";
+                step: "document" | "face" | "fingers";
             };
             cookie?: never;
         };
@@ -1997,6 +2252,40 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    "unlock-with-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the credential */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnlockBody"];
+            };
+        };
         responses: {
             /** @description No Content */
             204: {
