@@ -353,7 +353,7 @@ func TestAttackSigners(t *testing.T) {
 		{"a root without a role", "listfeed.weak", func(t *testing.T, w *feedtest.World, d *feedtest.Device) {
 			raw := forge(t, readFile(t, file(w, target.RoleName("root", 1))), func(r object) {
 				r["version"] = 2
-				r["roles"].(object)["timestamp"] = nil
+				delete(r["roles"].(object), "timestamp")
 			}, "root-1", "root-2")
 			writeFile(t, file(w, target.RoleName("root", 2)), raw)
 		}},

@@ -27,6 +27,9 @@ func read[T metadata.Roles](raw []byte, limit int, check func(*T) error) (*metad
 	if len(raw) > limit {
 		return nil, fault.New("listfeed.too_large", "metadata of %d bytes, at most %d", len(raw), limit)
 	}
+	if err := target.CheckPlain(raw); err != nil {
+		return nil, err
+	}
 	m, err := new(metadata.Metadata[T]).FromBytes(raw)
 	if err != nil {
 		// A signer who stands there twice is told apart: nothing else may be

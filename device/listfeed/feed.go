@@ -77,6 +77,7 @@ type Options struct {
 	Site    string           // NAME of policy, accounts and the like that are for this post; those of "all" are too
 	Changed func(Change)     // called after each change is in force, from Apply's or Refresh's goroutine; may be nil
 	Log     *slog.Logger     // nil: none
+	Mirror  string           // folder where verified bytes are kept as they came, for neighbours; "" keeps none
 }
 
 // What can go wrong, beyond the codes of package target.

@@ -3,6 +3,7 @@ package listfeed
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"time"
@@ -30,26 +31,30 @@ var errSlow = fault.New("listfeed.slow", "less than %d bytes a second come", slo
 type memory map[string][]byte
 
 func newMemory(b *Bundle) memory {
-	m := memory{target.TimestampName: b.Timestamp}
+	carried := memory{target.TimestampName: b.Timestamp}
 	for _, raw := range b.Objects {
-		m[target.ObjectName(target.SumOf(raw))] = raw
+		carried[target.ObjectName(target.SumOf(raw))] = raw
 	}
 	// Their versions are read without belief: they only say by which name the
 	// updater will ask for them.
+	name := func(role string, raw []byte) {
+		var m struct {
+			Signed struct {
+				Version int64 `json:"version"`
+			} `json:"signed"`
+		}
+		if err := json.Unmarshal(raw, &m); err == nil {
+			carried[target.RoleName(role, m.Signed.Version)] = raw
+		}
+	}
 	for _, raw := range b.Roots {
-		if r, err := new(metadata.Metadata[metadata.RootType]).FromBytes(raw); err == nil {
-			m[target.RoleName(metadata.ROOT, r.Signed.Version)] = raw
-		}
+		name(metadata.ROOT, raw)
 	}
-	if s, err := new(metadata.Metadata[metadata.SnapshotType]).FromBytes(b.Snapshot); err == nil {
-		m[target.RoleName(metadata.SNAPSHOT, s.Signed.Version)] = b.Snapshot
+	name(metadata.SNAPSHOT, b.Snapshot)
+	for role, raw := range b.Roles {
+		name(role, raw)
 	}
-	for name, raw := range b.Roles {
-		if t, err := new(metadata.Metadata[metadata.TargetsType]).FromBytes(raw); err == nil {
-			m[target.RoleName(name, t.Signed.Version)] = raw
-		}
-	}
-	return m
+	return carried
 }
 
 // Open implements Carrier.

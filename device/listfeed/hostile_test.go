@@ -114,6 +114,12 @@ func TestAttackCarrier(t *testing.T) {
 			}
 			return r, nil
 		}},
+		{"null where go-tuf falls", "listfeed.metadata", func(name string, _ int64, r io.ReadCloser) (io.ReadCloser, error) {
+			if name == target.TimestampName {
+				return io.NopCloser(strings.NewReader(`{"signed":{"_type":"timestamp","spec_version":"1.0.31","version":99,"expires":"2030-01-01T00:00:00Z","meta":{"snapshot.json":null}},"signatures":[]}`)), nil
+			}
+			return r, nil
+		}},
 		{"nested JSON", "listfeed.metadata", func(name string, _ int64, r io.ReadCloser) (io.ReadCloser, error) {
 			if name == target.TimestampName {
 				return io.NopCloser(strings.NewReader(strings.Repeat("[", 16000))), nil
@@ -181,7 +187,7 @@ func TestAttackFolder(t *testing.T) {
 			}
 		}},
 		{"a linked folder that leads out", "listfeed.folder", func(t *testing.T, dir string) {
-			away := filepath.Join(t.TempDir(), "metadata")
+			away := filepath.Join(feedtest.Dir(t), "metadata")
 			p := filepath.Join(dir, "metadata")
 			if err := errors.Join(os.Rename(p, away), os.Symlink(away, p)); err != nil {
 				t.Fatal(err)

@@ -317,7 +317,7 @@ func (r *round) files(ctx context.Context, m *target.Manifest, key *vault.Key, d
 					return
 				}
 				go func() {
-					plain, err := m.OpenChunk(sealed[:0], key, sealed, i, n)
+					plain, err := r.openChunk(m, key, sealed, i, n)
 					one <- open{i, n, plain, err}
 				}()
 			}

@@ -33,7 +33,10 @@ func (u *Updater) refresh(ctx context.Context, c Carrier, bundle bool) (Result, 
 	if err := r.small(ctx); err != nil {
 		return r.result, err
 	}
-	return r.result, r.large(ctx)
+	if err := r.large(ctx); err != nil {
+		return r.result, err
+	}
+	return r.result, r.pruneMirror()
 }
 
 // round is one refresh.
@@ -252,7 +255,7 @@ func (r *round) object(ctx context.Context, w wanted) ([]byte, error) {
 	if target.SumOf(raw) != w.sum {
 		return nil, fault.New("listfeed.hash", "the object is not the one that was signed")
 	}
-	return raw, nil
+	return raw, r.mirror(w.sum, raw)
 }
 
 // of yields what is wanted of a kind, in order of the paths.

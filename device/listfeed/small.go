@@ -155,6 +155,9 @@ func (r *round) apply(ctx context.Context, w wanted, l *list, index *target.Segm
 		if target.SumOf(raw) != s.Sum {
 			return fault.New("listfeed.hash", "segment %d is not the one that was signed", next.Segment+1)
 		}
+		if err := r.mirror(s.Sum, raw); err != nil {
+			return err
+		}
 		c, err := target.OpenChanges(raw, key, w.path.Name, l.Version, next.Segment+1, next.Last)
 		if err != nil {
 			return err
@@ -276,6 +279,9 @@ func (r *round) commit(ctx context.Context) error {
 		if err := u.o.State.Commit(ctx, r.changes, r.lines...); err != nil {
 			return err
 		}
+	}
+	if err := r.mirrorMetadata(); err != nil {
+		return err
 	}
 	r.changes, r.lines = map[string][]byte{}, nil
 	u.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -90,6 +91,7 @@ func Serve(ctx context.Context, l net.Listener, mirror *Folder, conf *tls.Config
 	s := &http.Server{
 		Handler: &handler{mirror, make(chan struct{}, serveAtOnce)}, TLSConfig: conf, ReadHeaderTimeout: serveHeader, WriteTimeout: serveWrite,
 		MaxHeaderBytes: maxHeader,
+		ErrorLog:       log.New(io.Discard, "", 0), // who is turned away would fill it
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()

@@ -366,6 +366,7 @@ type Device struct {
 	Dir     string
 	Clock   time.Time // set by tests; Now never goes below what was raised
 	Counter *Counter  // nil: none
+	Mirror  string    // "": none
 	floor   time.Time
 }
 
@@ -400,7 +401,7 @@ func (d *Device) Now() time.Time {
 // Restart opens the device anew from what it kept.
 func (d *Device) Restart(root []byte) error {
 	o := listfeed.Options{
-		Dir: d.Dir, State: d.State, Keys: d.Keys, Root: root, Now: d.Now, Site: "post-1",
+		Dir: d.Dir, State: d.State, Keys: d.Keys, Root: root, Now: d.Now, Site: "post-1", Mirror: d.Mirror,
 		Raise: func(t time.Time) {
 			if t.After(d.floor) {
 				d.floor = t

@@ -108,6 +108,9 @@ func open(raw []byte) (*envelope, error) {
 	if len(raw) > target.MaxMetadata {
 		return nil, fault.New("listfeed.too_large", "metadata of %d bytes, at most %d", len(raw), target.MaxMetadata)
 	}
+	if err := target.CheckPlain(raw); err != nil {
+		return nil, err
+	}
 	e := &envelope{}
 	if err := json.Unmarshal(raw, e); err != nil || len(e.Signed) == 0 {
 		return nil, fault.New("listfeed.metadata", "not metadata")
