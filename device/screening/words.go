@@ -64,8 +64,11 @@ const (
 // FaceProbe is the live face: the mean of the templates of Frames frames.
 type FaceProbe struct {
 	Template template.Face
-	Frames   int
-	Quality  int // 0-100
+	// Others are the same frames by other models: while an engine is changed,
+	// each list is searched with the model that it was made with.
+	Others  []template.Face
+	Frames  int
+	Quality int // 0-100
 }
 
 // FingerProbe is one captured finger.
@@ -166,13 +169,14 @@ type Coverage struct {
 	List       string              `json:"list"`
 	Owner      string              `json:"owner"`
 	Generation uint64              `json:"generation"`
-	Issued     time.Time           `json:"issued"`              // of the generation
-	Stale      bool                `json:"stale"`               // older than policy allows
-	Records    int                 `json:"records"`             // searched
-	Asked      []Modality          `json:"asked"`               // searched by
-	NotAsked   map[Modality]string `json:"not_asked,omitempty"` // with the reason
-	Shards     int                 `json:"shards"`              // of the list, at least 1
-	Answered   int                 `json:"answered"`            // shards that answered
+	Issued     time.Time           `json:"issued"`               // of the generation
+	Stale      bool                `json:"stale"`                // older than policy allows
+	Records    int                 `json:"records"`              // searched
+	Asked      []Modality          `json:"asked"`                // searched by
+	FaceModel  string              `json:"face_model,omitempty"` // model and version of the faces searched
+	NotAsked   map[Modality]string `json:"not_asked,omitempty"`  // with the reason
+	Shards     int                 `json:"shards"`               // of the list, at least 1
+	Answered   int                 `json:"answered"`             // shards that answered
 }
 
 // Reply is what one source says to one question.

@@ -91,3 +91,22 @@ func faceLLR(cosine float64) (llr float64, clamped bool) {
 	}
 	return k[len(k)-1].llr, true
 }
+
+// ScoreOfLLR returns the lowest cosine whose LLR is at least llr, and 2, above
+// every cosine, where none has it.
+func (c FaceCurve) ScoreOfLLR(llr float64) float64 {
+	k := faceLLRs
+	if llr <= k[0].llr {
+		return -1
+	}
+	want := llr
+	if llr > 0 {
+		want += math.Log(c.factor())
+	}
+	for i := 1; i < len(k); i++ {
+		if want <= k[i].llr {
+			return k[i-1].cosine + (want-k[i-1].llr)/(k[i].llr-k[i-1].llr)*(k[i].cosine-k[i-1].cosine)
+		}
+	}
+	return 2
+}

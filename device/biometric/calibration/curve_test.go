@@ -88,3 +88,17 @@ func TestFitSaysWhatItWasMadeOf(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+func TestScoreOfLLR(t *testing.T) {
+	for _, curve := range []FaceCurve{{}, {Factor: 2.5}} {
+		for llr := -4.0; llr < 9; llr += 0.25 {
+			c := curve.ScoreOfLLR(llr)
+			if got := curve.At(c).LLR; math.Abs(got-llr) > 1e-9 && !(llr <= 0 && got >= llr) {
+				t.Errorf("LLR %v: cosine %v has %v", llr, c, got)
+			}
+		}
+		if curve.ScoreOfLLR(12) <= 1 || curve.ScoreOfLLR(math.NaN()) <= 1 || curve.ScoreOfLLR(-9) != -1 {
+			t.Error("ends of the table")
+		}
+	}
+}

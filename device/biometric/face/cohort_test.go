@@ -136,3 +136,53 @@ func TestCohortRefuses(t *testing.T) {
 		t.Errorf("nobody scored: %v", err)
 	}
 }
+
+// Whoever a template is compared with must not stand in its own cohort.
+func TestPlacedWithoutSomebody(t *testing.T) {
+	crowd := crowd(8, 200, 0.5)
+	c, err := NewCohort(crowd)
+	if err != nil || c.Members() != 200 {
+		t.Fatal(c.Members(), err)
+	}
+	with, err := c.Place(&crowd[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := c.Place(&crowd[3], 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if without.s.mean >= with.s.mean || without.s.deviation >= with.s.deviation {
+		t.Errorf("with itself %+v, without %+v", with.s, without.s)
+	}
+}
+
+func TestLikenessOfMeansIsNormalisedToo(t *testing.T) {
+	faces := crowd(9, 6, 0.5)
+	mean, err := template.Mean(faces[:3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 300} {
+		c, err := NewCohort(crowd(10, n, 0.5))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := c.Place(&mean)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := c.Place(&faces[5])
+		if err != nil {
+			t.Fatal(err)
+		}
+		cosine, err1 := c.Score(a, b)
+		likeness, err2 := c.Likeness(a, b)
+		if err1 != nil || err2 != nil || !(likeness < cosine) {
+			t.Errorf("cohort of %d: likeness %v, cosine %v of a mean of three", n, likeness, cosine)
+		}
+		if _, err := c.Likeness(a, Subject{}); fault.CodeOf(err) != "face.subject" {
+			t.Errorf("nobody: %v", err)
+		}
+	}
+}

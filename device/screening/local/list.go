@@ -18,7 +18,7 @@ import (
 // List is one generation loaded for searching. It is safe for concurrent use.
 type List struct {
 	generation *store.Generation
-	faces      []store.Faces
+	faces      []model
 	fingers    *store.Fingers
 	documents  *docnumber.Table
 }
@@ -31,7 +31,7 @@ func Load(ctx context.Context, g *store.Generation) (*List, error) {
 	// Each waits for the disk or for one core at times.
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.Authenticate(ctx) })
-	group.Go(func() (err error) { l.faces, err = g.LoadFaces(ctx); return err })
+	group.Go(func() (err error) { l.faces, err = loadFaces(ctx, g); return err })
 	group.Go(func() (err error) { l.fingers, err = g.LoadFingers(ctx); return err })
 	group.Go(func() (err error) { l.documents, err = g.LoadDocuments(ctx); return err })
 	if err := group.Wait(); err != nil {

@@ -2,13 +2,11 @@ package local
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/watchpost/watchpost/device/biometric/calibration"
-	"github.com/watchpost/watchpost/device/biometric/kernel"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/screening"
 	"github.com/watchpost/watchpost/device/watchlist/docnumber"
@@ -33,6 +31,8 @@ type Limits struct {
 	MaxCandidates  int     // a list
 	AlarmMaxList   int     // a face alone alarms only on lists of at most so many persons
 	AlarmMinFrames int     // and with at least so many frames
+	// Faces reads the rates of faces, held to the group that the policy says.
+	Faces calibration.FaceCurve
 }
 
 // Source searches the post's lists. It is safe for concurrent use.
@@ -97,25 +97,11 @@ func (s *Source) Ask(ctx context.Context, q screening.Question) (screening.Reply
 func (s *Source) templates(q screening.Question) int {
 	n := 0
 	for _, l := range s.lists {
-		if f := l.facesFor(q); f != nil {
+		if f, _ := l.facesFor(q); f != nil {
 			n += f.Templates
 		}
 	}
 	return n
-}
-
-// facesFor returns the gallery of the probe's model, or nil.
-func (l *List) facesFor(q screening.Question) *store.Faces {
-	if q.Face == nil {
-		return nil
-	}
-	at := slices.IndexFunc(l.faces, func(f store.Faces) bool {
-		return f.Model == q.Face.Template.Model && f.Version == q.Face.Template.Version
-	})
-	if at < 0 {
-		return nil
-	}
-	return &l.faces[at]
 }
 
 // cover says what a search of the list will look at if nothing fails.
@@ -128,11 +114,10 @@ func cover(l *List, q screening.Question, now time.Time) screening.Coverage {
 	}
 	if q.Asks(screening.Face) {
 		c.Asked = append(c.Asked, screening.Face)
-		held := 0
-		if f := l.facesFor(q); f != nil {
-			held = 1
+		if f, _ := l.facesFor(q); f != nil {
+			c.FaceModel = f.Model + "/" + f.Version
 		}
-		if held < len(l.faces) {
+		if l.otherFaces(q) {
 			c.NotAsked[screening.Face] = otherModel
 		}
 	}
@@ -176,9 +161,11 @@ func (a *answer) search(ctx context.Context) error {
 		}
 	}
 	if a.q.Asks(screening.Face) {
-		return a.searchFace(ctx)
+		if err := a.searchFace(ctx); err != nil {
+			return err
+		}
 	}
-	return nil
+	return a.addNames()
 }
 
 // candidates returns what was found.
@@ -282,66 +269,4 @@ func (a *answer) confirm(k store.RecordKey, d docnumber.Document) error {
 		return nil
 	}
 	return nil // the 64 bits agreed by chance
-}
-
-// searchFace scans the gallery of the probe's model, and scores those that
-// were found by document too.
-func (a *answer) searchFace(ctx context.Context) error {
-	faces := a.list.facesFor(a.q)
-	if faces == nil {
-		return nil // said in the coverage
-	}
-	// One budget is shared by all templates of all lists. Below what the curve
-	// states, its end is the bound, and the rate given with the candidate says
-	// that the budget is exceeded.
-	fmr := max(calibration.FMRFor(a.source.limits.FPIR, a.templates), calibration.FaceFloor)
-	least, _ := calibration.FaceThreshold(fmr)
-	probe := gallery.Template(a.q.Face.Template.Vector)
-	hits, err := faces.Gallery.Search(ctx, gallery.Query{Probes: []gallery.Template{probe}, Top: a.source.limits.MaxCandidates, Least: float32(least)})
-	if err != nil {
-		return err
-	}
-	alarm := faces.Persons <= a.source.limits.AlarmMaxList && a.q.Face.Frames >= a.source.limits.AlarmMinFrames
-	byFace := map[string]bool{}
-	for _, h := range hits {
-		r, err := a.list.generation.Get(faces.Records[h.Person])
-		if err != nil {
-			return err
-		}
-		byFace[r.ID] = true
-		a.add(r, a.faceScore(float64(h.Score), faces.Persons), alarm)
-	}
-	for _, id := range slices.Clone(a.order) {
-		if byFace[id] {
-			continue
-		}
-		r, err := a.list.generation.ByID(id)
-		if err != nil {
-			return err
-		}
-		if score, ok := best(r, &probe, faces); ok {
-			a.add(r, a.faceScore(score, faces.Persons), false)
-		}
-	}
-	return nil
-}
-
-// faceScore states a cosine with its error rates.
-func (a *answer) faceScore(cosine float64, persons int) screening.Score {
-	fmr := calibration.FaceFMR(cosine)
-	return screening.Score{
-		Modality: screening.Face, Value: cosine, FMR: fmr, FPIR: calibration.FPIR(fmr, a.templates),
-		Explain: fmt.Sprintf("cosine %.3f, %d frames, list of %d faces", cosine, a.q.Face.Frames, persons),
-	}
-}
-
-// best is the highest cosine of a record's own templates of the probe's model.
-func best(r *record.Record, probe *gallery.Template, of *store.Faces) (float64, bool) {
-	score, ok := float32(-2), false
-	for _, f := range r.Faces {
-		if f.Model == of.Model && f.Version == of.Version && len(f.Vector) == kernel.Dims {
-			score, ok = max(score, kernel.Dot((*gallery.Template)(f.Vector), probe)), true
-		}
-	}
-	return float64(score), ok
 }

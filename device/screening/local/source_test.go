@@ -127,7 +127,7 @@ func newSource(t testing.TB, lists ...*List) *Source {
 }
 
 func faceQuestion(v record.Vector, frames int) screening.Question {
-	f := template.Face{Model: "m", Version: "1", Images: frames, Vector: [template.FaceDimensions]float32(v)}
+	f := template.Face{Model: "m", Version: "1", Images: frames, Agreement: 1, Vector: [template.FaceDimensions]float32(v)}
 	return screening.Question{Face: &screening.FaceProbe{Template: f, Frames: frames}}
 }
 

@@ -52,7 +52,7 @@ func Question(in *screeningv1.AskRequest) (screening.Question, error) {
 		q.Withheld[m] = w.Reason
 	}
 	if f := in.Face; f != nil {
-		t := template.Face{Model: f.Model.GetModel(), Version: f.Model.GetVersion(), Images: int(f.Frames)}
+		t := template.Face{Model: f.Model.GetModel(), Version: f.Model.GetVersion(), Images: int(f.Frames), Agreement: f.Agreement}
 		if len(f.Vector) != len(t.Vector) || f.Frames > 1000 || f.Quality > 100 || tooLong(t.Model, t.Version) {
 			return q, invalid("face: length, frames or quality")
 		}

@@ -725,7 +725,10 @@ type FaceProbe struct {
 	// How many frames were averaged, from 1.
 	Frames uint32 `protobuf:"varint,3,opt,name=frames,proto3" json:"frames,omitempty"`
 	// 0 to 100 on the engine's scale.
-	Quality       uint32 `protobuf:"varint,4,opt,name=quality,proto3" json:"quality,omitempty"`
+	Quality uint32 `protobuf:"varint,4,opt,name=quality,proto3" json:"quality,omitempty"`
+	// Mean cosine among the frames averaged, each with itself too, 1 for one; 0
+	// where it is not known.
+	Agreement     float64 `protobuf:"fixed64,5,opt,name=agreement,proto3" json:"agreement,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -784,6 +787,13 @@ func (x *FaceProbe) GetFrames() uint32 {
 func (x *FaceProbe) GetQuality() uint32 {
 	if x != nil {
 		return x.Quality
+	}
+	return 0
+}
+
+func (x *FaceProbe) GetAgreement() float64 {
+	if x != nil {
+		return x.Agreement
 	}
 	return 0
 }
@@ -1814,12 +1824,13 @@ const file_sdk_proto_screening_v1_screening_proto_rawDesc = "" +
 	"\x03age\x18\t \x01(\x0e2 .watchpost.screening.v1.AgeClassR\x03age\"`\n" +
 	"\bWithheld\x12<\n" +
 	"\bmodality\x18\x01 \x01(\x0e2 .watchpost.screening.v1.ModalityR\bmodality\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x8e\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xac\x01\n" +
 	"\tFaceProbe\x127\n" +
 	"\x05model\x18\x01 \x01(\v2!.watchpost.screening.v1.FaceModelR\x05model\x12\x16\n" +
 	"\x06vector\x18\x02 \x03(\x02R\x06vector\x12\x16\n" +
 	"\x06frames\x18\x03 \x01(\rR\x06frames\x12\x18\n" +
-	"\aquality\x18\x04 \x01(\rR\aquality\"_\n" +
+	"\aquality\x18\x04 \x01(\rR\aquality\x12\x1c\n" +
+	"\tagreement\x18\x05 \x01(\x01R\tagreement\"_\n" +
 	"\vFingerProbe\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\rR\bposition\x12\x1a\n" +
 	"\btemplate\x18\x02 \x01(\fR\btemplate\x12\x18\n" +
