@@ -44,8 +44,8 @@ type Config struct {
 	// CertificateLife is how long a post's certificate holds, 0 is
 	// store.DefaultCertificateLife.
 	CertificateLife time.Duration
-	Log       *slog.Logger
-	Stderr    io.Writer // what PostgreSQL says
+	Log             *slog.Logger
+	Stderr          io.Writer // what PostgreSQL says
 }
 
 func (c Config) certificateLife() time.Duration {

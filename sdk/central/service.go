@@ -57,9 +57,9 @@ type Options struct {
 	// HelloKeyOf is KeyOf for hellos: a certificate that has run out does not
 	// keep a post from having it renewed.
 	HelloKeyOf func(post string) (ed25519.PublicKey, error)
-	Posts     Posts
-	Records   Records
-	Shards    int // that hold lists, from 0
+	Posts      Posts
+	Records    Records
+	Shards     int // that hold lists, from 0
 	// Certify writes a post's certificate; nil gives none.
 	Certify         func(store.Device) (string, error)
 	CertificateLife time.Duration

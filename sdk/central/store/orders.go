@@ -42,7 +42,7 @@ func (s *Store) ProposeOrder(ctx context.Context, o *linkv1.Order, devices []str
 		// In the order of names, so that two proposals cannot wait for each other.
 		rows, err := tx.Query(ctx, `UPDATE devices d SET last_number = last_number + 1
 			FROM (SELECT id FROM devices WHERE retired IS NULL AND (cardinality($1::text[]) = 0 OR id = ANY($1)) ORDER BY id FOR UPDATE) w
-			WHERE d.id = w.id RETURNING d.id, d.last_number`, slices.Concat([]string{}, devices))
+			WHERE d.id = w.id RETURNING d.id, d.last_number`, append([]string{}, devices...)) // never NULL
 		if err != nil {
 			return err
 		}
