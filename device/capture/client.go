@@ -35,6 +35,7 @@ type Client struct {
 	driver  driverv1.DriverServiceClient
 	camera  driverv1.CameraServiceClient
 	card    driverv1.SmartcardServiceClient
+	finger  driverv1.FingerServiceClient
 	face    facev1.FaceServiceClient
 	process *process // nil when dialled
 	close   sync.Once
@@ -84,6 +85,7 @@ func newClient(dial func(context.Context, string) (net.Conn, error)) (*Client, e
 		driver: driverv1.NewDriverServiceClient(conn),
 		camera: driverv1.NewCameraServiceClient(conn),
 		card:   driverv1.NewSmartcardServiceClient(conn),
+		finger: driverv1.NewFingerServiceClient(conn),
 		face:   facev1.NewFaceServiceClient(conn),
 	}, nil
 }

@@ -115,6 +115,7 @@ type Encounter struct {
 	Steps      []Step               `json:"steps"`
 	Inspection *inspect.Inspection  `json:"inspection,omitempty"`
 	Face       *FaceFacts           `json:"face,omitempty"`
+	Fingers    []FingerFacts        `json:"fingers,omitempty"` // in the order of asking, where the encounter takes them
 	Comparison *Comparison          `json:"comparison,omitempty"`
 	Answer     screening.Answer     `json:"answer"`
 	Coverage   []screening.Coverage `json:"coverage,omitempty"`
@@ -159,6 +160,7 @@ func (e *Encounter) clone() Encounter {
 	c := *e
 	c.Steps = append([]Step(nil), e.Steps...)
 	c.Candidates = append([]Candidate(nil), e.Candidates...)
+	c.Fingers = append([]FingerFacts(nil), e.Fingers...)
 	c.Coverage = append([]screening.Coverage(nil), e.Coverage...)
 	c.Missing = append([]string(nil), e.Missing...)
 	if e.Inspection != nil {

@@ -21,6 +21,7 @@ const (
 	EventResumed     EventKind = "encounter.resumed"
 	EventStep        EventKind = "step.changed"
 	EventProgress    EventKind = "step.progress"
+	EventFinger      EventKind = "finger.changed"
 	EventInspection  EventKind = "inspection.ready"
 	EventComparison  EventKind = "comparison.done"
 	EventScreening   EventKind = "screening.started"
@@ -34,7 +35,7 @@ const (
 // EventKinds returns every kind there is.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventOpened, EventResumed, EventStep, EventProgress, EventInspection, EventComparison,
+		EventOpened, EventResumed, EventStep, EventProgress, EventFinger, EventInspection, EventComparison,
 		EventScreening, EventAnswer, EventLateHit, EventAdjudicated, EventOutcome, EventDevice,
 	}
 }

@@ -184,7 +184,7 @@ func needsEvidence(e *Encounter) bool {
 // outcome, check codes and ids.
 func (e *Encounter) strip() {
 	e.Declared = Declared{Age: e.Declared.Age}
-	e.Face, e.Comparison = nil, nil
+	e.Face, e.Comparison, e.Fingers = nil, nil, nil
 	for i := range e.Candidates {
 		c := &e.Candidates[i]
 		c.Name, c.Contact, c.Scores, c.Reason = "", "", []screening.Score{}, ""

@@ -22,6 +22,8 @@ var hints = map[string]string{
 	"capture":               "try again; if it happens again, restart the post",
 	"device.unknown":        "the configuration names a device that is not there: tell the administrator",
 	"device":                "check the device's cable, then try again",
+	"finger.unsupported":    "the sensor compares by itself and gives no image: it cannot be used here, tell the administrator",
+	"finger":                "wipe finger and sensor, lay the middle of the finger on, then try again",
 	"face":                  "ask the person to look at the camera, then try again",
 }
 

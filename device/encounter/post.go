@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/biometric/finger"
 	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/encounter/policy"
@@ -112,13 +113,15 @@ type Screener interface {
 	Screen(ctx context.Context, q screening.Question, late func(screening.Reply)) screening.Result
 }
 
-// Dependencies are the parts that a post works with. None but Clock
-// and Room may be nil.
+// Dependencies are the parts that a post works with. None but Clock, Room,
+// Sensor and Prints may be nil.
 type Dependencies struct {
 	Name      string // of the post
 	Policy    *policy.Policy
 	Documents DocumentReader
 	Camera    FaceCamera
+	Sensor    FingerSensor                                     // nil: the post takes no fingers
+	Prints    func(list, record string) ([]finger.View, error) // of a record that the post holds; nil: none can be drawn
 	Portraits PortraitDecoder
 	Faces     Calibration
 	Screener  Screener
@@ -154,10 +157,11 @@ type Post struct {
 type active struct {
 	id       string // of view, readable without the lock
 	view     Encounter
-	probe    *FaceCapture    // live face
-	document *DocumentResult // with the portrait
-	portrait []byte          // JPEG of the portrait, made anew by a decode process
-	captured time.Time       // end of the last step
+	probe    *FaceCapture        // live face
+	fingers  map[int]FingerTouch // by position: the best try of each
+	document *DocumentResult     // with the portrait
+	portrait []byte              // JPEG of the portrait, made anew by a decode process
+	captured time.Time           // end of the last step
 	running  map[StepName]context.CancelFunc
 	touched  time.Time // last command or event, for the idle clock
 }
@@ -213,6 +217,7 @@ type OpenRequest struct {
 	Officer  string
 	Purpose  string
 	Document bool // a document is there
+	Fingers  bool // fingers are to be taken
 	Declared Declared
 }
 
@@ -256,6 +261,14 @@ func (p *Post) Open(req OpenRequest) (Encounter, error) {
 		a.view.Steps = append(a.view.Steps, Step{Name: StepDocument, State: Pending})
 	}
 	a.view.Steps = append(a.view.Steps, Step{Name: StepFace, State: Pending})
+	if req.Fingers {
+		if p.Sensor == nil {
+			p.searches.Undo(req.Officer)
+			return Encounter{}, ErrNoSuchStep
+		}
+		a.view.Steps = append(a.view.Steps, Step{Name: StepFingers, State: Pending})
+		a.view.Fingers = newFingers(req.Declared.FingerExceptions)
+	}
 	if err := p.save(a, audit.Line{Actor: req.Officer, Action: audit.EncounterOpened, Purpose: req.Purpose}); err != nil {
 		p.searches.Undo(req.Officer)
 		return Encounter{}, err
@@ -397,5 +410,10 @@ func (e *Encounter) restart() {
 		}
 	}
 	e.Inspection, e.Face, e.Comparison, e.Advice = nil, nil, nil, nil
+	for i := range e.Fingers {
+		if f := &e.Fingers[i]; f.State != FingerExcepted {
+			*f = FingerFacts{Position: f.Position, State: FingerOpen}
+		}
+	}
 	e.Answer, e.Coverage, e.Missing, e.Candidates = 0, nil, nil, nil
 }

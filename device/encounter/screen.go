@@ -113,15 +113,28 @@ func (p *Post) question(a *active) (screening.Question, error) {
 			q.Name = &name
 		}
 	}
-	if a.probe == nil {
-		q.Withheld[screening.Face] = withheldSkipped
-		return q, nil
-	}
+	why := ""
 	switch {
 	case a.view.Age == Minor && p.Policy.Minors.Minor != policy.Search1N:
-		q.Withheld[screening.Face] = withheldMinor
+		why = withheldMinor
 	case a.view.Age == AgeUnknown && p.Policy.Minors.AgeUnknown != policy.Search1N:
-		q.Withheld[screening.Face] = withheldAgeUnknown
+		why = withheldAgeUnknown
+	}
+	if s := a.view.Step(StepFingers); s != nil {
+		switch probes := a.fingerProbes(); {
+		case len(probes) == 0 || s.State == Skipped:
+			q.Withheld[screening.Finger] = withheldSkipped
+		case why != "":
+			q.Withheld[screening.Finger] = why
+		default:
+			q.Fingers = probes
+		}
+	}
+	switch {
+	case a.probe == nil:
+		q.Withheld[screening.Face] = withheldSkipped
+	case why != "":
+		q.Withheld[screening.Face] = why
 	default:
 		mean, err := template.Mean(a.probe.Templates)
 		if err != nil {

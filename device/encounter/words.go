@@ -101,10 +101,11 @@ func (s *StepState) UnmarshalText(t []byte) error {
 // StepName names a step.
 type StepName string
 
-// Steps. Fingers come with their issue and fit in here.
+// Steps.
 const (
 	StepDocument StepName = "document"
 	StepFace     StepName = "face"
+	StepFingers  StepName = "fingers"
 )
 
 // words are the published words of an enumeration by number.

@@ -15,6 +15,7 @@ import (
 type OpenBody struct {
 	Purpose  string             `json:"purpose" minLength:"1" maxLength:"64" doc:"one of the policy's purposes"`
 	Document bool               `json:"document" doc:"the person has a document"`
+	Fingers  bool               `json:"fingers,omitempty" doc:"fingers are to be taken"`
 	Declared encounter.Declared `json:"declared,omitempty" doc:"what the person says, unverified"`
 }
 
@@ -71,7 +72,7 @@ func (s *Server) encounterOperations() {
 		if err != nil {
 			return nil, fail(err)
 		}
-		e, err := s.post.Open(encounter.OpenRequest{Officer: a.ID, Purpose: in.Body.Purpose, Document: in.Body.Document, Declared: in.Body.Declared})
+		e, err := s.post.Open(encounter.OpenRequest{Officer: a.ID, Purpose: in.Body.Purpose, Document: in.Body.Document, Fingers: in.Body.Fingers, Declared: in.Body.Declared})
 		return &encounterOutput{e}, fail(err)
 	})
 	register(s, huma.Operation{
@@ -114,7 +115,7 @@ func (s *Server) encounterOperations() {
 		OperationID: "skip-step", Method: http.MethodPost, Path: "/v1/encounters/{id}/steps/{step}/skip", Summary: "End a step without a result", Security: signedIn,
 	}, func(ctx context.Context, in *struct {
 		EncounterID
-		Step string `path:"step" enum:"document,face"`
+		Step string `path:"step" enum:"document,face,fingers"`
 		Body SkipBody
 	}) (*encounterOutput, error) {
 		return s.command(ctx, in.ID, func(a *officer.Account) error {

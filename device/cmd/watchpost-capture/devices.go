@@ -71,9 +71,10 @@ Configuration, YAML, unknown keys refused:
 				name:    "devices",
 				profile: devicesProfile(settings, c.models),
 				setup: func(ctx context.Context, server *driver.Server, logger *slog.Logger) func() error {
+					sensors := finger.New(server, prints, settings.Fingers, logger)
 					if prints != nil {
 						go prints.Run(ctx)
-						go finger.New(server, prints, settings.Fingers, logger).Run(ctx)
+						go sensors.Run(ctx)
 					}
 					return c.setupDevices(ctx, server, logger, settings, restart)
 				},
