@@ -49,8 +49,11 @@ func TestCompareFAISS(t *testing.T) {
 	}
 	t.Logf("%d faces, one thread, best of %d, median of %d probes, ms a query", faces, compareRepeats, len(with))
 	t.Logf("%-28s top 50 %8.3f   radius %8.3f", "memory bound (float32)", r.MemoryBound, r.MemoryBound)
-	t.Logf("%-28s top 50 %8.3f", "watchpost scan, "+r.Kernel, r.MS.TopScan)
-	t.Logf("%-28s top 50 %8.3f   radius %8.3f", "watchpost filter, "+r.Kernel, r.MS.Top, r.MS.Radius)
+	t.Logf("%-28s top 50 %8.3f   %.3f of the bound", "watchpost scan, "+r.Kernel, r.MS.TopScan, r.MS.TopScan/r.MemoryBound)
+	t.Logf("%-28s top 50 %8.3f   radius %8.3f, right after a scan %.3f", "watchpost filter, "+r.Kernel, r.MS.Top, r.MS.Radius, r.MS.Cold)
+	if two := r.MSTwoCores; two != nil {
+		t.Logf("%-28s scan %.2f, top 50 %.2f, radius %.2f times as fast", "two cores, one query", r.MS.TopScan/two.TopScan, r.MS.Top/two.Top, r.MS.Radius/two.Radius)
+	}
 
 	dir := t.TempDir()
 	rowsFile, probesFile := write(t, dir, "rows", rows), write(t, dir, "probes", flat(with))

@@ -28,6 +28,9 @@ type Times struct {
 	TopScan float64 `json:"top50_scan"` // every template compared
 	Top     float64 `json:"top50"`      // through the filter
 	Radius  float64 `json:"radius"`     // all above the radius, through the filter
+	// Cold is Radius right after every template was read, which drives the
+	// filter's codes out of the processor's caches.
+	Cold float64 `json:"radius_cold"`
 }
 
 // Result is what was measured.
@@ -125,51 +128,60 @@ func (m *measurement) radius(ctx context.Context, n int) error {
 	return nil
 }
 
-// times measures the three kinds of search, in turn so that a slow moment of
-// the machine meets all of them.
-func (m *measurement) times(ctx context.Context, workers int) (Times, error) {
-	kinds := []gallery.Query{
-		{Top: Top, Least: -2, NoFilter: true},
-		{Top: Top, Least: -2},
-		{Top: gallery.MaxTop, Least: m.least},
-	}
-	medians := make([]float64, len(kinds))
-	best := make([][]time.Duration, len(kinds))
+// times measures the kinds of search. Repeats of one kind follow each other, as
+// in a post that has nothing but searches to do, and as peers are measured.
+func (m *measurement) times(ctx context.Context, workers int) (t Times, err error) {
+	scan := gallery.Query{Top: Top, Least: -2, NoFilter: true}
+	top := gallery.Query{Top: Top, Least: -2}
+	radius := gallery.Query{Top: gallery.MaxTop, Least: m.least}
+	var best [4][]time.Duration
 	for _, p := range m.with {
-		least := make([]time.Duration, len(kinds))
-		for repeat := range m.repeats {
-			var scan []gallery.Hit
-			for k, q := range kinds {
-				q.Probes, q.Workers = []gallery.Template{p}, workers
-				start := time.Now()
-				hits, err := m.g.Search(ctx, q)
-				took := time.Since(start)
-				if err != nil {
-					return Times{}, err
-				}
-				if least[k] == 0 || took < least[k] {
-					least[k] = took
-				}
-				switch {
-				case k == 0:
-					scan = hits
-				case k == 1 && !slices.Equal(hits, scan), k == 2 && !prefix(hits, scan, m.least):
-					m.differs = true
-				}
+		scan.Probes = []gallery.Template{p}
+		top.Probes, radius.Probes = scan.Probes, scan.Probes
+		scan.Workers, top.Workers, radius.Workers = workers, workers, workers
+		var all []gallery.Hit
+		run := func(kind int, q gallery.Query, check func(hits []gallery.Hit) bool) {
+			if err != nil {
+				return
 			}
-			if workers == 1 && repeat%4 == 0 {
+			start := time.Now()
+			hits, failed := m.g.Search(ctx, q)
+			took := time.Since(start)
+			if err = failed; err != nil {
+				return
+			}
+			if least := &best[kind][len(best[kind])-1]; *least == 0 || took < *least {
+				*least = took
+			}
+			if !check(hits) {
+				m.differs = true
+			}
+		}
+		for k := range best {
+			best[k] = append(best[k], 0)
+		}
+		same := func(hits []gallery.Hit) bool { return slices.Equal(hits, all) }
+		near := func(hits []gallery.Hit) bool { return prefix(hits, all, m.least) }
+		for range m.repeats {
+			run(0, scan, func(hits []gallery.Hit) bool { all = hits; return true })
+			if workers == 1 {
 				m.bound = min(m.bound, m.g.ReadTime())
 			}
+			run(3, radius, near)
 		}
-		for k := range kinds {
-			best[k] = append(best[k], least[k])
+		for range m.repeats {
+			run(1, top, same)
+		}
+		for range m.repeats {
+			run(2, radius, near)
 		}
 	}
-	for k := range kinds {
+	var medians [len(best)]float64
+	for k := range best {
 		slices.Sort(best[k])
 		medians[k] = ms(best[k][len(best[k])/2])
 	}
-	return Times{medians[0], medians[1], medians[2]}, nil
+	return Times{medians[0], medians[1], medians[2], medians[3]}, err
 }
 
 // prefix tells whether hits are those of the scan's that reach least; the scan
