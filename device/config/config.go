@@ -47,6 +47,7 @@ type Config struct {
 	Central   *Central         `yaml:"central,omitempty"` // nil: the post stands alone
 	Audit     *Audit           `yaml:"audit,omitempty"`   // nil: the defaults of Signed
 	Keys      *Keys            `yaml:"keys,omitempty"`    // when keys lock; nil: by command and at the end only
+	Feed      *Feed            `yaml:"feed,omitempty"`    // where lists come from; nil: from provisioning folders alone
 }
 
 // Owner is a person whose signature counts, with the public half of a key that
@@ -64,6 +65,10 @@ type Capture struct {
 	Camera string `yaml:"camera"` // id of the camera for faces; "" is the only one
 	Reader string `yaml:"reader"` // PC/SC reader name; "" is the only one
 	Models string `yaml:"models"` // folder of face models for the decode role; "" is where WATCHPOST_MODELS says
+	// TerminalKey is the unix socket of who signs for this terminal (Terminal
+	// Authentication, for fingerprints and irises of the chip); absolute. ""
+	// does without. The key itself never lies on a post.
+	TerminalKey string `yaml:"terminal_key,omitempty"`
 	// Virtual lets devices be used that stand for real ones: recordings and
 	// emulations of a bench. A post in service leaves it out.
 	Virtual bool `yaml:"virtual"`
@@ -188,7 +193,7 @@ func (c *Config) validate() error {
 	if c.Post == "" || strings.ContainsAny(c.Post, "/ \n") {
 		return fault.New("config.post", "post needs a name without spaces and slashes")
 	}
-	if err := errors.Join(c.Central.validate(), c.Keys.validate(), c.Audit.validate(c.Post)); err != nil {
+	if err := errors.Join(c.Central.validate(), c.Keys.validate(), c.Audit.validate(c.Post), c.Feed.validate()); err != nil {
 		return err
 	}
 	seen := make(map[string]bool)
@@ -214,6 +219,9 @@ func (c *Config) validate() error {
 	}
 	if net.ParseIP(c.HTTP.Name) != nil || strings.ContainsAny(c.HTTP.Name, "/: ") {
 		return fault.New("config.http_name", "http.name %q is not a host name; passkeys cannot be made for an address", c.HTTP.Name)
+	}
+	if c.Capture.TerminalKey != "" && !filepath.IsAbs(c.Capture.TerminalKey) {
+		return fault.New("config.terminal_key", "capture.terminal_key is the absolute path of a unix socket")
 	}
 	switch c.Log.Level {
 	case "debug", "info", "warn", "error":

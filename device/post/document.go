@@ -24,7 +24,8 @@ type documents struct {
 	devices *capture.Client
 	pulse   *pulse
 	reader  string
-	virtual bool // emulated readers may be used
+	isKey   string // socket of who signs for this terminal, "" for nobody
+	virtual bool   // emulated readers may be used
 	rules   func() examine.Rules
 	now     func() time.Time
 	log     *slog.Logger
@@ -63,7 +64,9 @@ func (d *documents) read(ctx context.Context, k examine.Key, progress func(encou
 		}
 	}()
 	begun := d.now()
-	inspection, reading, err := examine.Chip(ctx, chip, k, d.rules(), examine.Options{Progress: func(e emrtd.Event) {
+	signer := openISKey(d.isKey)
+	defer signer.close()
+	inspection, reading, err := examine.Chip(ctx, chip, k, d.rules(), examine.Options{ISKey: signer.key(), Progress: func(e emrtd.Event) {
 		progress(encounter.Progress{Stage: stageName(e), Done: e.Bytes, Total: e.Total})
 	}})
 	if err != nil {

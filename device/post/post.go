@@ -179,7 +179,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, o Options) erro
 	var err error
 	p.post, err = encounter.NewPost(encounter.Dependencies{
 		Name: p.config.Post, Policy: p.applied.policy,
-		Documents: &documents{devices: p.devices, pulse: p.pulse, reader: p.config.Capture.Reader, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
+		Documents: &documents{devices: p.devices, pulse: p.pulse, reader: p.config.Capture.Reader, isKey: p.config.Capture.TerminalKey, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
 		Camera:    &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual, turn: make(chan struct{}, 1)},
 		Sensor:    newSensor(p.devices, p.pulse, p.config.Capture.Virtual),
 		Prints:    func(list, record string) ([]finger.View, error) { return prints(p.applied.lists.Lists, list, record) },
