@@ -1,0 +1,213 @@
+// Package pad is presentation attack detection by challenge (terms of ISO/IEC
+// 30107-1:2023 and -3:2023): the post asks for something that is drawn anew each time, and
+// judges what the camera saw. It needs no model: five points, mean colours of a
+// few places of the face, templates of the frames.
+//
+// Screen flashes ask whether the face is shaded like a solid by light that
+// comes from one side and then the other; a head turn asks whether the points
+// move like a solid's and stay one person's; a blink asks for lids. None of
+// them tells a good solid mask, and what is known of their error rates comes from
+// simulation alone (hwtest pad): Judged says so until a bench has run.
+package pad
+
+import (
+	"crypto/rand"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/watchpost/watchpost/device/fault"
+)
+
+// Kind is what a challenge asks for. The numbers are published.
+type Kind uint8
+
+// Kinds. Turn and Blink are for those to whom flashes may be harmful, too.
+const (
+	KindUnknown Kind = 0
+	Flash       Kind = 1
+	Turn        Kind = 2
+	Blink       Kind = 3
+)
+
+var kindWords = [...]string{"unknown", "flash", "turn", "blink"}
+
+func (k Kind) String() string {
+	if int(k) < len(kindWords) {
+		return kindWords[k]
+	}
+	return kindWords[0]
+}
+
+// MarshalText writes the word.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads a word; an unknown one is an error.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for i, w := range kindWords {
+		if w == string(text) {
+			*k = Kind(i)
+			return nil
+		}
+	}
+	return fault.New("pad.kind", "no kind of challenge is called that")
+}
+
+// Cue is what the screen shows during a step.
+type Cue string
+
+// Cues. Left and right are the person's own. Flashes light that half of the
+// screen, all of it or nothing; turns are arrows; Ahead is a mark in the middle.
+const (
+	Dark      Cue = "dark"
+	LightLeft Cue = "light_left"
+	LightRite Cue = "light_right"
+	Full      Cue = "full"
+	Ahead     Cue = "ahead"
+	TurnLeft  Cue = "turn_left"
+	TurnRite  Cue = "turn_right"
+	BlinkNow  Cue = "blink"
+)
+
+// Step is one cue and how long it is shown.
+type Step struct {
+	Cue    Cue `json:"cue"`
+	Millis int `json:"millis"`
+}
+
+// Challenge is one drawn demand. It is not secret once it is shown, and no use
+// before.
+type Challenge struct {
+	Kind  Kind   `json:"kind"`
+	Steps []Step `json:"steps"`
+}
+
+// Length is how long the challenge is shown.
+func (c Challenge) Length() time.Duration {
+	sum := 0
+	for _, s := range c.Steps {
+		sum += s.Millis
+	}
+	return time.Duration(sum) * time.Millisecond
+}
+
+// Times of the steps. A flash step of 400 ms makes at most 2.5 changes and 1.25
+// flashes a second, where WCAG 2.2 (success criterion 2.3.1) allows 3 flashes;
+// light is white, so that no saturated red is shown either.
+const (
+	flashMillis = 400
+	flashSteps  = 8
+	aheadMillis = 800
+	turnMillis  = 1500
+	turnSteps   = 4
+	blinkMillis = 1000
+	blinkMore   = 700 // drawn on top, so that a recording blinks at other times
+)
+
+// Draw draws a challenge of a kind from the system's random source.
+func Draw(kind Kind) (Challenge, error) {
+	c := Challenge{Kind: kind}
+	switch kind {
+	case Flash:
+		// Each cue stands at least once before and once after the middle: light
+		// that drifts cannot be taken for an answer. Some 400 orders, and no cue
+		// follows itself.
+		first, err := shuffled(Dark, LightLeft, LightRite, Full)
+		if err != nil {
+			return Challenge{}, err
+		}
+		second, err := shuffled(Dark, LightLeft, LightRite, Full)
+		for err == nil && (second[0] == first[len(first)-1] || slices.Equal(first, second)) {
+			second, err = shuffled(second...)
+		}
+		if err != nil {
+			return Challenge{}, err
+		}
+		for _, cue := range append(first, second...) {
+			c.Steps = append(c.Steps, Step{cue, flashMillis})
+		}
+	case Turn:
+		cues, err := turns()
+		if err != nil {
+			return Challenge{}, err
+		}
+		c.Steps = append(c.Steps, Step{Ahead, aheadMillis})
+		for _, cue := range cues {
+			c.Steps = append(c.Steps, Step{cue, turnMillis})
+		}
+	case Blink:
+		n, err := below(3)
+		if err != nil {
+			return Challenge{}, err
+		}
+		c.Steps = append(c.Steps, Step{Ahead, aheadMillis})
+		for range n + 1 {
+			more, err := below(blinkMore)
+			if err != nil {
+				return Challenge{}, err
+			}
+			c.Steps = append(c.Steps, Step{BlinkNow, blinkMillis + more})
+		}
+	default:
+		return Challenge{}, fault.New("pad.kind", "no challenge of kind %d", kind)
+	}
+	return c, nil
+}
+
+// turns draws one of 14 orders of turning left, right and back, none the same
+// twice in a row, with both sides among them.
+func turns() ([]Cue, error) {
+	for {
+		all := [...]Cue{Ahead, TurnLeft, TurnRite}
+		before := 0 // the person looks ahead at first
+		var cues []Cue
+		for range turnSteps {
+			k, err := below(2)
+			if err != nil {
+				return nil, err
+			}
+			before = (before + 1 + k) % 3
+			cues = append(cues, all[before])
+		}
+		if slices.Contains(cues, TurnLeft) && slices.Contains(cues, TurnRite) {
+			return cues, nil
+		}
+	}
+}
+
+// shuffled returns the cues in a random order.
+func shuffled(cues ...Cue) ([]Cue, error) {
+	for i := len(cues) - 1; i > 0; i-- {
+		k, err := below(i + 1)
+		if err != nil {
+			return nil, err
+		}
+		cues[i], cues[k] = cues[k], cues[i]
+	}
+	return cues, nil
+}
+
+// below draws 0 to n-1, each as likely.
+func below(n int) (int, error) {
+	v, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
+	if err != nil {
+		return 0, fault.Wrap("pad.random", err)
+	}
+	return int(v.Int64()), nil
+}
+
+// at returns the step that is shown at a time since the start, and for how
+// long it has been; nil before the first and after the last.
+func (c Challenge) at(t time.Duration) (s *Step, index int, shown time.Duration) {
+	if t < 0 {
+		return nil, 0, 0
+	}
+	for i := range c.Steps {
+		length := time.Duration(c.Steps[i].Millis) * time.Millisecond
+		if t < length {
+			return &c.Steps[i], i, t
+		}
+		t -= length
+	}
+	return nil, 0, 0
+}
