@@ -17,7 +17,7 @@ import (
 
 func fingerCommand() *cobra.Command {
 	group := &cobra.Command{Use: "finger", Short: "Extract, compare and search fingerprints"}
-	group.AddCommand(fingerTemplateCommand(), fingerScoreCommand(), fingerSearchCommand(), fingerMatchCommand())
+	group.AddCommand(fingerTemplateCommand(), fingerScoreCommand(), fingerSearchCommand(), fingerMatchCommand(), fingerSlapCommand())
 	return group
 }
 
