@@ -107,11 +107,11 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 			return nil, err
 		}
 		r.closing(r.Lists.Close)
-		sub, err := shard.Serve(nc, 0, searchesAtOnce, r.Lists, c.Log)
+		worker, err := shard.Serve(nc, 0, searchesAtOnce, r.Lists, c.Log)
 		if err != nil {
 			return nil, err
 		}
-		r.closing(sub.Unsubscribe)
+		r.closing(worker.Close)
 		shards = 1
 	}
 	s, err := Serve(Options{

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/watchpost/watchpost/device/fault"
@@ -20,8 +21,33 @@ import (
 	screeningv1 "github.com/watchpost/watchpost/sdk/proto/screening/v1"
 )
 
-// subject is where worker n listens. Posts cannot publish there.
+// subject is where one of the workers of shard n takes a search. Posts cannot
+// publish there.
 func subject(n int) string { return fmt.Sprintf("search.%d", n) }
+
+// subjectAll is where all workers of shard n take it.
+func subjectAll(n int) string { return fmt.Sprintf("search.%d.all", n) }
+
+const (
+	replicas = "replicas" // queue group of the workers of a shard
+
+	// When one worker has not answered after a quarter of the patience, all are
+	// asked; not sooner than a search of a full shard takes, and not so late
+	// that a second could not answer.
+	hedgePart  = 4
+	hedgeLeast = 50 * time.Millisecond
+	hedgeMost  = 250 * time.Millisecond
+)
+
+// workingHeader says that a worker is at a search, workerHeader whose an answer
+// is: so an asker knows when nobody is left to wait for.
+const (
+	workingHeader = "Watchpost-Working"
+	workerHeader  = "Watchpost-Worker"
+)
+
+// searchHeader carries the id of a search, the same for all workers.
+const searchHeader = "Watchpost-Search"
 
 // codeHeader carries the code of an error.
 const codeHeader = "Watchpost-Code"
@@ -34,24 +60,103 @@ type Searcher interface {
 	Ask(ctx context.Context, q screening.Question) (screening.Reply, error)
 }
 
-// Serve answers searches of shard n until the subscription is drained. At most
-// parallel searches run at once; one more is refused with source.busy.
-func Serve(nc *nats.Conn, n, parallel int, lists Searcher, log *slog.Logger) (*nats.Subscription, error) {
+// Worker is a shard that is being served. Close ends it.
+type Worker struct{ subs []*nats.Subscription }
+
+// Close takes no more searches; those under way are answered.
+func (w *Worker) Close() error {
+	var errs []error
+	for _, s := range w.subs {
+		errs = append(errs, s.Unsubscribe())
+	}
+	return errors.Join(errs...)
+}
+
+// Serve answers searches of shard n until the worker is closed. At most parallel
+// searches run at once; one more is refused with source.busy. Workers of the
+// same n are replicas: they hold the same, and a search goes to one of them. Who
+// gets no answer in time asks all; a worker that is at the search already goes
+// on and does not begin it twice.
+func Serve(nc *nats.Conn, n, parallel int, lists Searcher, log *slog.Logger) (*Worker, error) {
 	slots := make(chan struct{}, parallel)
-	sub, err := nc.Subscribe(subject(n), func(m *nats.Msg) {
+	known := searches{under: map[string]bool{}}
+	us := nuid.Next()
+	take := func(m *nats.Msg) {
+		id := m.Header.Get(searchHeader)
+		begun, under := known.begin(id)
+		if m.Subject == subjectAll(n) && (!begun || under) {
+			at := nats.NewMsg(m.Reply)
+			at.Header.Set(workingHeader, us)
+			if err := m.RespondMsg(at); err != nil {
+				log.Warn("search not answered", "shard", m.Subject, "cause", err)
+			}
+		}
+		if begun {
+			return
+		}
+		done := func() { known.end(id) }
 		select {
 		case slots <- struct{}{}:
 		default:
-			respond(m, nil, fault.New("source.busy", "%d searches under way", parallel), log)
+			done()
+			respond(m, us, nil, fault.New("source.busy", "%d searches under way", parallel), log)
 			return
 		}
 		go func() {
-			defer func() { <-slots }()
+			defer func() { <-slots; done() }()
 			out, err := search(m, lists)
-			respond(m, out, err, log)
+			respond(m, us, out, err, log)
 		}()
-	})
-	return sub, fault.Wrap("central.broker", err)
+	}
+	w := new(Worker)
+	for _, subscribe := range []func() (*nats.Subscription, error){
+		func() (*nats.Subscription, error) { return nc.QueueSubscribe(subject(n), replicas, take) },
+		func() (*nats.Subscription, error) { return nc.Subscribe(subjectAll(n), take) },
+	} {
+		sub, err := subscribe()
+		if err != nil {
+			return nil, fault.Wrap("central.broker", errors.Join(err, w.Close()))
+		}
+		w.subs = append(w.subs, sub)
+	}
+	return w, nil
+}
+
+// searches are those that a worker has begun. Safe for concurrent use.
+type searches struct {
+	mu    sync.Mutex
+	under map[string]bool // by id: still under way
+	ended []string        // the oldest first
+}
+
+// keptSearches bounds what is remembered: more than come within one's patience.
+const keptSearches = 4096
+
+// begin notes that a search begins, unless it was begun before.
+func (s *searches) begin(id string) (begun, under bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	under, begun = s.under[id]
+	if id == "" {
+		return false, false
+	}
+	if !begun {
+		s.under[id] = true
+	}
+	return begun, under
+}
+
+func (s *searches) end(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id == "" {
+		return
+	}
+	s.under[id] = false
+	if s.ended = append(s.ended, id); len(s.ended) > keptSearches {
+		delete(s.under, s.ended[0])
+		s.ended = s.ended[1:]
+	}
 }
 
 func search(m *nats.Msg, lists Searcher) (*screeningv1.AskResponse, error) {
@@ -76,8 +181,9 @@ func search(m *nats.Msg, lists Searcher) (*screeningv1.AskResponse, error) {
 	return response(r), nil
 }
 
-func respond(m *nats.Msg, out *screeningv1.AskResponse, err error, log *slog.Logger) {
+func respond(m *nats.Msg, us string, out *screeningv1.AskResponse, err error, log *slog.Logger) {
 	reply := nats.NewMsg(m.Reply)
+	reply.Header.Set(workerHeader, us)
 	if err == nil {
 		reply.Data, err = proto.Marshal(out)
 	}
@@ -103,10 +209,11 @@ func Ask(ctx context.Context, nc *nats.Conn, n int, q *screeningv1.AskRequest) (
 	if err != nil {
 		return nil, fault.Wrap("call.invalid", err)
 	}
+	id := nuid.Next()
 	answers, errs := make([]*screeningv1.AskResponse, n), make([]error, n)
 	var all sync.WaitGroup
 	for i := range n {
-		all.Go(func() { answers[i], errs[i] = one(ctx, nc, i, raw, time.Until(deadline)) })
+		all.Go(func() { answers[i], errs[i] = one(ctx, nc, i, id, raw, time.Until(deadline)) })
 	}
 	all.Wait()
 	answers = slices.DeleteFunc(answers, func(a *screeningv1.AskResponse) bool { return a == nil })
@@ -116,19 +223,82 @@ func Ask(ctx context.Context, nc *nats.Conn, n int, q *screeningv1.AskRequest) (
 	return merge(answers, n), nil
 }
 
-func one(ctx context.Context, nc *nats.Conn, n int, question []byte, patience time.Duration) (*screeningv1.AskResponse, error) {
-	m := nats.NewMsg(subject(n))
-	m.Data = question
-	m.Header.Set(patienceHeader, patience.String())
-	reply, err := nc.RequestMsgWithContext(ctx, m)
+// one asks shard n: one of its workers, and all of them where that one fails,
+// is gone or takes long. The first answer counts.
+func one(ctx context.Context, nc *nats.Conn, n int, id string, question []byte, patience time.Duration) (*screeningv1.AskResponse, error) {
+	replies := make(chan *nats.Msg, 16)
+	inbox := nc.NewRespInbox()
+	sub, err := nc.ChanSubscribe(inbox, replies)
 	if err != nil {
-		return nil, fault.New("source.unavailable", "shard %d: %w", n, err).AsRetryable()
+		return nil, unavailable(n, err)
 	}
-	if code := reply.Header.Get(codeHeader); code != "" {
+	defer func() { _ = sub.Unsubscribe() }() // the connection may be gone
+	send := func(subject string) error {
+		m := nats.NewMsg(subject)
+		m.Reply, m.Data = inbox, question
+		m.Header.Set(patienceHeader, patience.String())
+		m.Header.Set(searchHeader, id)
+		return nc.PublishMsg(m)
+	}
+	if err := send(subject(n)); err != nil {
+		return nil, unavailable(n, err)
+	}
+	hedge := time.NewTimer(min(max(patience/hedgePart, hedgeLeast), hedgeMost))
+	defer hedge.Stop()
+	var settled <-chan time.Time // by then every worker has said that it is at it
+	asked, known := false, false
+	working := map[string]bool{}
+	failed := fault.New("source.unavailable", "shard %d: no answer", n).AsRetryable()
+	for {
+		all := false
+		select {
+		case m := <-replies:
+			if at := m.Header.Get(workingHeader); at != "" {
+				working[at] = true
+				break
+			}
+			out, err := read(m, n)
+			if err == nil {
+				return out, nil
+			}
+			failed, all = err, true
+			delete(working, m.Header.Get(workerHeader))
+			known = known || asked && noResponders(m)
+		case <-settled:
+			known = true
+		case <-hedge.C:
+			all = true
+		case <-ctx.Done():
+			return nil, failed
+		}
+		if all && !asked {
+			asked, settled = true, time.After(hedgeLeast)
+			if err := send(subjectAll(n)); err != nil {
+				return nil, unavailable(n, err)
+			}
+		}
+		if known && len(working) == 0 {
+			return nil, failed // nobody is left
+		}
+	}
+}
+
+func unavailable(n int, err error) *fault.Error {
+	return fault.New("source.unavailable", "shard %d: %w", n, err).AsRetryable()
+}
+
+// noResponders reports whether the broker says that nobody listens.
+func noResponders(m *nats.Msg) bool { return len(m.Data) == 0 && m.Header.Get("Status") == "503" }
+
+func read(m *nats.Msg, n int) (*screeningv1.AskResponse, *fault.Error) {
+	if noResponders(m) {
+		return nil, unavailable(n, nats.ErrNoResponders)
+	}
+	if code := m.Header.Get(codeHeader); code != "" {
 		return nil, fault.New(fault.Code(code), "shard %d", n)
 	}
 	out := new(screeningv1.AskResponse)
-	if err := proto.Unmarshal(reply.Data, out); err != nil {
+	if err := proto.Unmarshal(m.Data, out); err != nil {
 		return nil, fault.New("source.unavailable", "shard %d: no answer of the form", n)
 	}
 	return out, nil
@@ -140,6 +310,12 @@ func merge(answers []*screeningv1.AskResponse, shards int) *screeningv1.AskRespo
 	for _, a := range answers {
 		out.Candidates = append(out.Candidates, a.Candidates...)
 		for _, c := range a.Coverage {
+			// A worker speaks for one shard, whatever it says.
+			if c.Answered >= c.Shards && c.Shards > 0 {
+				c.Answered = 1
+			} else {
+				c.Answered = 0
+			}
 			at := slices.IndexFunc(out.Coverage, func(k *screeningv1.Coverage) bool { return k.List == c.List })
 			if at < 0 {
 				c.Shards = uint32(shards)

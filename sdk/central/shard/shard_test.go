@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -68,14 +69,17 @@ func connect(t *testing.T) *nats.Conn {
 	return nc
 }
 
-func serve(t *testing.T, nc *nats.Conn, n int, p part) *nats.Subscription {
+func serve(t *testing.T, nc *nats.Conn, n int, p part) *Worker {
 	t.Helper()
-	sub, err := Serve(nc, n, 1, p, slog.New(slog.DiscardHandler))
+	w, err := Serve(nc, n, 1, p, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sub
+	return w
 }
+
+// soak reports whether the long runs are asked for.
+func soak() bool { return os.Getenv("WATCHPOST_SOAK") != "" }
 
 func asked() *screeningv1.AskRequest {
 	return &screeningv1.AskRequest{Encounter: "e", Officer: "o", Purpose: "p", Documents: []*screeningv1.DocumentProbe{{Number: "X1"}}}
@@ -98,15 +102,15 @@ func TestShards(t *testing.T) {
 
 	// A worker that is gone, one that fails and one that hangs leave a partial
 	// coverage, never a whole one.
-	if err := second.Unsubscribe(); err != nil {
+	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}
 	hold := make(chan struct{})
 	defer close(hold)
-	for name, start := range map[string]func() *nats.Subscription{
-		"gone":  func() *nats.Subscription { return nil },
-		"fails": func() *nats.Subscription { return serve(t, nc, 1, part{err: errors.New("no")}) },
-		"hangs": func() *nats.Subscription { return serve(t, nc, 1, part{hold: hold}) },
+	for name, start := range map[string]func() *Worker{
+		"gone":  func() *Worker { return nil },
+		"fails": func() *Worker { return serve(t, nc, 1, part{err: errors.New("no")}) },
+		"hangs": func() *Worker { return serve(t, nc, 1, part{hold: hold}) },
 	} {
 		sub := start()
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -116,7 +120,7 @@ func TestShards(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, r, err)
 		}
 		if sub != nil {
-			if err := sub.Unsubscribe(); err != nil {
+			if err := sub.Close(); err != nil {
 				t.Fatal(err)
 			}
 		}
