@@ -136,12 +136,12 @@ func (p *Post) question(a *active) (screening.Question, error) {
 	case why != "":
 		q.Withheld[screening.Face] = why
 	default:
-		mean, err := template.Mean(a.probe.Templates)
+		means, err := template.Means(a.probe.Templates) // one a model
 		if err != nil {
 			q.Withheld[screening.Face] = string(fault.CodeOf(err))
 			return q, err
 		}
-		q.Face = &screening.FaceProbe{Template: mean, Frames: len(a.probe.Templates), Quality: a.probe.Quality}
+		q.Face = &screening.FaceProbe{Template: means[0], Others: means[1:], Frames: means[0].Images, Quality: a.probe.Quality}
 	}
 	return q, nil
 }
@@ -244,10 +244,14 @@ func (p *Post) compare(document *DocumentResult, probe *FaceCapture) comparison 
 		out.match.Reason = "no_live_face"
 		return out
 	}
-	mean, err := template.Mean(probe.Templates)
+	means, err := template.Means(probe.Templates)
 	if err == nil {
+		live := template.Of(means, portrait.Face.Model, portrait.Face.Version)
+		if live == nil {
+			live = &means[0] // refused below: template.model
+		}
 		var score float64
-		if score, err = template.Cosine(&mean, &portrait.Face); err == nil {
+		if score, err = template.Likeness(live, &portrait.Face); err == nil {
 			threshold := p.Faces.ScoreAt(p.Policy.Biometric.VerificationFMR)
 			out.result = &Comparison{Score: score, FMR: p.Faces.FMRAt(score), Threshold: threshold, Match: score >= threshold, Vouched: document.Vouched}
 		}

@@ -19,6 +19,7 @@ func screener(rules *policy.Policy, now func() time.Time, link *uplink.Link, ord
 		MaxCandidates:  rules.Biometric.MaxCandidates,
 		AlarmMaxList:   rules.Biometric.FaceAlarmMaxList,
 		AlarmMinFrames: rules.Biometric.FaceAlarmMinFrames,
+		Faces:          rules.Biometric.FaceCurve(),
 	}, now, lists...)
 	if err != nil {
 		return nil, err
@@ -32,6 +33,7 @@ func screener(rules *policy.Policy, now func() time.Time, link *uplink.Link, ord
 		Performed:     []screening.Modality{screening.Face, screening.Finger, screening.Document},
 		MaxListAge:    rules.Search.MaxListAge.Of(),
 		MaxCandidates: rules.Biometric.MaxCandidates,
+		FPIR:          rules.Biometric.IdentificationFPIR,
 		LateBy:        rules.Deadlines.LateHitBy.Of(),
 	}, now, sources...)
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/watchpost/watchpost/device/audit"
-	"github.com/watchpost/watchpost/device/biometric/calibration"
 	"github.com/watchpost/watchpost/device/biometric/finger"
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/clock"
@@ -183,7 +182,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, o Options) erro
 		Camera:    &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual, turn: make(chan struct{}, 1)},
 		Sensor:    newSensor(p.devices, p.pulse, p.config.Capture.Virtual),
 		Prints:    func(list, record string) ([]finger.View, error) { return prints(p.applied.lists.Lists, list, record) },
-		Portraits: &portraits{pool, p.log}, Faces: calibration.FaceCurve{}, Screener: asker,
+		Portraits: &portraits{pool, p.log}, Faces: p.applied.policy.Biometric.FaceCurve(), Screener: asker,
 		Store: p.store, Events: p.events, Now: p.now, Room: p.room.Check, Log: p.log,
 		Answered: p.metrics.answered, Ended: func(o encounter.Outcome) { p.metrics.ended(o); p.wake() },
 	})

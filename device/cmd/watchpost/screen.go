@@ -29,11 +29,11 @@ type screenRow struct {
 
 func screenCommand() *cobra.Command {
 	var flags postFlags
-	var faceFile string
+	var faceFile, name string
 	var documents, prints []string
 	var frames int
 	c := &cobra.Command{
-		Use:   "screen --config FILE --passphrase-file FILE [--face FILE] [--finger [POSITION=]FILE]... [--doc CODE,ISSUER,NUMBER]...",
+		Use:   "screen --config FILE --passphrase-file FILE [--face FILE] [--finger [POSITION=]FILE]... [--doc CODE,ISSUER,NUMBER]... [--name FAMILY,GIVEN,YYYY-MM-DD]",
 		Short: "Ask the lists of a post that does not run one question",
 		Long: `Search the post's lists by a face template, fingers and document numbers, as an
 encounter would, by the default policy of its workplace.
@@ -44,11 +44,16 @@ template" and which finger it is: 1, right thumb, to 10, left little finger; 0 o
 nothing where that is unknown. --doc gives a document's code, issuing state and
 number; code and state may be empty.
 
+--name gives family name, given names and birth date; each may be empty. Names find
+nobody in this version; with --face they say more of who was found: a face too weak
+alone is a candidate where name and birth date bear it.
+
 One JSON object comes out: {answer: clear | candidates | not-verified, candidates,
 coverage, missing, ms}. A face match states its false match rate and the rate for
 the number of faces searched; so does a match of fingers, which is an alarm only
-where two of them agree. Names are not searched in this version, and the coverage
-says so when they are asked.`,
+where two of them agree. llr is the natural logarithm of how much likelier a score is
+for one person than for two; where a candidate has several kinds of score, fused adds
+them up and states the rates of the sum.`,
 		Example: `  watchpost face template photo.jpg | watchpost screen --config post.yaml --passphrase-file pass --face -
   watchpost screen --config post.yaml --passphrase-file pass --finger 2=right.json --finger 7=left.json
   watchpost screen --config post.yaml --passphrase-file pass --doc P,UTO,L898902C3`,
@@ -61,6 +66,13 @@ says so when they are asked.`,
 					return fault.New("usage", "--doc is CODE,ISSUER,NUMBER")
 				}
 				q.Documents = append(q.Documents, screening.DocumentProbe{Type: parts[0], Issuer: parts[1], Number: parts[2]})
+			}
+			if name != "" {
+				parts := strings.Split(name, ",")
+				if len(parts) != 3 {
+					return fault.New("usage", "--name is FAMILY,GIVEN,YYYY-MM-DD")
+				}
+				q.Name = &screening.NameProbe{Primary: parts[0], Secondary: parts[1], BirthDate: parts[2]}
 			}
 			if faceFile != "" {
 				face, err := readFace(cmd, faceFile, frames)
@@ -89,6 +101,7 @@ says so when they are asked.`,
 	c.Flags().IntVar(&frames, "frames", 1, "how many frames the template is the mean of")
 	c.Flags().StringArrayVar(&prints, "finger", nil, "finger template, one JSON object: [POSITION=]FILE")
 	c.Flags().StringArrayVar(&documents, "doc", nil, "document: CODE,ISSUER,NUMBER")
+	c.Flags().StringVar(&name, "name", "", "name and birth date: FAMILY,GIVEN,YYYY-MM-DD")
 	flags.add(c)
 	return c
 }
@@ -106,9 +119,10 @@ func readFace(cmd *cobra.Command, name string, frames int) (*screening.FaceProbe
 	}
 	// Other fields of a template's line (file, box, quality) are of no use here.
 	var line struct {
-		Model   string    `json:"model"`
-		Version string    `json:"version"`
-		Vector  []float32 `json:"vector"`
+		Model     string    `json:"model"`
+		Version   string    `json:"version"`
+		Agreement float64   `json:"agreement"`
+		Vector    []float32 `json:"vector"`
 	}
 	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&line); err != nil || len(line.Vector) != template.FaceDimensions {
 		return nil, fault.New("input.face", "not a line of \"face template\" with a vector of %d values", template.FaceDimensions)
@@ -119,7 +133,7 @@ func readFace(cmd *cobra.Command, name string, frames int) (*screening.FaceProbe
 			line.Model, line.Version = line.Model[:at], line.Model[at+1:]
 		}
 	}
-	face := template.Face{Model: line.Model, Version: line.Version, Images: frames, Vector: [template.FaceDimensions]float32(line.Vector)}
+	face := template.Face{Model: line.Model, Version: line.Version, Images: frames, Agreement: line.Agreement, Vector: [template.FaceDimensions]float32(line.Vector)}
 	if err := face.Check(); err != nil {
 		return nil, fault.Wrap("input.face", err)
 	}
@@ -141,6 +155,7 @@ func screenOnce(cmd *cobra.Command, flags *postFlags, q screening.Question) erro
 	source, err := local.New(local.Limits{
 		FPIR: rules.Biometric.IdentificationFPIR, MaxCandidates: rules.Biometric.MaxCandidates,
 		AlarmMaxList: rules.Biometric.FaceAlarmMaxList, AlarmMinFrames: rules.Biometric.FaceAlarmMinFrames,
+		Faces: rules.Biometric.FaceCurve(),
 	}, time.Now, open.Lists...)
 	if err != nil {
 		return err
@@ -148,6 +163,7 @@ func screenOnce(cmd *cobra.Command, flags *postFlags, q screening.Question) erro
 	screener, err := screening.New(screening.Rules{
 		Required: []string{local.Name}, Performed: []screening.Modality{screening.Face, screening.Finger, screening.Document},
 		MaxListAge: rules.Search.MaxListAge.Of(), MaxCandidates: rules.Biometric.MaxCandidates,
+		FPIR: rules.Biometric.IdentificationFPIR,
 	}, time.Now, source)
 	if err != nil {
 		return err

@@ -91,6 +91,9 @@ func (p *Policy) validate() error {
 			return fault.New("policy.rate", "biometric.%s is %v, a probability above 0 and below 1 is needed", r.name, r.value)
 		}
 	}
+	if f := p.Biometric.FaceWorstGroup; f != 0 && !(f >= 1 && f <= 1000) {
+		return fault.New("policy.range", "biometric.face_worst_group is %v, allowed 1 to 1000", f)
+	}
 	for _, n := range []struct {
 		name     string
 		value    int

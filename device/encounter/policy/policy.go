@@ -11,6 +11,7 @@ package policy
 import (
 	"time"
 
+	"github.com/watchpost/watchpost/device/biometric/calibration"
 	"github.com/watchpost/watchpost/device/document/inspect"
 )
 
@@ -103,6 +104,11 @@ type Biometric struct {
 	// wrongly: a face alone is a candidate where its false match rate is at
 	// most this divided by the number of templates searched.
 	IdentificationFPIR float64 `yaml:"identification_fpir" json:"identification_fpir"`
+	// FaceWorstGroup is how many times as often two strangers of the group of
+	// people with the highest rate match as the calibration says ("factor" of
+	// `watchpost face report`); every rate of faces is then held for that
+	// group. 1 to 1000; absent or 0 counts as 1.
+	FaceWorstGroup float64 `yaml:"face_worst_group,omitempty" json:"face_worst_group,omitempty"`
 	// A face alone alarms only on lists of at most FaceAlarmMaxList records
 	// and with at least FaceAlarmMinFrames frames (design section 10).
 	FaceAlarmMaxList   int `yaml:"face_alarm_max_list" json:"face_alarm_max_list"`
@@ -111,6 +117,11 @@ type Biometric struct {
 	FaceFrames         int `yaml:"face_frames" json:"face_frames"`           // frames of a burst whose templates are averaged
 	MinFaceQuality     int `yaml:"min_face_quality" json:"min_face_quality"` // 0-100 on our own scale
 	CaptureTries       int `yaml:"capture_tries" json:"capture_tries"`
+}
+
+// FaceCurve reads the error rates of faces as the policy wants them held.
+func (b Biometric) FaceCurve() calibration.FaceCurve {
+	return calibration.FaceCurve{Factor: b.FaceWorstGroup}
 }
 
 // Search says what may be asked and which answers count.

@@ -82,6 +82,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{"rate of one", "verification_fmr: 0.001", "verification_fmr: 1", "policy.rate"},
 		{"rate not a number", "verification_fmr: 0.001", "verification_fmr: .nan", "policy.rate"},
 		{"no candidates", "max_candidates: 20", "max_candidates: 0", "policy.range"},
+		{"group better than all", "max_candidates: 20", "max_candidates: 20\n  face_worst_group: 0.5", "policy.range"},
+		{"group far worse than any", "max_candidates: 20", "max_candidates: 20\n  face_worst_group: 1001", "policy.range"},
+		{"group not a number", "max_candidates: 20", "max_candidates: 20\n  face_worst_group: .nan", "policy.range"},
 		{"bare number as duration", "answer: 1s", "answer: 1", "policy.format"},
 		{"negative deadline", "answer: 1s", "answer: -1s", "policy.duration"},
 		{"minors rule", "age_unknown: no_1n", "age_unknown: maybe", "policy.minors"},
@@ -116,4 +119,23 @@ func FuzzDecode(f *testing.F) {
 			t.Error("a decoded policy lets an unknown result through")
 		}
 	})
+}
+
+// A policy that holds the worst group asks more of a score; one of before asks
+// what it did.
+func TestWorstGroupIsHeld(t *testing.T) {
+	p := Default(Desk)
+	before := p.Biometric.FaceCurve().ScoreAt(p.Biometric.VerificationFMR)
+	raw, err := Encode(p)
+	if err != nil || strings.Contains(string(raw), "face_worst_group") {
+		t.Fatalf("the default names a factor: %v", err)
+	}
+	held, err := Decode([]byte(strings.Replace(string(raw), "max_candidates: 20", "max_candidates: 20\n  face_worst_group: 3.2", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := held.Biometric.FaceCurve().ScoreAt(held.Biometric.VerificationFMR)
+	if at <= before || at > 1 || held.Biometric.FaceCurve().FMRAt(before) <= p.Biometric.FaceCurve().FMRAt(before) {
+		t.Errorf("threshold %v, held to the worst group %v", before, at)
+	}
 }
