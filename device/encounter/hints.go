@@ -3,6 +3,7 @@ package encounter
 import (
 	"strings"
 
+	"github.com/watchpost/watchpost/device/biometric/quality"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -25,6 +26,29 @@ var hints = map[string]string{
 	"finger.unsupported":    "the sensor compares by itself and gives no image: it cannot be used here, tell the administrator",
 	"finger":                "wipe finger and sensor, lay the middle of the finger on, then try again",
 	"face":                  "ask the person to look at the camera, then try again",
+}
+
+// coachHints tell what helps a picture that is not good enough, by the advice
+// of package quality.
+var coachHints = map[string]string{
+	quality.AdviceAlone:    "only one person may stand before the camera, then try again",
+	quality.AdviceCloser:   "ask the person to come closer, then try again",
+	quality.AdviceFarther:  "ask the person to step back, then try again",
+	quality.AdviceStraight: "ask the person to look straight at the camera, then try again",
+	quality.AdviceUpright:  "ask the person to hold the head upright, then try again",
+	quality.AdviceCentre:   "ask the person to stand in the middle of the picture, then try again",
+	quality.AdviceLight:    "more light on the face, then try again",
+	quality.AdviceLess:     "less light on the face, then try again",
+	quality.AdviceFront:    "light the face from the front, not from one side, then try again",
+	quality.AdviceStill:    "ask the person to hold still, then try again",
+}
+
+// coachHint is never "".
+func coachHint(advice string) string {
+	if h, ok := coachHints[advice]; ok {
+		return h
+	}
+	return "more light, face to the camera, hold still, then try again"
 }
 
 // lastHint is for codes that are not foreseen here.

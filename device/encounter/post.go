@@ -74,6 +74,7 @@ type FaceCapture struct {
 	Templates []template.Face // one a usable frame, unit length
 	Quality   int             // 0-100, of the best frame
 	Faces     int             // most faces seen in one frame
+	Advice    string          // what would help most (quality.Coach), "" nothing
 	Picture   []byte          // JPEG of the best frame, for the officer's eye; nil if none
 }
 

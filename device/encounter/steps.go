@@ -68,7 +68,7 @@ func (p *Post) CaptureFace(id string) error {
 		}
 		if shot.Quality < p.Policy.Biometric.MinFaceQuality {
 			return nil, fault.New("face.quality", "quality %d, at least %d is needed", shot.Quality, p.Policy.Biometric.MinFaceQuality).
-				WithHint("more light, face to the camera, hold still, then try again")
+				WithHint(coachHint(shot.Advice))
 		}
 		if err := p.onePerson(shot.Templates); err != nil {
 			return nil, err

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/watchpost/watchpost/device/biometric/quality"
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/fault"
@@ -61,7 +62,14 @@ func (c *camera) take(ctx context.Context, frames int) (encounter.FaceCapture, e
 	if err != nil {
 		return encounter.FaceCapture{}, err
 	}
-	var out encounter.FaceCapture
+	return usable(burst.Frames, found)
+}
+
+// usable makes a capture of the frames that are worth it: one much worse than
+// the best is left out of the mean.
+func usable(frames []capture.Frame, found []capture.FrameFace) (out encounter.FaceCapture, err error) {
+	var faces []capture.FrameFace
+	var worth []float64
 	for _, f := range found {
 		if f.Err != nil {
 			if fault.CodeOf(f.Err) == "face.none" {
@@ -69,14 +77,19 @@ func (c *camera) take(ctx context.Context, frames int) (encounter.FaceCapture, e
 			}
 			return encounter.FaceCapture{}, f.Err
 		}
+		faces, worth = append(faces, f), append(worth, f.Face.Quality)
+		// Who stands beside the person matters in whichever frame it is seen.
+		out.Faces = max(out.Faces, f.Face.Faces)
+	}
+	for i, k := range quality.Best(worth, len(worth)) {
+		f := faces[k]
 		out.Templates = append(out.Templates, f.Face.Template)
-		if q := int(f.Face.Quality); out.Picture == nil || q > out.Quality {
-			out.Quality = q
-			if f.Frame < len(burst.Frames) {
-				out.Picture = burst.Frames[f.Frame].JPEG
+		if i == 0 {
+			out.Quality, out.Advice = int(f.Face.Quality), quality.Coach(f.Face.Components)
+			if f.Frame < len(frames) {
+				out.Picture = frames[f.Frame].JPEG
 			}
 		}
-		out.Faces = max(out.Faces, f.Face.Faces)
 	}
 	return out, nil
 }
