@@ -83,7 +83,7 @@ device/vault/UNLOCK.md tells which command belongs to which hour of a box's life
 	f.StringVar(&k.state, "state", "", "state folder of the post (default: where the daemon keeps it)")
 	f.StringVar(&k.config, "config", "", "configuration of the post, instead of --state; needed for leases")
 	k.by.Register(f)
-	cmd.AddCommand(keysInitCommand(k), keysLinkCommand(k), keysLockCommand(k), keysUnlockCommand(k), keysPINCommand(k),
+	cmd.AddCommand(keysInitCommand(k), keysLinkCommand(k), keysRequestCommand(k), keysLockCommand(k), keysUnlockCommand(k), keysPINCommand(k),
 		keysAddCommand(k), keysRemoveCommand(k), keysEscrowCommand(k), keysRecoverCommand(k), keysRotateCommand(k), keysBootCommand(k), keysWipeCommand(k))
 	return cmd
 }

@@ -74,7 +74,8 @@ To set one up:
 	f.StringVar(&o.passphraseFile, "passphrase-file", "", "file with the vault's passphrase, - for standard input")
 	f.StringVar(&o.dsn, "dsn", "", "PostgreSQL to use instead of the private one")
 	f.BoolVar(&o.debug, "debug", false, "say more on standard error; never personal data")
-	cmd.AddCommand(serveCommand(o), initCommand(o), keysCommand(o), deviceCommand(o), leaseCommand(o), headsCommand(o))
+	cmd.AddCommand(serveCommand(o), initCommand(o), keysCommand(o), deviceCommand(o), leaseCommand(o), headsCommand(o),
+		operatorCommand(o), enrolCommand(o), proposalCommand(o), orderCommand(o), fleetCommand(o))
 	return cmd
 }
 
