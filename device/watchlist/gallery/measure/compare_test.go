@@ -3,6 +3,8 @@ package measure
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"os/exec"
@@ -22,32 +24,39 @@ const (
 )
 
 // TestCompareFAISS searches the same made-up people with FAISS's exact index,
-// as Debian builds it and as PyPI does with AVX2, one thread each. It fails
+// as Debian builds it and as PyPI does with AVX2, one thread each. With
+// WATCHPOST_DATA, and the built programs in WATCHPOST_BIN, they are drawn with
+// the mean and covariance of photographs' templates. It fails
 // where the nearest person differs; the times are printed, not judged: they
 // depend on what else the machine does. WATCHPOST_COMPARE_FACES sets another
-// number of people.
+// number of people, WATCHPOST_COMPARE_REPEATS of repeats.
 func TestCompareFAISS(t *testing.T) {
 	if os.Getenv("WATCHPOST_COMPARE") == "" {
 		t.Skip("SKIPPED: set WATCHPOST_COMPARE=1 to compare with FAISS")
 	}
-	faces := compareFaces
-	if s := os.Getenv("WATCHPOST_COMPARE_FACES"); s != "" {
-		var err error
-		if faces, err = strconv.Atoi(s); err != nil || faces < 1000 {
-			t.Fatalf("WATCHPOST_COMPARE_FACES=%q: a number from 1000 on", s)
+	number := func(name string, otherwise, least int) int {
+		s := os.Getenv(name)
+		if s == "" {
+			return otherwise
 		}
+		n, err := strconv.Atoi(s)
+		if err != nil || n < least {
+			t.Fatalf("%s=%q: a number from %d on", name, s, least)
+		}
+		return n
 	}
+	faces, repeats := number("WATCHPOST_COMPARE_FACES", compareFaces, 1000), number("WATCHPOST_COMPARE_REPEATS", compareRepeats, 1)
 	cache := cacheDir(t)
-	crowd := Synthetic(1)
+	crowd := crowdLike(t)
 	rows, with := crowd.Rows(faces, 1), Probes(crowd)
-	r, err := Run(context.Background(), rows, with, compareRepeats)
+	r, err := Run(context.Background(), rows, with, repeats)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !r.Identical {
 		t.Error("an answer of the filter was not that of the scan")
 	}
-	t.Logf("%d faces, one thread, best of %d, median of %d probes, ms a query", faces, compareRepeats, len(with))
+	t.Logf("%d faces, one thread, best of %d, median of %d probes, ms a query", faces, repeats, len(with))
 	t.Logf("%-28s top 50 %8.3f   radius %8.3f", "memory bound (float32)", r.MemoryBound, r.MemoryBound)
 	t.Logf("%-28s top 50 %8.3f   %.3f of the bound", "watchpost scan, "+r.Kernel, r.MS.TopScan, r.MS.TopScan/r.MemoryBound)
 	t.Logf("%-28s top 50 %8.3f   radius %8.3f, right after a scan %.3f", "watchpost filter, "+r.Kernel, r.MS.Top, r.MS.Radius, r.MS.Cold)
@@ -57,7 +66,7 @@ func TestCompareFAISS(t *testing.T) {
 
 	dir := t.TempDir()
 	rowsFile, probesFile := write(t, dir, "rows", rows), write(t, dir, "probes", flat(with))
-	args := []string{rowsFile, probesFile, strconv.Itoa(compareRepeats), strconv.FormatFloat(2-2*float64(r.RadiusAt), 'g', -1, 64)}
+	args := []string{rowsFile, probesFile, strconv.Itoa(repeats), strconv.FormatFloat(2-2*float64(r.RadiusAt), 'g', -1, 64)}
 	nearest := nearestOf(rows, with)
 	peer := func(name string, cmd *exec.Cmd) {
 		cmd.Env = append(os.Environ(), "FAISS_OPT_LEVEL=avx2", "OMP_NUM_THREADS=1")
@@ -84,6 +93,46 @@ func TestCompareFAISS(t *testing.T) {
 	}
 	peer("FAISS, PyPI "+faissVersion+", AVX2", exec.Command(python(t, cache), append([]string{"testdata/pypi.py"}, args...)...))
 	peer("FAISS, Debian libfaiss", exec.Command(debian(t, cache), args...))
+}
+
+// likeImages is how many photographs a crowd is drawn like.
+const likeImages = 250
+
+func crowdLike(t *testing.T) *Crowd {
+	data, bin := os.Getenv("WATCHPOST_DATA"), os.Getenv("WATCHPOST_BIN")
+	if data == "" || bin == "" {
+		t.Log("made-up people of the built-in spectrum: WATCHPOST_DATA or WATCHPOST_BIN is not set")
+		return Synthetic(1)
+	}
+	files, err := filepath.Glob(filepath.Join(data, "face", "lfw", "*", "*.jpg"))
+	if err != nil || len(files) < likeImages {
+		t.Fatalf("%d photographs in WATCHPOST_DATA: %v", len(files), err)
+	}
+	args := []string{"face", "template"}
+	for i := range likeImages {
+		args = append(args, files[i*len(files)/likeImages])
+	}
+	cmd := exec.Command(filepath.Join(bin, "watchpost"), args...)
+	out, err := cmd.Output() // 3 where an image has no face: the others count
+	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != 3) {
+		t.Fatal(err)
+	}
+	var templates []gallery.Template
+	for line := range strings.Lines(string(out)) {
+		var row struct{ Vector []float32 }
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		if len(row.Vector) == kernel.Dims {
+			templates = append(templates, gallery.Template(row.Vector))
+		}
+	}
+	crowd, err := Like(templates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("made-up people like those of %d photographs", len(templates))
+	return crowd
 }
 
 // nearestOf is brute force in float64.
