@@ -193,14 +193,7 @@ func (m *Matcher) collect(t *alignment, a, b *Template, reach, turn float32, war
 		if k < 0 || m.usedB[k] {
 			continue
 		}
-		taken := false
-		for j := range m.points {
-			if j != i && costOf(&m.points[j], &b.Minutiae[k], reach, turn) < cost {
-				taken = true
-				break
-			}
-		}
-		if taken {
+		if rivalled(m.points, i, &b.Minutiae[k], reach, turn, cost) {
 			continue
 		}
 		m.usedB[k] = true
@@ -229,14 +222,33 @@ func costOf(p *placed, q *Minutia, reach, turn float32) float32 {
 	return d/(reach*reach) + w/turn*w/turn
 }
 
+// far spares most pairs the call of costOf, which would find them unmatchable.
+func far(p *placed, q *Minutia, reach float32) bool {
+	dx, dy := q.X-p.x, q.Y-p.y
+	return dx*dx+dy*dy > reach*reach
+}
+
 func nearest(p *placed, all []Minutia, reach, turn float32) (best int, cost float32) {
 	best, cost = -1, unmatchable
 	for k := range all {
+		if far(p, &all[k], reach) {
+			continue
+		}
 		if c := costOf(p, &all[k], reach, turn); c < cost {
 			best, cost = k, c
 		}
 	}
 	return best, cost
+}
+
+// rivalled reports whether another point than number self fits q for less.
+func rivalled(points []placed, self int, q *Minutia, reach, turn, cost float32) bool {
+	for j := range points {
+		if p := &points[j]; !far(p, q, reach) && j != self && costOf(p, q, reach, turn) < cost {
+			return true
+		}
+	}
+	return false
 }
 
 // drift is how far the matches around a point of a, itself left out, lie off

@@ -86,7 +86,7 @@ func (s *skeleton) thin() {
 	for _, i := range s.list {
 		s.codes[i] = uint8(s.code(int(i)))
 	}
-	ring := s.ring()
+	w := s.stride
 	for changed := true; changed; {
 		changed = false
 		for sub := range 2 {
@@ -103,9 +103,16 @@ func (s *skeleton) thin() {
 			changed = changed || len(s.gone) > 0
 			for _, i := range s.gone {
 				s.on[i] = 0
-				for k, d := range ring {
-					s.codes[int(i)+d] &^= 1 << ((k + 4) % 8)
-				}
+				// Each neighbour loses the bit that points here.
+				c := s.codes[int(i)-w-1:][:2*w+3]
+				c[0] &^= 1 << 1
+				c[1] &^= 1 << 2
+				c[2] &^= 1 << 3
+				c[w] &^= 1 << 0
+				c[w+2] &^= 1 << 4
+				c[2*w] &^= 1 << 7
+				c[2*w+1] &^= 1 << 6
+				c[2*w+2] &^= 1 << 5
 			}
 		}
 	}

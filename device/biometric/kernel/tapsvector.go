@@ -18,8 +18,9 @@ func tapsAVX(out *[2 * TapWidth]float32, src []float32, at, stride int, filter [
 	for i := range filter {
 		t := &filter[i]
 		p, w := at+t.Off, archsimd.LoadFloat32x4(&t.W)
-		upper = upper.Add(w.Mul(archsimd.LoadFloat32x4((*[TapWidth]float32)(src[p:]))))
-		lower = lower.Add(w.Mul(archsimd.LoadFloat32x4((*[TapWidth]float32)(below[p:]))))
+		// Slices of three indexes: their bounds take half the instructions.
+		upper = upper.Add(w.Mul(archsimd.LoadFloat32x4((*[TapWidth]float32)(src[p : p+TapWidth : p+TapWidth]))))
+		lower = lower.Add(w.Mul(archsimd.LoadFloat32x4((*[TapWidth]float32)(below[p : p+TapWidth : p+TapWidth]))))
 	}
 	upper.Store((*[TapWidth]float32)(out[:]))
 	lower.Store((*[TapWidth]float32)(out[TapWidth:]))
