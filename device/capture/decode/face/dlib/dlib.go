@@ -1,5 +1,6 @@
 // Package dlib is the face engine over libdlib 19.24 (Debian libdlib-dev):
-// detector cascade, five-point alignment, plain and mirrored view averaged.
+// detector cascade, five-point alignment, plain and mirrored view, of two
+// sizes, averaged.
 // All C++ is in engine.cc behind the few plain calls of engine.h.
 //
 // No -march flag: the same binary runs on every x86-64 and arm64 machine. The
@@ -24,7 +25,7 @@ import (
 
 // version names the recipe, not only the weights: a change of alignment,
 // padding, views or their mean needs another one.
-var model = face.Model{Name: "dlib-resnet-v1", Version: "5pt-150-mirror-1"}
+var model = face.Model{Name: "dlib-resnet-v1", Version: "5pt-150-mirror-2"}
 
 const maxFaces = 64 // detections kept of one image
 

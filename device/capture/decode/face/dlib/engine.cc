@@ -131,19 +131,21 @@ std::shared_ptr<const wp::net_weights> weights_of(recognition_net &net) {
 	return out;
 }
 
-// put_views writes a chip and its mirror image as the net wants them: less the
-// mean colour of the training pictures, over 256.
-void put_views(const pixels &chip, wp::activations &to) {
+// put_views writes a chip and the mirror image of another as the net wants
+// them: less the mean colour of the training pictures, over 256.
+void put_views(const pixels &chip, const pixels &other, wp::activations &to) {
 	to.shape(3, 2, chip_size, chip_size);
-	for (long y = 0; y < chip.nr(); y++)
-		for (long x = 0; x < chip.nc(); x++) {
-			const dlib::rgb_pixel &p = chip(y, x);
-			const float v[3] = {(p.red - 122.782f) / 256, (p.green - 117.001f) / 256, (p.blue - 104.298f) / 256};
-			for (int c = 0; c < 3; c++) {
-				to.plane(c, 0)[y * chip_size + x] = v[c];
-				to.plane(c, 1)[y * chip_size + chip_size - 1 - x] = v[c];
+	for (int view = 0; view < 2; view++) {
+		const pixels &from = view ? other : chip;
+		for (unsigned long y = 0; y < chip_size; y++)
+			for (unsigned long x = 0; x < chip_size; x++) {
+				const dlib::rgb_pixel &p = from(y, x);
+				const unsigned long at = y * chip_size + (view ? chip_size - 1 - x : x);
+				to.plane(0, view)[at] = (p.red - 122.782f) / 256;
+				to.plane(1, view)[at] = (p.green - 117.001f) / 256;
+				to.plane(2, view)[at] = (p.blue - 104.298f) / 256;
 			}
-		}
+	}
 }
 
 pixels copy_in(wp_raster r) {
@@ -233,16 +235,25 @@ void place_points(wp_engine &e, const pixels &img, const dlib::rectangle &box, w
 	}
 }
 
+// The mirrored view shows the face a little smaller than the plain one, both
+// by as much off the size of the training. Two views of one size share most of
+// what a chip of that size gets wrong; the net was trained on crops that vary
+// by more than this (dlib's random_cropper).
+constexpr double plain_scale = 1.03, mirrored_scale = 0.97;
+
 // chip_of says where the net's view of the face lies: the similarity that
 // brings the five points to where they stand in an average face (the table of
-// dlib's get_face_chip_details, which takes whole pixels only).
-dlib::chip_details chip_of(const wp_face &f) {
+// dlib's get_face_chip_details, which takes whole pixels only), scaled about
+// the chip's centre.
+dlib::chip_details chip_of(const wp_face &f, double scale) {
 	static const double mean[wp_points][2] = {
-		{0.8595674595992, 0.2134981538014}, {0.6460604764104, 0.2289674387677}, {0.1205750620789, 0.2137274526848},
+		{0.8595674595992, 0.2134981538014}, {0.6460604764104, 0.2289674387677}, {0.1205750820789, 0.2137274526848},
 		{0.3340850613712, 0.2290642403242}, {0.4901123135679, 0.6277975316475}};
+	const dlib::dpoint centre(chip_size / 2., chip_size / 2.);
 	std::vector<dlib::dpoint> chip, image;
 	for (int k = 0; k < wp_points; k++) {
-		chip.push_back(dlib::dpoint(chip_padding + mean[k][0], chip_padding + mean[k][1]) / (2 * chip_padding + 1) * chip_size);
+		dlib::dpoint at = dlib::dpoint(chip_padding + mean[k][0], chip_padding + mean[k][1]) / (2 * chip_padding + 1) * chip_size;
+		chip.push_back(centre + (at - centre) * scale);
 		image.emplace_back(f.x[k], f.y[k]);
 	}
 	return dlib::chip_details(chip, image, dlib::chip_dims(chip_size, chip_size));
@@ -320,9 +331,10 @@ int wp_align(wp_engine *e, wp_raster r, wp_face *face, char *text) {
 int wp_embed(wp_engine *e, wp_raster r, const wp_face *face, float plain[wp_dims], float mirrored[wp_dims], char *text) {
 	return guarded(text, [&] {
 		pixels img = copy_in(r);
-		pixels chip;
-		dlib::extract_image_chip(img, chip_of(*face), chip);
-		put_views(chip, e->views);
+		pixels chip, other;
+		dlib::extract_image_chip(img, chip_of(*face, plain_scale), chip);
+		dlib::extract_image_chip(img, chip_of(*face, mirrored_scale), other);
+		put_views(chip, other, e->views);
 		float answers[2 * wp_dims];
 		e->forward.run(*e->recognition, e->views, answers);
 		std::memcpy(plain, answers, wp_dims * sizeof(float));

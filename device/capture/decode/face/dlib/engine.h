@@ -61,8 +61,8 @@ int wp_detect(wp_engine *e, wp_raster img, int detector, wp_face *faces, int max
 // wp_align places the five points inside the face's box anew.
 int wp_align(wp_engine *e, wp_raster img, wp_face *face, char *text);
 
-// wp_embed writes the net's raw answer for the face's aligned chip and for
-// its mirror image.
+// wp_embed writes the net's raw answers for the face's aligned chip and for
+// the mirror image of one that shows it some hundredths smaller.
 int wp_embed(wp_engine *e, wp_raster img, const wp_face *face, float plain[wp_dims], float mirrored[wp_dims], char *text);
 
 // wp_blas keeps OpenBLAS, where that is what is linked, to one thread and to
