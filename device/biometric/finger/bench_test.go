@@ -50,14 +50,22 @@ func fvcImages(b *testing.B, set string, dpi float64) (all []Image) {
 	return all
 }
 
+// BenchmarkExtractFVC takes real prints, set by set.
 func BenchmarkExtractFVC(b *testing.B) {
-	all := fvcImages(b, "fvc2002_db1_b", 500)
-	e := NewExtractor()
-	loop(b, func(i int) {
-		if _, err := e.Extract(&all[i%len(all)]); err != nil {
-			b.Fatal(err)
-		}
-	})
+	for _, set := range []struct {
+		name string
+		dpi  float64
+	}{{"fvc2002_db1_b", 500}, {"fvc2002_db2_b", 569}, {"fvc2000_db2_b", 500}} {
+		b.Run(set.name, func(b *testing.B) {
+			all := fvcImages(b, set.name, set.dpi)
+			e := NewExtractor()
+			loop(b, func(i int) {
+				if _, err := e.Extract(&all[i%len(all)]); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+	}
 }
 
 func BenchmarkScoreFVC(b *testing.B) {

@@ -26,6 +26,7 @@ type Extractor struct {
 
 	src, high, mean, tmp []float32 // w x h
 	norm, along, enh     []float32 // padded
+	pairs                []float32 // what is being filtered, as kernel.Pair lays it
 	mask                 []bool    // blocks in the foreground
 	energy               []float32 // blocks: local deviation in grey levels
 	field                field

@@ -137,11 +137,14 @@ func (b *filterBank) place(stride int) {
 	}
 }
 
-// laid returns the taps as offsets into a plane, in the memory of to.
+// laid returns the taps as offsets into a paired plane, in the memory of to.
 func laid(to []kernel.Tap, t []tap, stride int) []kernel.Tap {
 	to = grow(to, len(t))
 	for i, v := range t {
-		to[i] = kernel.Tap{Off: v.dy*stride + v.dx, W: [kernel.TapWidth]float32{v.w, v.w, v.w, v.w}}
+		to[i].Off = 2 * (v.dy*stride + v.dx)
+		for k := range to[i].W {
+			to[i].W[k] = v.w
+		}
 	}
 	return to
 }
@@ -178,7 +181,9 @@ func (e *Extractor) enhance(pass int) {
 // neighbours that have the same one together. A cell over the image's edge
 // writes into the padding, which holds one more row and column for that.
 func (e *Extractor) filter(dst, src []float32, of func(i int) []kernel.Tap) {
-	var out [2 * kernel.TapWidth]float32
+	var out [kernel.TapWidth]float32 // two cells, each left, below, right, below
+	e.pairs = grow(e.pairs, 2*len(src))
+	kernel.Pair(e.pairs, src, e.stride)
 	for cy := range e.ch {
 		kernel.Rest()
 		row := cy * e.cw
@@ -188,11 +193,11 @@ func (e *Extractor) filter(dst, src []float32, of func(i int) []kernel.Tap) {
 				continue
 			}
 			i := e.at(cx*cell, cy*cell)
-			kernel.Taps(&out, src, i, e.stride, of(row+cx))
+			kernel.Taps(&out, e.pairs, 2*i, of(row+cx))
 			j := i + e.stride
-			dst[i], dst[i+1], dst[j], dst[j+1] = out[0], out[1], out[kernel.TapWidth], out[kernel.TapWidth+1]
+			dst[i], dst[j], dst[i+1], dst[j+1] = out[0], out[1], out[2], out[3]
 			if cx+1 < len(ori) && ori[cx] == ori[cx+1] && per[cx] == per[cx+1] {
-				dst[i+2], dst[i+3], dst[j+2], dst[j+3] = out[2], out[3], out[kernel.TapWidth+2], out[kernel.TapWidth+3]
+				dst[i+2], dst[j+2], dst[i+3], dst[j+3] = out[4], out[5], out[6], out[7]
 				cx++
 			}
 		}

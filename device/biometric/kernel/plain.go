@@ -17,8 +17,8 @@ func prune(masks []uint16, codes []int8, probe *[CodeDims]int16, least int32) {
 	plainPrune(masks, codes, probe, least)
 }
 
-func taps(out *[2 * TapWidth]float32, src []float32, at, stride int, filter []Tap) {
-	plainTaps(out, src, at, stride, filter)
+func taps(out *[TapWidth]float32, pairs []float32, at int, filter []Tap) {
+	plainTaps(out, pairs, at, filter)
 }
 
 // Rest gives the processor back what vector kernels hold of it: nothing here.

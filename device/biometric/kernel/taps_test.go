@@ -12,22 +12,29 @@ func TestTaps(t *testing.T) {
 	for i := range src {
 		src[i] = float32(r.NormFloat64())
 	}
+	pairs := make([]float32, 2*len(src))
+	Pair(pairs, src, stride)
 	for n := range 30 {
 		var filter []Tap
 		for range n {
+			tap := Tap{Off: 2 * ((r.IntN(9)-4)*stride + r.IntN(9) - 4)}
 			w := float32(r.NormFloat64())
-			filter = append(filter, Tap{Off: (r.IntN(9)-4)*stride + r.IntN(9) - 4, W: [TapWidth]float32{w, w, w, w}})
+			for k := range tap.W {
+				tap.W[k] = w
+			}
+			filter = append(filter, tap)
 		}
-		var got [2 * TapWidth]float32
-		Taps(&got, src, at, stride, filter)
+		var got, plain [TapWidth]float32
+		Taps(&got, pairs, 2*at, filter)
+		plainTaps(&plain, pairs, 2*at, filter)
 		for i, v := range got {
 			want := float32(0)
 			for _, tap := range filter {
-				product := tap.W[0] * src[at+i/TapWidth*stride+i%TapWidth+tap.Off]
+				product := tap.W[0] * src[at+i/2+i%2*stride+tap.Off/2]
 				want += product
 			}
-			if v != want {
-				t.Fatalf("%d taps, value %d: %v, want %v", n, i, v, want)
+			if v != want || plain[i] != want {
+				t.Fatalf("%d taps, value %d: %v, plain %v, want %v", n, i, v, plain[i], want)
 			}
 		}
 		Rest()

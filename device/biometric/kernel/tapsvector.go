@@ -4,26 +4,25 @@ package kernel
 
 import "simd/archsimd"
 
-func taps(out *[2 * TapWidth]float32, src []float32, at, stride int, filter []Tap) {
+func taps(out *[TapWidth]float32, pairs []float32, at int, filter []Tap) {
 	if hasAVX2 {
-		tapsAVX(out, src, at, stride, filter)
+		tapsAVX2(out, pairs, at, filter)
 		return
 	}
-	plainTaps(out, src, at, stride, filter)
+	plainTaps(out, pairs, at, filter)
 }
 
-func tapsAVX(out *[2 * TapWidth]float32, src []float32, at, stride int, filter []Tap) {
-	var upper, lower archsimd.Float32x4
-	below := src[stride:]
+func tapsAVX2(out *[TapWidth]float32, pairs []float32, at int, filter []Tap) {
+	var sum archsimd.Float32x8
 	for i := range filter {
 		t := &filter[i]
-		p, w := at+t.Off, archsimd.LoadFloat32x4(&t.W)
-		// Slices of three indexes: their bounds take half the instructions.
-		upper = upper.Add(w.Mul(archsimd.LoadFloat32x4((*[TapWidth]float32)(src[p : p+TapWidth : p+TapWidth]))))
-		lower = lower.Add(w.Mul(archsimd.LoadFloat32x4((*[TapWidth]float32)(below[p : p+TapWidth : p+TapWidth]))))
+		// A slice of three indexes: its bounds take half the instructions.
+		p := at + t.Off
+		v := archsimd.LoadFloat32x8((*[TapWidth]float32)(pairs[p : p+TapWidth : p+TapWidth]))
+		sum = sum.Add(archsimd.LoadFloat32x8(&t.W).Mul(v))
 	}
-	upper.Store((*[TapWidth]float32)(out[:]))
-	lower.Store((*[TapWidth]float32)(out[TapWidth:]))
+	sum.Store(out)
+	archsimd.ClearAVXUpperBits()
 }
 
 // Rest gives the processor back the upper halves of its vector registers. This
