@@ -65,6 +65,7 @@ const (
 	CommandTaken        Action = "command.taken"      // from a distance, signed; facts "command", "number"
 	CommandRefused      Action = "command.refused"    // signed, but not obeyed; fact "code"
 	WitnessLost         Action = "audit.witness_lost" // a witness holds less than it took
+	LinesCut            Action = "audit.cut"          // fact "lines": so many of the first, all told, are no longer kept
 )
 
 // Line is one line of the log. It holds no personal data.
@@ -77,6 +78,9 @@ type Line struct {
 	Object    string            `json:"object,omitempty"`    // id of what was acted on
 	Purpose   string            `json:"purpose,omitempty"`
 	Facts     map[string]string `json:"facts,omitempty"` // codes and counts only
+	// Cut, where only Seq stands beside it, is the hash of a line whose time of
+	// keeping has run out; such a line has no time.
+	Cut *tlog.Hash `json:"cut,omitempty"`
 }
 
 // Store is what the log needs of the database, within one transaction: hashes

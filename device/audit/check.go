@@ -161,7 +161,22 @@ func (w *witnessed) judge(lines int64, roots map[int64]tlog.Hash, t *timeline, m
 // timeline is when lines were written, and where a run of the post began.
 type timeline struct {
 	at     []int64 // milliseconds since 1970
+	cut    int     // lines of which no time is known
 	starts []int64 // numbers of lines that begin a run
+}
+
+// add notes the next line. One that was cut is as old as the first that was
+// not: how long it waited for a head is not known any more.
+func (t *timeline) add(line Line) {
+	at := line.Time.UnixMilli()
+	if line.IsCut() {
+		t.cut++
+	} else if len(t.at) == t.cut { // the first that was not
+		for i := range t.at {
+			t.at[i] = at
+		}
+	}
+	t.at = append(t.at, at)
 }
 
 // waited is the longest that a line of [from, to) had to wait for a head
@@ -191,6 +206,7 @@ func replay(log Log, roots map[int64]tlog.Hash, t *timeline) (Head, error) {
 	}
 	stored, _ := log.(Hashes)
 	fresh := &memory{}
+	var gone cuts
 	note := func(size int64) error {
 		if _, asked := roots[size]; !asked && size != n {
 			return nil
@@ -211,7 +227,10 @@ func replay(log Log, roots map[int64]tlog.Hash, t *timeline) (Head, error) {
 		if err := json.Unmarshal(raw, &line); err != nil || line.Seq != seq {
 			return Head{}, fault.New("audit.changed_line", "what stands as line %d is another", seq)
 		}
-		hashes, err := tlog.StoredHashes(seq, raw, fresh)
+		if err := gone.note(line); err != nil {
+			return Head{}, err
+		}
+		hashes, err := hashesOf(seq, raw, line, fresh)
 		if err != nil {
 			return Head{}, fault.Wrap("audit.damaged", err)
 		}
@@ -225,13 +244,16 @@ func replay(log Log, roots map[int64]tlog.Hash, t *timeline) (Head, error) {
 				return Head{}, fault.New("audit.changed_line", "line %d does not have the hash that was stored with it", seq)
 			}
 		}
-		t.at = append(t.at, line.Time.UnixMilli())
+		t.add(line)
 		if line.Action == PostStarted {
 			t.starts = append(t.starts, seq)
 		}
 		if err := note(seq + 1); err != nil {
 			return Head{}, err
 		}
+	}
+	if err := gone.end(); err != nil {
+		return Head{}, err
 	}
 	root := roots[n]
 	return Head{Lines: n, Root: base64.StdEncoding.EncodeToString(root[:])}, nil

@@ -68,6 +68,7 @@ func Events() []Event {
 		{ReportRead, "somebody read the report of searches; facts from, to", KindAccess},
 		{HeadLate, "witness Object has not taken a head in time; fact code", KindAudit},
 		{HeadRefused, "witness Object says that the log was changed; fact code", KindAudit},
+		{LinesCut, "lines whose time of keeping has run out were cut; facts lines (of the first, all told), before", KindData},
 		{WitnessLost, "a witness holds less than it took; fact code", KindAudit},
 	}
 }

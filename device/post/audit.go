@@ -98,6 +98,30 @@ func (p *Post) openAudit(state string, keys *vault.Vault) error {
 	return nil
 }
 
+// cutAudit cuts lines of the audit log that policy keeps no longer, as far as
+// every witness has a head over them.
+func (p *Post) cutAudit() error {
+	keep := p.applied.policy.Retention.Audit.Of()
+	if keep <= 0 {
+		return nil
+	}
+	head, held, err := p.store.LastHead()
+	if err != nil || !held {
+		return err
+	}
+	covered := head.Lines
+	for _, c := range p.heads.couriers {
+		m, err := p.store.Mark(c.Status().Witness)
+		if err != nil {
+			return err
+		}
+		covered = min(covered, m.Lines)
+	}
+	now := p.now()
+	_, err = p.store.CutAudit(now, now.Add(-keep), covered)
+	return err
+}
+
 func (p *Post) witness(name string, w courier.Witness) {
 	p.heads.couriers = append(p.heads.couriers, courier.New(courier.Options{
 		Name: name, Witness: w, Log: p.store, Late: p.heads.late, Now: p.now, Changed: p.witnessChanged, Lost: p.witnessLost, Logger: p.log,

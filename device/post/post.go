@@ -234,6 +234,9 @@ func (p *Post) sweep(ctx context.Context) {
 			if err := p.post.Sweep(); err != nil {
 				p.log.Error("sweep", "code", string(fault.CodeOf(err)))
 			}
+			if err := p.cutAudit(); err != nil {
+				p.log.Error("audit lines of old", "code", string(fault.CodeOf(err)))
+			}
 		}
 	}
 }

@@ -162,7 +162,11 @@ func (l *Log) Line(seq int64) ([]byte, error) { return get(l.RawLines, seq) }
 func (l *Log) Hash(i int64) ([]byte, error) { return get(l.RawHashes, i) }
 
 // PutLine implements audit.Store.
-func (l *Log) PutLine(_ int64, raw []byte) error {
+func (l *Log) PutLine(seq int64, raw []byte) error {
+	if seq < int64(len(l.RawLines)) {
+		l.RawLines[seq] = slices.Clone(raw)
+		return nil
+	}
 	l.RawLines = append(l.RawLines, slices.Clone(raw))
 	return nil
 }

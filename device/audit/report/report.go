@@ -105,6 +105,9 @@ func Make(lines iter.Seq2[audit.Line, error], from, to time.Time) (*Report, erro
 		if err != nil {
 			return nil, err
 		}
+		if line.IsCut() {
+			continue
+		}
 		r.Lines++
 		if line.Action == audit.Searched {
 			delete(last, line.Encounter)

@@ -36,7 +36,7 @@ purpose, facts}: ids, codes and counts. Which actions there are is in device/aud
 					if err != nil {
 						return err
 					}
-					if line.Time.Before(from) || !to.IsZero() && !line.Time.Before(to) ||
+					if line.IsCut() || line.Time.Before(from) || !to.IsZero() && !line.Time.Before(to) ||
 						actor != "" && line.Actor != actor || action != "" && string(line.Action) != action || encounter != "" && line.Encounter != encounter {
 						continue
 					}

@@ -131,6 +131,9 @@ func (p *Policy) validate() error {
 	if p.Deadlines.LateHitBy < 0 || p.Retention.Evidence < 0 || p.Retention.Audit < 0 {
 		return fault.New("policy.duration", "a duration is below zero")
 	}
+	if p.Retention.Audit > 0 && p.Retention.Audit < max(p.Retention.Encounter, Duration(24*time.Hour)) {
+		return fault.New("policy.duration", "retention.audit is below retention.encounter or a day: what is kept would be accounted for nowhere")
+	}
 	if len(p.Search.Purposes) == 0 {
 		return fault.New("policy.purposes", "no purpose is allowed: nothing could be searched")
 	}

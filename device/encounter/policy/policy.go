@@ -154,7 +154,8 @@ type Minors struct {
 type Retention struct {
 	Encounter Duration `yaml:"encounter" json:"encounter"` // outcome, check codes, ids
 	Evidence  Duration `yaml:"evidence" json:"evidence"`   // of a failed check, candidate or referral
-	Audit     Duration `yaml:"audit" json:"audit"`
+	// Audit is how long lines of the audit log are kept; 0 is for ever.
+	Audit Duration `yaml:"audit" json:"audit"`
 }
 
 // Officers says where one officer is not enough.
@@ -258,8 +259,11 @@ func Default(w Workplace) *Policy {
 			inspect.DSChain:        {NotPerformed: Refer},
 			inspect.SODSignature:   {NotPerformed: Refer},
 			inspect.PortraitMatch:  {NotPerformed: Refer},
-			inspect.GroupHash(1):   {NotPerformed: Refer},
-			inspect.GroupHash(2):   {NotPerformed: Refer},
+			// A grey zone that some in ten fall into with their own portrait
+			// (biometric/morph/README.md): the officer is told, nobody is held.
+			inspect.PortraitMorph: {NotAssessable: Notice},
+			inspect.GroupHash(1):  {NotPerformed: Refer},
+			inspect.GroupHash(2):  {NotPerformed: Refer},
 			// A DG3 or DG4 under Extended Access Control is listed and cannot
 			// be read without terminal authentication.
 			inspect.GroupHash(3): {NotPerformed: Notice},

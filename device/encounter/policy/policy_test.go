@@ -87,6 +87,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"group not a number", "max_candidates: 20", "max_candidates: 20\n  face_worst_group: .nan", "policy.range"},
 		{"bare number as duration", "answer: 1s", "answer: 1", "policy.format"},
 		{"negative deadline", "answer: 1s", "answer: -1s", "policy.duration"},
+		{"audit shorter than what it tells of", "audit: 8760h0m0s", "audit: 719h0m0s", "policy.duration"},
 		{"minors rule", "age_unknown: no_1n", "age_unknown: maybe", "policy.minors"},
 		{"not yaml", "version: 1", "version: [", "policy.format"},
 	} {

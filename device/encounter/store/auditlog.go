@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -19,6 +20,20 @@ func (s *Store) AuditHead() (h audit.Head, err error) {
 func (s *Store) VerifyAudit(known ...audit.Head) (h audit.Head, err error) {
 	err = s.readLog(func(a auditTx) (err error) { h, err = audit.Verify(a, known...); return err })
 	return h, err
+}
+
+// cutAtOnce bounds the lines cut in one transaction.
+const cutAtOnce = 2000
+
+// CutAudit cuts the oldest lines of the audit log that were written before
+// before and are under heads kept elsewhere: covered of them. It returns how
+// many it cut, at most cutAtOnce.
+func (s *Store) CutAudit(now, before time.Time, covered int64) (n int, err error) {
+	err = s.update(func(w *writer) (err error) {
+		n, err = audit.Cut(auditTx{w.tx}, now, before, covered, cutAtOnce)
+		return err
+	})
+	return n, err
 }
 
 // AuditLines returns up to limit lines from number from on, as written.
