@@ -46,10 +46,11 @@ spectrum is used. Nothing of the photographs is kept.
 
 Out: one JSON object.
   faces, kernel (plain, avx2, avx512), cores, repeats
-  ms: {top50_scan, top50, radius}  milliseconds a query on one core: the best 50
-      by comparing every template; the same through the filter; all above
-      radius_cosine, where one in 100,000 comparisons of this crowd lies.
-      Each is a probe's best of the repeats, the median of eight probes.
+  ms: {top50_scan, top50, radius, radius_cold}  milliseconds a query on one
+      core: the best 50 by comparing every template; the same through the
+      filter; all above radius_cosine, where one in 100,000 comparisons of this
+      crowd lies; and that right after a scan. Each is a probe's best of the
+      repeats, the median of eight probes.
   ms_two_cores                     the same on two cores
   memory_bound                     ms to read every template once on one core,
                                    the best of the same run

@@ -25,8 +25,8 @@ finger enrolled, the others searched. --searches bounds the searches.
     alike                   quantiles of the scores of different fingers, real
                             against the crowd and real against real: filter, and
                             comparison by minutiae only
-    searches: [{fingers, positions_known, mate_searches, p50_ms, p95_ms, threshold,
-      fnir, fnir_exhaustive, loss, mates_passed, other_searches,
+    searches: [{fingers, positions_known, mate_searches, p50_ms, p95_ms,
+      p50_cpu_ms, threshold, fnir_exhaustive, loss, mates_passed, other_searches,
       others_at_threshold, others_score_1e3, fnir_at_others_score}]}
 threshold is the score whose stated FPIR in this list is 1e-3. fnir: mates missed
 by the search at that score; fnir_exhaustive: by comparing all fully; loss: what
