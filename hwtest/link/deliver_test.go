@@ -116,15 +116,15 @@ func TestConflict(t *testing.T) {
 
 // TestRandomCuts delivers encounters while the link is cut, broken and stalled
 // at random, PostgreSQL is killed and central restarted: none is lost, none
-// doubled. A thousand with WATCHPOST_SOAK=1, else fifty.
+// doubled. Ten thousand with WATCHPOST_SOAK=1, else fifty.
 func TestRandomCuts(t *testing.T) { randomCuts(t, 50) }
 
-// TestSoakRandomCuts is the thousand.
+// TestSoakRandomCuts is the ten thousand.
 func TestSoakRandomCuts(t *testing.T) {
 	if os.Getenv("WATCHPOST_SOAK") == "" {
-		t.Skip("SKIPPED: a thousand encounters run with WATCHPOST_SOAK=1")
+		t.Skip("SKIPPED: ten thousand encounters run with WATCHPOST_SOAK=1")
 	}
-	randomCuts(t, 1000)
+	randomCuts(t, 10_000)
 }
 
 func randomCuts(t *testing.T, n int) {

@@ -20,6 +20,7 @@ import (
 	"github.com/watchpost/watchpost/sdk/central/registry"
 	"github.com/watchpost/watchpost/sdk/central/shard"
 	"github.com/watchpost/watchpost/sdk/central/store"
+	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
 )
 
 // searchesAtOnce of one worker: each scans all faces on all processors.
@@ -64,6 +65,7 @@ type Central struct {
 	URL     string // of the broker
 	Store   *store.Store
 	Lists   *shard.Lists // nil where it holds none
+	nc      *nats.Conn
 	closers []func() error
 }
 
@@ -101,6 +103,7 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 	if err != nil {
 		return nil, err
 	}
+	r.nc = nc
 	shards := 0
 	if c.Lists != "" {
 		if r.Lists, err = shard.Load(ctx, c.Lists, c.State, v, time.Now); err != nil {
@@ -183,6 +186,15 @@ func (r *Central) connect(c Config, auth *registry.Registry) (*nats.Conn, error)
 	}
 	r.closing(func() error { nc.Close(); return nil })
 	return nc, nil
+}
+
+// Announce sends a bundle of signed list metadata to every post that is there.
+// It is judged there; who is away fetches it later.
+func (r *Central) Announce(bundle []byte) error {
+	if len(bundle) > linkv1.MaxMessage {
+		return fault.New("central.bundle", "a bundle has at most %d bytes: the posts fetch the rest", linkv1.MaxMessage)
+	}
+	return fault.Wrap("central.broker", errors.Join(r.nc.Publish(linkv1.BundleSubject, bundle), r.nc.Flush()))
 }
 
 func (r *Central) closing(f func() error) { r.closers = append(r.closers, f) }
