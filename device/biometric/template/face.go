@@ -108,21 +108,12 @@ func Likeness(a, b *Face) (float64, error) {
 
 // Mean averages templates of one person and scales the result to unit length.
 // A template that is itself a mean counts as often as it has images.
-func Mean(all []Face) (Face, error) { return Weighted(all, nil) }
-
-// Weighted is Mean with each template weighing as much more as its weight says
-// (the quality of its picture, say): above 0, one a template. nil weighs all
-// the same.
-func Weighted(all []Face, weights []float64) (Face, error) {
+func Mean(all []Face) (Face, error) {
 	if len(all) == 0 {
 		return Face{}, ErrEmpty
 	}
-	if weights != nil && len(weights) != len(all) {
-		return Face{}, fault.New("template.weights", "%d weights for %d templates", len(weights), len(all))
-	}
 	var sum [FaceDimensions]float64
 	out := Face{Model: all[0].Model, Version: all[0].Version}
-	total := 0.0
 	for i := range all {
 		f := &all[i]
 		if f.Model != out.Model || f.Version != out.Version {
@@ -130,15 +121,7 @@ func Weighted(all []Face, weights []float64) (Face, error) {
 		}
 		n := max(1, f.Images)
 		out.Images += n
-		weight := float64(n)
-		if weights != nil {
-			if !(weights[i] > 0) || math.IsInf(weights[i], 0) {
-				return Face{}, fault.New("template.weights", "weight %v", weights[i])
-			}
-			weight *= weights[i]
-		}
-		total += weight
-		weight *= f.length()
+		weight := float64(n) * f.length()
 		for k, v := range f.Vector {
 			sum[k] += weight * float64(v)
 		}
@@ -153,7 +136,7 @@ func Weighted(all []Face, weights []float64) (Face, error) {
 	for k, v := range sum {
 		out.Vector[k] = float32(v / length)
 	}
-	out.Agreement = min(1, length*length/(total*total))
+	out.Agreement = min(1, math.Pow(length/float64(out.Images), 2))
 	return out, nil
 }
 

@@ -133,23 +133,6 @@ func TestLikenessOfMeans(t *testing.T) {
 	}
 }
 
-func TestWeighted(t *testing.T) {
-	m, err := Weighted([]Face{axis(0), axis(0.2)}, []float64{3, 1})
-	if err != nil || m.Images != 2 || m.Check() != nil {
-		t.Fatal(m.Images, err, m.Check())
-	}
-	if want := axis(0.05); true {
-		if c, _ := Cosine(&m, &want); c < 1-1e-5 {
-			t.Errorf("weights 3 and 1: cosine %v to a quarter of the way", c)
-		}
-	}
-	for _, bad := range [][]float64{{1}, {0, 1}, {-1, 2}, {math.NaN(), 1}, {math.Inf(1), 1}} {
-		if _, err := Weighted([]Face{axis(0), axis(0.2)}, bad); fault.CodeOf(err) != "template.weights" {
-			t.Errorf("%v: %v", bad, err)
-		}
-	}
-}
-
 func TestMeansOfTwoModels(t *testing.T) {
 	old, next := axis(0), axis(1)
 	next.Model = "next"

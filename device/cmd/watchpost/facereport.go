@@ -38,7 +38,10 @@ Out: one JSON object a group, in order of name, then one for everybody:
 mated, nonmated: how many pairs were counted. fnmr, fmr: shares; null where no
 pair was. low, high: the 95 % interval, by a bootstrap over people. nonmated are
 pairs within the group; for everybody ("group": "*") all pairs, and
-  {hold}: the lowest threshold at which no group has a higher fmr than --fmr.
+  {hold, factor}: the lowest threshold at which no group has a higher fmr than
+--fmr, and how many times that is of the rate that the post's calibration states
+there (not with --cohort or --threshold): face_worst_group of a policy, which then
+holds every rate for that group.
 
 The threshold is the one a post uses for --fmr, unless --threshold sets it. A
 pair with an image that failed is left out, the reason is on standard error,
@@ -118,6 +121,10 @@ and the exit status is 3.
 		last := groupRowOf(report.All, threshold)
 		hold := demographic.Hold(all, threshold, fmr)
 		last.Hold = &hold
+		if !cmd.Flags().Changed("cohort") && !cmd.Flags().Changed("threshold") { // the calibration's own
+			factor := min(max(1, fmr/calibration.FaceFMR(hold)), mostFactor)
+			last.Factor = &factor
+		}
 		if err := out.JSON(last); err != nil {
 			return err
 		}
@@ -145,7 +152,11 @@ type groupRow struct {
 	FMRLow    float64  `json:"fmr_low"`
 	FMRHigh   float64  `json:"fmr_high"`
 	Hold      *float64 `json:"hold,omitempty"`
+	Factor    *float64 `json:"factor,omitempty"`
 }
+
+// mostFactor is the highest that a policy takes.
+const mostFactor = 1000
 
 func groupRowOf(g demographic.Group, threshold float64) groupRow {
 	value := func(r demographic.Rate) *float64 {

@@ -84,6 +84,14 @@ func TestFaceReport(t *testing.T) {
 	if row.Group != "g" || row.Mated != 1 || row.FNMR == nil || *row.FNMR != 0 || row.FNMRHigh < 0.9 || row.FMR != nil || row.FMRHigh != 1 {
 		t.Errorf("one pair of mates: %s", lines[0])
 	}
+	var all groupRow
+	if err := json.Unmarshal([]byte(lines[1]), &all); err != nil {
+		t.Fatal(err)
+	}
+	// No strangers in the group: nothing says that the calibration is wrong.
+	if all.Hold == nil || all.Factor == nil || *all.Factor < 1 || *all.Factor > 1.0001 {
+		t.Errorf("row of all: %s", lines[1])
+	}
 	f, err := os.Open(picture)
 	if err != nil {
 		t.Fatal(err)
