@@ -10,7 +10,7 @@ import (
 	"github.com/watchpost/watchpost/device/screening"
 )
 
-// Photographer is a Screener whose sources hold photographs of records.
+// Photographer asks the source of a candidate for photographs of its record.
 type Photographer interface {
 	Photograph(c screening.Candidate, n int) ([]byte, error)
 }
@@ -44,12 +44,11 @@ func (p *Post) Photograph(ctx context.Context, id, officer, list, record string,
 	}
 	c, purpose := a.view.Candidates[at].Candidate, a.view.Purpose
 	p.mu.Unlock()
-	holder, held := p.Screener.(Photographer)
 	decoder, able := p.Portraits.(PhotographDecoder)
-	if !held || !able || n < 0 || n >= c.Photographs {
+	if p.Photographs == nil || !able || n < 0 || n >= c.Photographs {
 		return nil, errNoPhotograph
 	}
-	outside, err := holder.Photograph(c, n)
+	outside, err := p.Photographs.Photograph(c, n)
 	if err != nil {
 		return nil, err
 	}

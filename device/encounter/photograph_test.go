@@ -12,7 +12,7 @@ import (
 	"github.com/watchpost/watchpost/device/screening"
 )
 
-// album is a Screener whose source holds photographs, and the decode role.
+// album is a source that holds photographs, and the decode role.
 type album struct {
 	*bench
 	outside []byte
@@ -40,7 +40,7 @@ func (a *album) DecodePhotograph(_ context.Context, picture []byte) ([]byte, err
 func pictured(t *testing.T) (*album, Encounter) {
 	b := newBench(t)
 	a := &album{bench: b, outside: []byte("of the list")}
-	b.post.Screener, b.post.Portraits = a, a
+	b.post.Photographs, b.post.Portraits = a, a
 	c := candidate()
 	c.Photographs = 2
 	bare := candidate()
@@ -106,6 +106,10 @@ func TestAttackPhotograph(t *testing.T) {
 			a.decode = &fault.Error{Code: "capture.lost"}
 			return get(a, id, "l", "r1", 0)
 		}, "capture.lost"},
+		{"where no source has any", func(a *album, id string) error {
+			a.post.Photographs = nil
+			return get(a, id, "l", "r1", 0)
+		}, "encounter.no_picture"},
 		{"where no decode process is", func(a *album, id string) error {
 			a.post.Portraits = a.bench
 			return get(a, id, "l", "r1", 0)

@@ -115,7 +115,7 @@ type Screener interface {
 }
 
 // Dependencies are the parts that a post works with. None but Clock, Room,
-// Sensor and Prints may be nil.
+// Sensor, Prints and Photographs may be nil.
 type Dependencies struct {
 	Name      string // of the post
 	Policy    *policy.Policy
@@ -126,14 +126,16 @@ type Dependencies struct {
 	Portraits PortraitDecoder
 	Faces     Calibration
 	Screener  Screener
-	Store     *store.Store
-	Events    *Events
-	Now       func() time.Time
-	Clock     func() retention.Moment // what the machine's clocks show; nil reads them
-	Room      func() error            // store.full as long as no encounter may begin; nil: there always is
-	Log       *slog.Logger
-	Answered  func(time.Duration) // told of each answer: last capture to answer
-	Ended     func(Outcome)       // told of each outcome
+	// Photographs asks the sources for photographs of records; nil: none has any.
+	Photographs Photographer
+	Store       *store.Store
+	Events      *Events
+	Now         func() time.Time
+	Clock       func() retention.Moment // what the machine's clocks show; nil reads them
+	Room        func() error            // store.full as long as no encounter may begin; nil: there always is
+	Log         *slog.Logger
+	Answered    func(time.Duration) // told of each answer: last capture to answer
+	Ended       func(Outcome)       // told of each outcome
 }
 
 // Post runs the encounters of one appliance. It is safe for concurrent use.

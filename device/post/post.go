@@ -70,6 +70,7 @@ type Post struct {
 	metrics  *metrics
 	post     *encounter.Post
 	events   *encounter.Events
+	holder   encounter.Photographer
 	link     *uplink.Link    // nil: the post stands alone
 	sender   *uplink.Sender  // of outcomes over link
 	orders   *command.Ledger // that came over link
@@ -111,6 +112,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 		return p, err
 	}
 	p.closing(func() error { asker.Wait(); return nil })
+	p.holder = asker
 	patient := timely{p.patient(asker), p.clock}
 	if p.devices, err = capture.Dial(ctx, o.Config.CaptureSocket()); err != nil {
 		var coded *fault.Error
@@ -182,7 +184,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, o Options) erro
 		Camera:    &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual, turn: make(chan struct{}, 1)},
 		Sensor:    newSensor(p.devices, p.pulse, p.config.Capture.Virtual),
 		Prints:    func(list, record string) ([]finger.View, error) { return prints(p.applied.lists.Lists, list, record) },
-		Portraits: &portraits{pool, p.log}, Faces: p.applied.policy.Biometric.FaceCurve(), Screener: asker,
+		Portraits: &portraits{pool, p.log}, Faces: p.applied.policy.Biometric.FaceCurve(), Screener: asker, Photographs: p.holder,
 		Store: p.store, Events: p.events, Now: p.now, Room: p.room.Check, Log: p.log,
 		Answered: p.metrics.answered, Ended: func(o encounter.Outcome) { p.metrics.ended(o); p.wake() },
 	})

@@ -55,6 +55,12 @@ describe('with a passport', () => {
     expect(verdict.cards).toMatchObject({ document: 'go', holder: 'go', lists: 'stop' });
     const card = officer.page.locator('article[data-record="DEMO-0001"]');
     expect(await card.innerText()).toMatch(/1 in [\d,]+/);
+    for (const caption of ['Before you', 'On the list']) {
+      const face = card.getByRole('img', { name: caption });
+      await face.waitFor();
+      expect(await face.evaluate((i: HTMLImageElement) => i.decode().then(() => i.naturalWidth)), caption).toBeGreaterThan(100);
+    }
+    await officer.look('b-photograph');
     expect(await officer.page.locator('button[data-outcome="admitted"]').isDisabled(), 'no outcome before a finding').toBe(true);
     await card.getByLabel('Same person').check();
     await card.getByLabel('What you compared').fill('Compared the pictures side by side');
@@ -149,6 +155,7 @@ describe('with central, which holds a list that the post does not', () => {
     expect(verdict.cards).toMatchObject({ document: 'go', holder: 'go', lists: 'stop' });
     const card = officer.page.locator('article[data-record="ALERT-0001"]');
     expect(await card.innerText()).toContain('Neighbouring Authority');
+    expect(await card.innerText(), 'central sends no pictures').toContain('Picture not sent');
     await card.getByLabel('Cannot tell').check();
     await card.getByLabel('What you compared').fill('number as printed');
     await officer.page.keyboard.press('F2');

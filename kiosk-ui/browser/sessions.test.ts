@@ -160,3 +160,32 @@ test('a supervisor sees who has an encounter open, and takes up none', async () 
   }
   await officer.abandon();
 });
+
+test('a supervisor looks at kept evidence for a purpose; officers are shown none', async () => {
+  await officer.begin(false, 'Adult');
+  await officer.takeFace();
+  await officer.reviewed();
+  await officer.decide('referred');
+  await officer.closed('referred');
+  await officer.next();
+  expect(await officer.page.getByRole('heading', { name: 'Kept evidence' }).count()).toBe(0);
+  const supervisor = await Officer.open(post);
+  try {
+    await supervisor.signIn(undefined, 'supervisor');
+    await supervisor.page.getByRole('heading', { name: 'Kept evidence' }).waitFor();
+    await supervisor.page.getByRole('button', { name: 'List', exact: true }).press('Enter');
+    const last = supervisor.page.locator('[data-evidence]').last(); // what goes soonest stands first
+    await last.waitFor();
+    expect(await last.innerText()).toMatch(/Referred: Recorded .* by .*\. Gone in (2 days|7\d h|3 days)\./);
+    await last.getByRole('button', { name: 'Look' }).press('Enter');
+    const shown = supervisor.page.getByRole('group', { name: 'Kept evidence' });
+    await shown.waitFor();
+    expect(await shown.evaluate((e) => e === document.activeElement), 'the keyboard is where the evidence is').toBe(true);
+    const face = shown.getByRole('img').first();
+    await face.waitFor();
+    expect(await face.evaluate((i: HTMLImageElement) => i.decode().then(() => i.naturalWidth))).toBeGreaterThan(100);
+    await supervisor.look('supervisor-evidence');
+  } finally {
+    await supervisor.close();
+  }
+});
