@@ -179,7 +179,20 @@ func (g *grid) joint(t *tip) {
 	f := upright(t.angle)
 	n := int(t.v1-t.v0) + 1
 	sum, count := make([]float64, n), make([]float64, n)
-	mid, half := (t.u0+t.u1)/2, 0.32*(t.u1-t.u0)
+	// Further back another finger's phalanx may hang on: the first 13 mm tell where
+	// the finger lies.
+	var first []int
+	for _, i := range t.cells {
+		if _, v := f.at(float64(i%g.w), float64(i/g.w)); v < t.v0+32 {
+			first = append(first, i)
+		}
+	}
+	if len(first) < leastHeap/2 {
+		return
+	}
+	u0, u1, _, _ := g.extent(first, f)
+	width := u1 - u0
+	mid, half := (u0+u1)/2, 0.32*width
 	for y := range g.h {
 		for x := range g.w {
 			u, v := f.at(float64(x), float64(y))
@@ -192,10 +205,10 @@ func (g *grid) joint(t *tip) {
 		}
 	}
 	row := func(k int) float64 { return sum[k] / max(count[k], 1) }
-	first, last := 30, min(n-6, 84) // 12 to 34 mm, and 2.5 mm of the next
-	const reach = 10                // 4 mm
+	from, to := 30, min(n-6, 84) // 12 to 34 mm, and 2.5 mm of the next
+	const reach = 10             // 4 mm
 	at, least := -1, 0.55
-	for k := first; k < last; k++ {
+	for k := from; k < to; k++ {
 		var above, below float64
 		for j := max(0, k-reach); j < k; j++ {
 			above = max(above, row(j))
@@ -210,7 +223,6 @@ func (g *grid) joint(t *tip) {
 			break
 		}
 	}
-	width := t.u1 - t.u0
 	if at < 0 && t.v1-t.v0 > 1.9*width && t.v1-t.v0 > 26/cellMM {
 		at = int(max(1.5*width, 20/cellMM))
 	}

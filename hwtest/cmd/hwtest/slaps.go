@@ -28,12 +28,12 @@ func slapsCommand() *cobra.Command {
 
 func slapsMakeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "make --out DIR [--n N] [--seed S] [--masters M | --prints DIR [--dpi N]]",
+		Use:   "make --out DIR [--n N] [--seed S] [--joints] [--masters M | --prints DIR [--dpi N]]",
 		Short: "Compose slaps of prints",
 		Long: `Lays prints of single fingers on a platen of 3.2 by 3.0 inches at 500 dpi as the
 four fingers of a right or left hand or two thumbs: turned up to 30 degrees, every
 third with fingers that touch or overlap, every fifth hand with one finger missing,
-some with the second joint in view, with tips only, on a dirty platen.
+some with tips only, on a dirty platen. With --joints the second joints are in view.
 
 Writes slap_0001.png and so on, and truth.jsonl, one row a slap:
   {file, code, hand, rotation, dpi, fingers: [{position, box: {x, y, width, height,
@@ -49,6 +49,7 @@ keep their size. The same flags give the same pictures.`,
 	out := cmd.Flags().String("out", "", "folder to write to, made if it is not there")
 	n := cmd.Flags().Int("n", 10, "slaps, 1 to 10000")
 	seed := cmd.Flags().Uint64("seed", 1, "number of the first slap")
+	joints := cmd.Flags().Bool("joints", false, "second joints touch the platen too")
 	masters := cmd.Flags().Int("masters", 8, "invented fingers to choose from, 4 to 1000")
 	from := cmd.Flags().String("prints", "", "folder of prints to compose instead")
 	dpi := cmd.Flags().Float64("dpi", 500, "resolution of the pictures in --prints, 100 to 2000")
@@ -75,7 +76,7 @@ keep their size. The same flags give the same pictures.`,
 				}
 				s := *seed + uint64(i)
 				l := slaps.Draw(rand.New(rand.NewPCG(s, 2)))
-				l.Natural = *from != ""
+				l.Natural, l.Joints = *from != "", *joints
 				g, t := slaps.Compose(pool, l, s)
 				t.File = fmt.Sprintf("slap_%04d.png", i+1)
 				if err := errors.Join(writePNG(filepath.Join(*out, t.File), g), rows.Encode(t)); err != nil {

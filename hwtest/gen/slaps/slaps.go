@@ -73,13 +73,13 @@ type Layout struct {
 }
 
 // Draw picks a layout as a session sees it: a hand turned up to 30 degrees, every
-// third with fingers that touch or overlap, every fifth with a finger missing.
+// third with fingers that touch or overlap, every fifth with a finger missing. It
+// never lays second joints down: that is Layout.Joints, the caller's to set.
 func Draw(rng *rand.Rand) Layout {
 	l := Layout{
 		Code:     []int{RightFour, LeftFour, RightFour, LeftFour, TwoThumbs}[rng.IntN(5)],
 		Rotation: 60*rng.Float64() - 30,
 		Gap:      0.8 + 3*rng.Float64(),
-		Joints:   rng.Float64() < 0.4,
 		TipsOnly: rng.Float64() < 0.1,
 		Dirt:     rng.Float64() * rng.Float64(),
 		Uneven:   rng.Float64(),
