@@ -1,7 +1,8 @@
 // Package diff compares two editions of a list, record by record.
 //
-// Both editions are files of records, one JSON object a line. Of the old one
-// an index is held, about 60 bytes a record; the new one is read as a stream.
+// Both editions are files of records, one JSON object a line, and are read as
+// streams on all cores. Of the old one an index is held, about 100 bytes a
+// record whatever its size; of the new one the identifiers of what it adds.
 package diff
 
 import (
@@ -16,6 +17,9 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/watchlist/record"
 )
+
+// maxRecords bounds the index of the old edition, and so the memory: 3 GB.
+const maxRecords = 32 << 20
 
 // Kind is what became of a record.
 type Kind string
@@ -55,106 +59,191 @@ type Counts struct {
 type Handler struct {
 	Change func(Change) error
 	Broken func(Broken) error
+	// Progress, if set, is told at times how many bytes of both editions have
+	// been read.
+	Progress func(read int64)
 }
 
 type (
 	key   [16]byte // of an identifier
 	entry struct {
 		offset int64
+		sum    [16]byte // of the line
 		length int32
-		sum    [8]byte // of the line
-		found  bool
+		found  bool // in the new edition; only the goroutine of Compare looks
 	}
 )
 
 type comparison struct {
-	old    io.ReaderAt
-	index  map[key]entry
-	ignore []string
-	h      Handler
-	counts Counts
+	old     io.ReaderAt
+	index   map[key]uint32 // into entries; not changed any more once the new edition is read
+	entries []entry        // in the order of the old edition
+	ignore  []string
+	h       Handler
+	counts  Counts
 }
 
 // Compare reads both editions and hands on every difference: first what was
 // added or changed, in the order of the new edition, then what was removed, in
 // the order of the old. ignore names fields whose change is none. The same
-// editions give the same rows.
+// editions give the same rows. h is called by one goroutine at a time.
 //
-// It fails with record or input errors of reading, and with what h returns;
-// broken lines are handed to h and compared with nothing.
+// It fails with record or input errors of reading, with diff.limit, and with
+// what h returns; broken lines are handed to h and compared with nothing.
 func Compare(ctx context.Context, old io.ReaderAt, oldSize int64, next io.Reader, ignore []string, h Handler) (Counts, error) {
-	c := &comparison{old: old, index: map[key]entry{}, ignore: ignore, h: h}
-	var order []key
-	err := lines(ctx, io.NewSectionReader(old, 0, oldSize), func(l line) error {
-		r, k, err := c.parse(l, "old")
-		if r == nil {
-			return err
+	c := &comparison{old: old, index: map[key]uint32{}, ignore: ignore, h: h}
+	var read int64
+	tell := func(n int64) {
+		if read += n; h.Progress != nil {
+			h.Progress(read)
 		}
-		if _, twice := c.index[k]; twice {
-			return c.broken("old", l.number, "diff.duplicate")
-		}
-		c.index[k] = entry{offset: l.offset, length: int32(len(l.text)), sum: sum(l.text)}
-		order = append(order, k)
-		return nil
-	})
+	}
+	if err := inOrder(ctx, io.NewSectionReader(old, 0, oldSize), parse, c.oldLine, tell); err != nil {
+		return c.counts, err
+	}
+	added := map[key]struct{}{}
+	err := inOrder(ctx, next, c.against, func(p parsed) error { return c.newLine(p, added) }, tell)
 	if err != nil {
 		return c.counts, err
 	}
-	added := map[key]bool{}
-	err = lines(ctx, next, func(l line) error {
-		r, k, err := c.parse(l, "new")
-		if r == nil {
-			return err
-		}
-		was, ok := c.index[k]
-		if was.found || added[k] {
-			return c.broken("new", l.number, "diff.duplicate")
-		}
-		if !ok {
-			added[k] = true
-			c.counts.Added++
-			return h.Change(Change{ID: r.ID, Kind: Added, New: r})
-		}
-		was.found = true
-		c.index[k] = was
-		return c.both(was, r, l)
-	})
-	if err != nil {
-		return c.counts, err
-	}
-	for _, k := range order {
-		if err := c.gone(ctx, c.index[k]); err != nil {
+	for i := range c.entries {
+		if err := c.gone(ctx, &c.entries[i]); err != nil {
 			return c.counts, err
 		}
 	}
 	return c.counts, nil
 }
 
-// both compares two states of one record.
-func (c *comparison) both(was entry, r *record.Record, l line) error {
-	if was.sum == sum(l.text) {
+// parsed is what is known of one line.
+type parsed struct {
+	number int
+	broken fault.Code // nothing else is set then
+	key    key
+	entry  entry
+
+	// Of a line of the new edition alone.
+	was    int     // index into entries, -1 where the old edition has no such record
+	change *Change // nil: the same
+	err    error
+}
+
+// parse reads a line.
+func parse(l line) parsed { p, _ := parseRecord(l); return p }
+
+func parseRecord(l line) (parsed, *record.Record) {
+	p := parsed{number: l.number, was: -1}
+	if l.tooLong {
+		p.broken = "record.format"
+		return p, nil
+	}
+	r, err := record.Parse(l.text)
+	switch {
+	case err != nil:
+		p.broken = fault.CodeOf(err)
+		return p, nil
+	case r.ID == "":
+		p.broken = "record.required"
+		return p, nil
+	}
+	p.key, p.entry = keyOf(r.ID), entry{offset: l.offset, length: int32(len(l.text)), sum: sum(l.text)}
+	return p, r
+}
+
+func keyOf(id string) key {
+	full := sha256.Sum256([]byte(id))
+	return key(full[:16])
+}
+
+// oldLine takes a line of the old edition into the index.
+func (c *comparison) oldLine(p parsed) error {
+	if p.broken != "" {
+		return c.broken("old", p.number, p.broken)
+	}
+	if _, twice := c.index[p.key]; twice {
+		return c.broken("old", p.number, "diff.duplicate")
+	}
+	if len(c.entries) == maxRecords {
+		return fault.New("diff.limit", "the old edition has more than %d records", maxRecords)
+	}
+	c.index[p.key] = uint32(len(c.entries))
+	c.entries = append(c.entries, p.entry)
+	return nil
+}
+
+// against compares a line of the new edition with the old one. It may run on
+// several lines at once.
+func (c *comparison) against(l line) parsed {
+	// A line of the old edition, byte for byte, needs no second reading: its
+	// identifier is found without one, and the old line was sound.
+	if id, ok := quickID(l.text); ok && !l.tooLong {
+		k := keyOf(id)
+		if at, ok := c.index[k]; ok && c.entries[at].sum == sum(l.text) {
+			return parsed{number: l.number, key: k, was: int(at)}
+		}
+	}
+	p, r := parseRecord(l)
+	if p.broken != "" {
+		return p
+	}
+	at, ok := c.index[p.key]
+	if !ok {
+		p.change = &Change{ID: r.ID, Kind: Added, New: r}
+		return p
+	}
+	p.was = int(at)
+	if was := &c.entries[at]; was.sum != p.entry.sum {
+		p.change, p.err = c.both(was, r)
+	}
+	return p
+}
+
+// newLine takes the comparison of a line of the new edition.
+func (c *comparison) newLine(p parsed, added map[key]struct{}) error {
+	if p.broken != "" {
+		return c.broken("new", p.number, p.broken)
+	}
+	if _, twice := added[p.key]; twice || p.was >= 0 && c.entries[p.was].found {
+		return c.broken("new", p.number, "diff.duplicate")
+	}
+	if p.err != nil {
+		return p.err
+	}
+	if p.was >= 0 {
+		c.entries[p.was].found = true
+	} else {
+		added[p.key] = struct{}{}
+	}
+	switch {
+	case p.change == nil:
 		c.counts.Same++
 		return nil
+	case p.change.Kind == Added:
+		c.counts.Added++
+	default:
+		c.counts.Changed++
 	}
+	return c.h.Change(*p.change)
+}
+
+// both compares two states of one record; nil where nothing differs but what is
+// ignored.
+func (c *comparison) both(was *entry, r *record.Record) (*Change, error) {
 	old, err := c.read(was)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if c.alike(*old, *r) { // most records, where an edition only counts up
-		c.counts.Same++
-		return nil
+		return nil, nil
 	}
 	fields, err := Fields(old, r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	fields = slices.DeleteFunc(fields, func(f string) bool { return slices.Contains(c.ignore, f) })
 	if len(fields) == 0 {
-		c.counts.Same++
-		return nil
+		return nil, nil
 	}
-	c.counts.Changed++
-	return c.h.Change(Change{ID: r.ID, Kind: Changed, Fields: fields, Old: old, New: r})
+	return &Change{ID: r.ID, Kind: Changed, Fields: fields, Old: old, New: r}, nil
 }
 
 // alike tells quickly that nothing differs but what is ignored; false says
@@ -169,7 +258,7 @@ func (c *comparison) alike(a, b record.Record) bool {
 	return reflect.DeepEqual(&a, &b)
 }
 
-func (c *comparison) gone(ctx context.Context, was entry) error {
+func (c *comparison) gone(ctx context.Context, was *entry) error {
 	if was.found {
 		return nil
 	}
@@ -185,7 +274,7 @@ func (c *comparison) gone(ctx context.Context, was entry) error {
 }
 
 // read returns a record of the old edition again.
-func (c *comparison) read(e entry) (*record.Record, error) {
+func (c *comparison) read(e *entry) (*record.Record, error) {
 	raw := make([]byte, e.length)
 	if _, err := c.old.ReadAt(raw, e.offset); err != nil {
 		return nil, fault.Wrap("input.read", err)
@@ -196,30 +285,29 @@ func (c *comparison) read(e entry) (*record.Record, error) {
 	return record.Parse(raw)
 }
 
-// parse reads a line; the record is nil where it is broken.
-func (c *comparison) parse(l line, edition string) (*record.Record, key, error) {
-	if l.tooLong {
-		return nil, key{}, c.broken(edition, l.number, "record.format")
-	}
-	r, err := record.Parse(l.text)
-	if err != nil {
-		return nil, key{}, c.broken(edition, l.number, fault.CodeOf(err))
-	}
-	if r.ID == "" {
-		return nil, key{}, c.broken(edition, l.number, "record.required")
-	}
-	full := sha256.Sum256([]byte(r.ID))
-	return r, key(full[:16]), nil
-}
-
 func (c *comparison) broken(edition string, number int, code fault.Code) error {
 	c.counts.Broken++
 	return c.h.Broken(Broken{edition, number, code})
 }
 
-func sum(raw []byte) [8]byte {
+func sum(raw []byte) [16]byte {
 	full := sha256.Sum256(raw)
-	return [8]byte(full[:8])
+	return [16]byte(full[:16])
+}
+
+// quickID returns the identifier of a line that spells it plainly and first of
+// all, as this product writes records: {"schema":1,"id":"...". Others are read
+// whole.
+func quickID(line []byte) (string, bool) {
+	rest, ok := bytes.CutPrefix(line, []byte(`{"schema":1,"id":"`))
+	if !ok {
+		return "", false
+	}
+	end := bytes.IndexByte(rest, '"')
+	if end < 0 || bytes.IndexByte(rest[:end], '\\') >= 0 {
+		return "", false
+	}
+	return string(rest[:end]), true
 }
 
 // Fields returns the top-level fields, by their names in JSON and sorted, in

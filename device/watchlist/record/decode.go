@@ -40,9 +40,6 @@ func Parse(raw []byte) (*Record, error) {
 	if len(raw) > MaxSize {
 		return nil, fault.New("record.format", "record of %d bytes, at most %d", len(raw), MaxSize)
 	}
-	if err := checkKeys(raw); err != nil {
-		return nil, err
-	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	r := &Record{}
@@ -51,6 +48,9 @@ func Parse(raw []byte) (*Record, error) {
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, fault.New("record.format", "bytes after the record")
+	}
+	if err := checkKeys(raw); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
@@ -65,62 +65,74 @@ func withoutValues(err error, offset int64) error {
 	return fault.New("record.format", "unknown key or malformed JSON near byte %d", offset)
 }
 
-// checkKeys refuses what encoding/json lets pass: doubled keys and keys in
-// another case.
+// checkKeys refuses what encoding/json lets pass: doubled keys, keys in another
+// case, keys with escapes. raw is one JSON object whose keys all have a name of
+// the form, in whatever case: the decoder has read it.
 func checkKeys(raw []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
 	type level struct {
 		object bool
-		key    bool // a key comes next
-		seen   map[string]bool
+		seen   [][]byte // at most as many as the form has keys, since one doubled ends it
 	}
 	var stack []level
-	value := func() { // a value has ended inside the innermost object
-		if n := len(stack); n > 0 && stack[n-1].object {
-			stack[n-1].key = true
-		}
-	}
-	for {
-		token, err := dec.Token()
-		if errors.Is(err, io.EOF) && len(stack) == 0 {
-			return nil
-		}
-		if err != nil {
-			return fault.New("record.format", "malformed JSON near byte %d", dec.InputOffset())
-		}
-		switch token := token.(type) {
-		case json.Delim:
-			if token == '{' || token == '[' {
-				if len(stack) == maxDepth {
-					return fault.New("record.format", "nested deeper than %d", maxDepth)
-				}
-				stack = append(stack, level{object: token == '{', key: token == '{', seen: map[string]bool{}})
-				continue
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '{', '[':
+			if len(stack) == maxDepth {
+				return fault.New("record.format", "nested deeper than %d", maxDepth)
 			}
+			stack = append(stack, level{object: raw[i] == '{'})
+		case '}', ']':
 			stack = stack[:len(stack)-1]
-			value()
-		case string:
-			if n := len(stack); n == 0 || !stack[n-1].key {
-				value()
+		case '"':
+			text := stringAt(raw[i+1:])
+			i += 1 + len(text)
+			if !stack[len(stack)-1].object || !isKey(raw[i+1:]) {
 				continue
 			}
 			top := &stack[len(stack)-1]
-			if !lowerCase(token) {
-				return fault.New("record.format", "key that is not lower case near byte %d", dec.InputOffset())
+			if !lowerCase(text) {
+				return fault.New("record.format", "key that is not lower case near byte %d", i)
 			}
-			if top.seen[token] {
-				return fault.New("record.format", "key given twice near byte %d", dec.InputOffset())
+			for _, seen := range top.seen {
+				if bytes.Equal(seen, text) {
+					return fault.New("record.format", "key given twice near byte %d", i)
+				}
 			}
-			top.seen[token], top.key = true, false
-		default:
-			value()
+			top.seen = append(top.seen, text)
 		}
 	}
+	return nil
 }
 
-func lowerCase(key string) bool {
-	for i := range len(key) {
-		if c := key[i]; (c < 'a' || c > 'z') && c != '_' {
+// stringAt returns what stands before the closing quote, as it is written.
+func stringAt(raw []byte) []byte {
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '\\':
+			i++
+		case '"':
+			return raw[:i]
+		}
+	}
+	return raw
+}
+
+// isKey tells whether a string that ends before raw is a key: a colon follows
+// those and no value of an object.
+func isKey(raw []byte) bool {
+	for _, c := range raw {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+			continue
+		}
+		return c == ':'
+	}
+	return false
+}
+
+func lowerCase(key []byte) bool {
+	for _, c := range key {
+		if (c < 'a' || c > 'z') && c != '_' {
 			return false
 		}
 	}
