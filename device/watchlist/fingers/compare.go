@@ -86,10 +86,10 @@ func (s *search) compare(ctx context.Context, people []found) ([]Hit, error) {
 	return hits[:min(len(hits), s.q.Top)], nil
 }
 
-// relaxed is the sum over the leading probes of the relaxation's score.
+// relaxed is the sum over the first probes of the relaxation's score.
 func (s *search) relaxed(w *worker, f *found) float32 {
 	m, sum := w.get(), float32(0)
-	for _, p := range s.leading() {
+	for _, p := range s.relaxing() {
 		top := float32(0)
 		for _, l := range p.rivals(f.prints) {
 			top = max(top, m.Relaxed(p.Template, w.template(l)))

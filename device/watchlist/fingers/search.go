@@ -59,14 +59,17 @@ type Finger struct {
 	Score    float64
 }
 
-// lead is how many probes search all people; the others look at the best of
-// those only.
+// lead is how many probes of known position search all people; the others look
+// at the best of those only. A probe of unknown position meets ten times as many
+// prints, so that one of them leads.
 const lead = 2
 
-// othersShare is the part of all people that probes beyond the first two look
-// at: a twentieth.
+// othersShare is the part of all people that probes beyond the leading ones
+// look at: a twentieth, or a third where one alone leads and may be a bad
+// print.
 const (
 	othersShare = 20
+	soleShare   = 3
 	othersLeast = 1000
 )
 
@@ -162,7 +165,28 @@ func (s *search) each(ctx context.Context, n int, f func(w *worker, i int)) erro
 }
 
 // leading are the probes that search all people.
-func (s *search) leading() []*probe { return s.probes[:min(lead, len(s.probes))] }
+func (s *search) leading() []*probe {
+	if s.probes[0].Position == 0 {
+		return s.probes[:1]
+	}
+	n := 1
+	if len(s.probes) > 1 && s.probes[1].Position != 0 {
+		n = lead
+	}
+	return s.probes[:n]
+}
+
+// relaxing are the probes that are relaxed.
+func (s *search) relaxing() []*probe { return s.probes[:min(lead, len(s.probes))] }
+
+// looked is how many people the probes that do not lead look at.
+func (s *search) looked(relaxed int) int {
+	share := othersShare
+	if len(s.leading()) < lead {
+		share = soleShare
+	}
+	return max(relaxed, othersLeast, s.view.persons/share)
+}
 
 // scan fills the filter scores of the leading probes. A chunk is read once
 // for both.
@@ -244,7 +268,7 @@ func (s *search) filter(ctx context.Context) ([]found, error) {
 	if len(others) == 0 {
 		return s.x.resolve(best(sums, relaxed)), nil
 	}
-	some := s.x.resolve(best(sums, max(relaxed, othersLeast, s.view.persons/othersShare)))
+	some := s.x.resolve(best(sums, s.looked(relaxed)))
 	more := make([]float32, len(some))
 	values := make([]float32, len(some))
 	for _, p := range others {
