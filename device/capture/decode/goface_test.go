@@ -18,7 +18,7 @@ func TestSoakLFWGoFace(t *testing.T) {
 		t.Skip("SKIPPED: make soak runs the whole measurement")
 	}
 	e := enrol(t, decodev1.FaceEngine_FACE_ENGINE_GO_FACE, slices.Concat(folds[0], folds[1]))
-	if accuracy, _ := measure(t, e, folds); accuracy < 0.97 {
-		t.Errorf("mean accuracy %.2f %%: the comparison itself is broken", 100*accuracy)
+	if got := measure(t, e, folds); got.accuracy < 0.97 {
+		t.Errorf("mean accuracy %.2f %%: the comparison itself is broken", 100*got.accuracy)
 	}
 }
