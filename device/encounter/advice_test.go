@@ -86,3 +86,29 @@ func TestWhatSpeaksAgainstAdmitting(t *testing.T) {
 		})
 	}
 }
+
+// A portrait that matches, but hardly, is left to the officer's eye: it is told
+// and hinders nothing by the policy as it ships.
+func TestHardlyAlikePortraitIsTold(t *testing.T) {
+	for _, c := range []struct {
+		angle  float64 // of the portrait from the live face
+		result inspect.Result
+		notice bool
+	}{
+		{0.05, inspect.Pass, false}, {0.40, inspect.NotAssessable, true}, {1.2, inspect.NotPerformed, false}, // cosines 0.9995, 0.925, 0.37; threshold 0.9
+	} {
+		b := newBench(t)
+		b.portrait = person(c.angle)
+		e := b.walk(true, Adult)
+		if got := e.Inspection.Result(inspect.PortraitMorph); got != c.result {
+			t.Errorf("portrait %v aside: %v, want %v", c.angle, got, c.result)
+		}
+		told := false
+		for _, r := range e.Advice.Reasons {
+			told = told || r.Code == string(inspect.PortraitMorph) && r.Reason == "grey_zone" && r.Severity == policy.Notice
+		}
+		if told != c.notice || c.notice && !e.Advice.Clear {
+			t.Errorf("portrait %v aside: told %v, advice %+v", c.angle, told, e.Advice)
+		}
+	}
+}

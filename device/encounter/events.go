@@ -59,7 +59,7 @@ type LateHitData struct {
 
 // ComparisonData is the data of EventComparison.
 type ComparisonData struct {
-	Checks     []inspect.Check `json:"checks"` // portrait.decode and portrait.match
+	Checks     []inspect.Check `json:"checks"` // portrait.decode, portrait.match, portrait.morph
 	Comparison *Comparison     `json:"comparison,omitempty"`
 }
 

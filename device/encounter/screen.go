@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/biometric/morph"
 	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/encounter/policy"
@@ -192,6 +193,7 @@ func (p *Post) late(a *active, r screening.Reply) {
 // comparison is what comparing the live face with the portrait gave.
 type comparison struct {
 	decode, match inspect.Check
+	morph         *inspect.Check // nil where the two did not match
 	result        *Comparison
 	portrait      []byte // JPEG
 }
@@ -200,6 +202,7 @@ type comparison struct {
 const (
 	clauseDecode = "ICAO Doc 9303-10 (8th ed., 2021) 4.7.2"
 	clauseMatch  = "ISO/IEC 19795-1:2021 (FMR at the policy's threshold)"
+	clauseMorph  = "ISO/IEC 20059 (differential, grey zone)"
 )
 
 // compare decodes the chip's portrait and compares it with the live face. It
@@ -244,12 +247,14 @@ func (p *Post) compare(document *DocumentResult, probe *FaceCapture) comparison 
 		out.match.Reason = "no_live_face"
 		return out
 	}
+	frames := 0
 	means, err := template.Means(probe.Templates)
 	if err == nil {
 		live := template.Of(means, portrait.Face.Model, portrait.Face.Version)
 		if live == nil {
 			live = &means[0] // refused below: template.model
 		}
+		frames = live.Images
 		var score float64
 		if score, err = template.Likeness(live, &portrait.Face); err == nil {
 			threshold := p.Faces.ScoreAt(p.Policy.Biometric.VerificationFMR)
@@ -268,10 +273,24 @@ func (p *Post) compare(document *DocumentResult, probe *FaceCapture) comparison 
 	default:
 		out.match.Result = inspect.Pass
 	}
+	out.morph = suspicion(out.result, frames)
 	return out
 }
 
-// noteComparison puts the two portrait checks in place of whatever the
+// suspicion judges whether a portrait that matches may be a mixture of two
+// people: one that is hardly alike enough is left to the officer.
+func suspicion(c *Comparison, frames int) *inspect.Check {
+	if !c.Match {
+		return nil
+	}
+	check := &inspect.Check{Code: inspect.PortraitMorph, Result: inspect.Pass, Clause: clauseMorph}
+	if morph.ZoneOf(c.Threshold, frames).Suspicious(c.Score) {
+		check.Result, check.Reason = inspect.NotAssessable, "grey_zone"
+	}
+	return check
+}
+
+// noteComparison puts the portrait checks in place of whatever the
 // inspection said of them. p.mu is held.
 func (p *Post) noteComparison(a *active, c comparison) {
 	a.portrait = c.portrait
@@ -280,9 +299,13 @@ func (p *Post) noteComparison(a *active, c comparison) {
 	}
 	i := *a.view.Inspection
 	i.Checks = slices.DeleteFunc(slices.Clone(i.Checks), func(k inspect.Check) bool {
-		return k.Code == inspect.PortraitDecode || k.Code == inspect.PortraitMatch
+		return k.Code == inspect.PortraitDecode || k.Code == inspect.PortraitMatch || k.Code == inspect.PortraitMorph && c.morph != nil
 	})
-	i.Checks = append(i.Checks, c.decode, c.match)
+	fresh := []inspect.Check{c.decode, c.match}
+	if c.morph != nil {
+		fresh = append(fresh, *c.morph)
+	}
+	i.Checks = append(i.Checks, fresh...)
 	a.view.Inspection, a.view.Comparison = &i, c.result
-	p.emit(a, EventComparison, ComparisonData{[]inspect.Check{c.decode, c.match}, c.result})
+	p.emit(a, EventComparison, ComparisonData{fresh, c.result})
 }

@@ -41,6 +41,7 @@ const (
 	DocumentDeviation     Code = "document.deviation"      // a deviation list names this kind of document
 	PortraitDecode        Code = "portrait.decode"         // the portrait of DG2 is a picture
 	PortraitMatch         Code = "portrait.match"          // the live face is that of DG2
+	PortraitMorph         Code = "portrait.morph"          // DG2 is not likely to be a mixture of two people
 	SealSignature         Code = "seal.signature"          // the visible digital seal is signed
 	SealValidity          Code = "seal.validity"           // the seal's signer and dates
 )
@@ -61,7 +62,7 @@ var fixedCodes = []Code{
 	SODFormat, SODAlgorithm, SODSignature, DSChain, DSValidity, DSKeyUsage, DSCountry, DSDocumentType, DSRevocation,
 	CSCATrust, CSCAValidity, DGUnlisted, CardAccessMatch, CardSecuritySignature, ChipAuthentication,
 	ActiveAuthentication, PACECAM, TerminalAuth, DocumentExpiry, DocumentDeviation, PortraitDecode, PortraitMatch,
-	SealSignature, SealValidity,
+	PortraitMorph, SealSignature, SealValidity,
 }
 
 // Codes returns every check code there is, those of the data groups spelt out.

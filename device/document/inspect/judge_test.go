@@ -129,7 +129,7 @@ func TestSoundDocument(t *testing.T) {
 			t.Errorf("%s: no clause, or no published code", c.Code)
 		}
 	}
-	for _, c := range []Code{CardSecuritySignature, ActiveAuthentication, PACECAM, TerminalAuth, DocumentDeviation, PortraitDecode, PortraitMatch, SealSignature, SealValidity} {
+	for _, c := range []Code{CardSecuritySignature, ActiveAuthentication, PACECAM, TerminalAuth, DocumentDeviation, PortraitDecode, PortraitMatch, PortraitMorph, SealSignature, SealValidity} {
 		if !notPerformed[c] {
 			t.Errorf("%s was not done, and this is not said", c)
 		}

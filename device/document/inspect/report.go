@@ -69,7 +69,7 @@ func (i *Inspection) Report(in Input) Report {
 	for _, c := range i.Checks {
 		group := &r.Electronic
 		switch c.Code {
-		case MRZMatch, ChipExpected, PortraitMatch:
+		case MRZMatch, ChipExpected, PortraitMatch, PortraitMorph:
 			group = &r.Combined // they compare what two sides say
 		case SealSignature, SealValidity:
 			group = &r.Optical

@@ -73,6 +73,7 @@ var after = []rule{
 	{DocumentDeviation, part12 + "10", "no_deviation_list"},
 	{PortraitDecode, part9 + "4", "no_decoder"},
 	{PortraitMatch, part9 + "4", "no_live_face"},
+	{PortraitMorph, "ISO/IEC 20059", "no_live_face"},
 	{SealSignature, part13 + "3", "no_seal"},
 	{SealValidity, part13 + "3", "no_seal"},
 }
