@@ -60,6 +60,7 @@ type candidate struct {
 type Matcher struct {
 	pairs  []candidate
 	keys   []uint64
+	laid   []uint64 // keys, in parts
 	usedA  [maxRecord]bool
 	usedB  [maxRecord]bool
 	rho    []float32
@@ -74,6 +75,9 @@ type Matcher struct {
 
 // NewMatcher returns a matcher.
 func NewMatcher() *Matcher { return &Matcher{rho: make([]float32, maxPairs*maxPairs)} }
+
+// leastAlike is the similarity from which on two cylinders may be a pair.
+const leastAlike = 0.3
 
 // pairUp fills m.pairs with the best pairs of cylinders, one to one, most
 // alike first (greedy assignment).
@@ -91,7 +95,7 @@ func (m *Matcher) pairUp(a, b *Template) {
 			if d > mccMaxTurn && d < 2*math.Pi-mccMaxTurn {
 				continue
 			}
-			if s := similarity(ca, cb); s > 0.3 {
+			if s := similarity(ca, cb); s > leastAlike {
 				// Most alike first, then in order of the minutiae: numbers
 				// sort faster than structures. Bits of floats above zero are
 				// in their order.
@@ -99,22 +103,60 @@ func (m *Matcher) pairUp(a, b *Template) {
 			}
 		}
 	}
-	slices.Sort(keys)
 	m.keys = keys
+	m.pairs = m.pairs[:0]
 	limit := min(maxPairs, len(a.cylinders), len(b.cylinders))
 	clear(m.usedA[:])
 	clear(m.usedB[:])
-	m.pairs = m.pairs[:0]
-	for _, key := range keys {
-		if len(m.pairs) == limit {
-			break
+	m.inOrder(func(key uint64) bool {
+		x, y, s := int16(key>>16), int16(key), alike(key)
+		if !m.usedA[x] && !m.usedB[y] {
+			m.usedA[x], m.usedB[y] = true, true
+			m.pairs = append(m.pairs, candidate{x, y, s, s})
 		}
-		x, y, s := int16(key>>16), int16(key), math.Float32frombits(^uint32(key>>32))
-		if m.usedA[x] || m.usedB[y] {
-			continue
+		return len(m.pairs) < limit
+	})
+}
+
+// alike is the similarity in a key of pairUp.
+func alike(key uint64) float32 { return math.Float32frombits(^uint32(key >> 32)) }
+
+// keyBuckets is how many parts inOrder lays keys in: of some thousand keys a
+// few each.
+const keyBuckets = 256
+
+func bucket(key uint64) int {
+	return min(keyBuckets-1, max(0, int((1-alike(key))*(keyBuckets/(1-leastAlike)))))
+}
+
+// inOrder calls f with m.keys, the smallest first, until it returns false.
+// Most are never asked for: keys are laid in parts by likeness, and a part is
+// sorted when its turn comes.
+func (m *Matcher) inOrder(f func(key uint64) bool) {
+	var ends [keyBuckets + 1]int32
+	for _, key := range m.keys {
+		ends[bucket(key)+1]++
+	}
+	for i := range keyBuckets {
+		ends[i+1] += ends[i]
+	}
+	// ends[i] is where part i begins, and once it is filled where it ends.
+	m.laid = grow(m.laid, len(m.keys))
+	for _, key := range m.keys {
+		at := &ends[bucket(key)]
+		m.laid[*at] = key
+		*at++
+	}
+	from := int32(0)
+	for _, to := range ends[:keyBuckets] {
+		part := m.laid[from:to]
+		slices.Sort(part)
+		for _, key := range part {
+			if !f(key) {
+				return
+			}
 		}
-		m.usedA[x], m.usedB[y] = true, true
-		m.pairs = append(m.pairs, candidate{x, y, s, s})
+		from = to
 	}
 }
 
