@@ -12,7 +12,7 @@ export WATCHPOST_BIN="$PWD/bin"
 real() { case "$1" in */hwtest/gen/*) return 1 ;; */hwtest/* | */sdk/central/* | */sdk/central | */device/cmd/* | */device/post | */device/uplink) return 0 ;; esac; return 1; }
 # Packages that only compute: the race detector makes them ten times slower and
 # has nothing to find in them.
-computes() { case "$1" in */biometric/finger | */biometric/demographic | */hwtest/gen/*) return 0 ;; esac; return 1; }
+computes() { case "$1" in */biometric/finger | */biometric/slap | */biometric/tenprint | */biometric/demographic | */hwtest/gen/*) return 0 ;; esac; return 1; }
 
 with_c=$(go list -deps -f '{{if and (not .Standard) .CgoFiles}}{{.ImportPath}}{{end}}' ./device/... ./hwtest/... ./sdk/... | sort -u)
 raced= plain= parts= parts_c=
