@@ -35,7 +35,8 @@ fields are the names of the fields that differ; --show adds the records themselv
 are personal data. NEW may be - for standard input.
 
 A line that is no record, or repeats an identifier, is told on standard error as
-{edition, line, code} and makes the exit status 3. Differences alone exit 0. The counts
+{edition, line, code} and makes the exit status 3. Both files are read as streams on all
+cores; memory is about 100 bytes for each record of OLD, and long work tells how far it is. Differences alone exit 0. The counts
 come last, on standard error.`,
 		Example: `  watchpost list diff un-october.jsonl un-november.jsonl
   watchpost list diff --ignore edition old.jsonl new.jsonl --show`,
@@ -59,6 +60,10 @@ come last, on standard error.`,
 			}
 			defer next.Close()
 
+			nextSize := info.Size() // a guess, where it is no file
+			if f, err := os.Stat(args[1]); err == nil && f.Mode().IsRegular() {
+				nextSize = f.Size()
+			}
 			out := bufio.NewWriter(cmd.OutOrStdout())
 			enc, errEnc := json.NewEncoder(out), json.NewEncoder(cmd.ErrOrStderr())
 			enc.SetEscapeHTML(false)
@@ -66,6 +71,7 @@ come last, on standard error.`,
 			if ignore != "" {
 				ignored = strings.Split(ignore, ",")
 			}
+			speak := newProgress(cmd.ErrOrStderr(), "list diff", 0)
 			counts, err := diff.Compare(cmd.Context(), old, info.Size(), next, ignored, diff.Handler{
 				Change: func(c diff.Change) error {
 					row := listDiffRow{Change: c}
@@ -75,6 +81,9 @@ come last, on standard error.`,
 					return fault.Wrap("output.write", enc.Encode(row))
 				},
 				Broken: func(b diff.Broken) error { return fault.Wrap("output.write", errEnc.Encode(b)) },
+				Progress: func(read int64) {
+					speak.tell("megabytes read of OLD and NEW", int(read>>20), int((info.Size()+nextSize)>>20))
+				},
 			})
 			if err := errors.Join(err, fault.Wrap("output.write", out.Flush())); err != nil {
 				return err
