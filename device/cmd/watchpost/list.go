@@ -34,9 +34,15 @@ the folder, two persons sign it on machines of their own, and a post takes it in
   list verify   what a post would say to the folder, without taking it
   list apply    into a post's state, whole or not at all
   list stat     what a post holds
-  list schema   the JSON schema of a record`,
+  list schema   the JSON schema of a record
+
+By a feed (device/listfeed/README.md) the same list travels in sealed chunks, by any way:
+
+  list signkey  an approver's key under a passphrase
+  list stage    a built generation → chunks, and metadata for two to sign
+  list sign     METADATA.json: one person's signature`,
 	}
-	c.AddCommand(listImportCommand(), listDiffCommand(), listBuildCommand(), listSignCommand(), listVerifyCommand(), listApplyCommand(), listStatCommand(), listSchemaCommand())
+	c.AddCommand(listImportCommand(), listDiffCommand(), listBuildCommand(), listSignCommand(), listVerifyCommand(), listApplyCommand(), listStatCommand(), listSchemaCommand(), listSignKeyCommand(), listStageCommand())
 	return c
 }
 

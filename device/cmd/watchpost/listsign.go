@@ -31,12 +31,12 @@ func folderRowOf(dir string, m *provision.Manifest) folderRow {
 }
 
 func listSignCommand() *cobra.Command {
-	var dir, owner, keyFile, site string
+	var dir, owner, keyFile, site, words string
 	var version uint64
 	var days int
 	c := &cobra.Command{
-		Use:   "sign --dir DIR --owner ID --key FILE [--version N --site POST]",
-		Short: "Sign a provisioning folder as one of its owners",
+		Use:   "sign --key FILE [--passphrase-file FILE] METADATA.json | --dir DIR --owner ID --key FILE [--version N --site POST]",
+		Short: "Sign a feed's metadata, or a provisioning folder, as one of its owners",
 		Long: `Add your signature to a provisioning folder. A post wants two, of two owners named in
 its configuration. Every file is read before: you sign for what is there.
 
@@ -44,14 +44,27 @@ The first to sign gives --version and --site: the manifest is then written anew 
 what lies below DIR/files, and earlier signatures are removed. The second leaves them
 out, and signs the same manifest on a machine of his own.
 
---key FILE is an Ed25519 private key, PKCS #8 in PEM, as "openssl genpkey -algorithm
-ed25519" makes it.`,
+With METADATA.json instead of --dir, what central has staged of a feed is signed in its
+file, which goes back to central: {file, signer, key_id} comes out.
+
+--key FILE is one of "list signkey", or an Ed25519 private key, PKCS #8 in PEM, as
+"openssl genpkey -algorithm ed25519" makes it.`,
 		Example: `  openssl genpkey -algorithm ed25519 -out anna.pem
   watchpost list sign --dir folder --owner anna --key anna.pem --version 7 --site post-1
-  watchpost list sign --dir folder --owner boris --key boris.pem`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			key, err := signingKey(keyFile)
+  watchpost list sign --dir folder --owner boris --key boris.pem
+  watchpost list sign --key anna.key --passphrase-file words un.json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if dir != "" || owner != "" || version != 0 || site != "" {
+					return fault.New("usage", "METADATA.json goes with --key and --passphrase-file only")
+				}
+				return signMetadata(cmd, args[0], keyFile, words)
+			}
+			if dir == "" || owner == "" {
+				return fault.New("usage", "give METADATA.json, or --dir and --owner")
+			}
+			key, _, err := approverKey(keyFile, words)
 			if err != nil {
 				return err
 			}
@@ -75,7 +88,8 @@ ed25519" makes it.`,
 	f.Uint64Var(&version, "version", 0, "write a new manifest of this version, higher than any before")
 	f.StringVar(&site, "site", "", "name of the post that the folder is for")
 	f.IntVar(&days, "days", 7, "days until a new manifest runs out")
-	require(c, "dir", "owner", "key")
+	f.StringVar(&words, "passphrase-file", "", "file whose first line is the key's passphrase")
+	require(c, "key")
 	return c
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/listfeed"
+	"github.com/watchpost/watchpost/device/listfeed/carrier"
 	"github.com/watchpost/watchpost/device/listfeed/repo"
 	"github.com/watchpost/watchpost/device/listfeed/target"
 	"github.com/watchpost/watchpost/device/vault"
@@ -414,4 +415,15 @@ func (d *Device) Restart(root []byte) error {
 	u, err := listfeed.Open(context.Background(), o)
 	d.Updater = u
 	return err
+}
+
+// Folder carries a repository's folder until the test ends.
+func Folder(t testing.TB, dir string) *carrier.Folder {
+	t.Helper()
+	f, err := carrier.OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
 }
