@@ -16,6 +16,7 @@ var proportions = [4]proportion{{8, 1.03}, {0, 1.06}, {6, 1.0}, {22, 0.84}} // i
 const (
 	acrossSpread = 0.2  // of a finger's width
 	alongSpread  = 2.4  // millimetres
+	thumbSpread  = 7.0  // millimetres, of two thumbs
 	widthSpread  = 0.2  // of the mean width
 	asked        = 0.97 // how often a person gives the hand that was asked for
 	goneThere    = 0.03 // how often a finger that was excepted is there after all
@@ -179,7 +180,7 @@ func (s *seen) likelihood(r *reading) float64 {
 		}
 		centre(u)
 		centre(v)
-		sum += turn * s.spacings(r.hand, u, xs, mean) * s.drops(v, drops)
+		sum += turn * s.spacings(r.hand, u, xs, mean) * s.drops(r.hand, v, drops)
 	}
 	return log + math.Log(sum+1e-300)
 }
@@ -201,8 +202,14 @@ func (s *seen) spacings(hand Hand, u, xs []float64, mean float64) float64 {
 }
 
 // drops is how well the differences of length fit.
-func (s *seen) drops(v, drops []float64) float64 {
+func (s *seen) drops(hand Hand, v, drops []float64) float64 {
 	var sum float64
+	if hand == TwoThumbs { // of two hands: neither knows where the other lies
+		for i := range v {
+			sum += square(v[i] / thumbSpread)
+		}
+		return math.Exp(-sum / 2)
+	}
 	for _, l := range lengths {
 		var q float64
 		for i := range v {

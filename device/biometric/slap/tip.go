@@ -249,7 +249,7 @@ func (g *grid) grade(t *tip) {
 		e += float64(min(1, g.energy[i]/g.top))
 		c += float64(g.coh[i])
 	}
-	n := float64(len(t.cells))
+	n := max(float64(len(t.cells)), 1)
 	area := n * cellMM * cellMM / 200 // a full tip has some 200 mm2
 	level := min(1, float64(g.top)/12)
 	t.quality = int(100*min(1, area)*min(1, e/n/0.6)*min(1, c/n/0.75)*level + 0.5)
