@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"net/url"
+	"strings"
 
 	"github.com/watchpost/watchpost/device/fault"
 )
@@ -37,10 +38,12 @@ func (c *Central) validate() error {
 	if c == nil {
 		return nil
 	}
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "nats" && u.Scheme != "tls") {
-		return fault.New("config.central", "central.url is nats://HOST:PORT or tls://HOST:PORT, without a user")
+	for _, one := range strings.Split(c.URL, ",") { // the servers of a cluster
+		u, err := url.Parse(one)
+		if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "nats" && u.Scheme != "tls") {
+			return fault.New("config.central", "central.url is nats://HOST:PORT or tls://HOST:PORT, without a user; several with commas")
+		}
 	}
-	_, _, err = c.Keys()
+	_, _, err := c.Keys()
 	return err
 }

@@ -39,6 +39,9 @@ type Config struct {
 	TLS      *tls.Config    // of the embedded broker, nil is without
 	Broker   string         // URL of a cluster instead of the embedded broker
 	Creds    string         // file with central's nkey seed at that cluster
+	// Callout: the cluster asks central who may connect (CalloutAccount is where
+	// posts live); else the cluster's own rules decide.
+	Callout bool
 	// HeadsLate is how long a post may show no head of its audit log before
 	// that alarms, 0 is DefaultHeadsLate.
 	HeadsLate time.Duration
@@ -99,7 +102,7 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 		return nil, err
 	}
 	auth := &registry.Registry{Devices: r.Store, Log: c.Log}
-	nc, err := r.connect(c, auth)
+	nc, err := r.connect(c, auth, account)
 	if err != nil {
 		return nil, err
 	}
@@ -147,21 +150,10 @@ func (r *Central) openStore(ctx context.Context, c Config) error {
 	return nil
 }
 
-// connect starts the embedded broker, or goes to the cluster, where posts are
-// let in by the cluster's own rules.
-func (r *Central) connect(c Config, auth *registry.Registry) (*nats.Conn, error) {
+// connect starts the embedded broker, or goes to the cluster.
+func (r *Central) connect(c Config, auth *registry.Registry, account nkeys.KeyPair) (*nats.Conn, error) {
 	if c.Broker != "" {
-		login, err := nats.NkeyOptionFromSeed(c.Creds)
-		if err != nil {
-			return nil, fault.New("central.broker_key", "read central's key: %w", err).WithHint("--broker needs --broker-key, a file with an nkey seed")
-		}
-		nc, err := nats.Connect(c.Broker, login, nats.Name("central"), nats.MaxReconnects(-1))
-		if err != nil {
-			return nil, fault.Wrap("central.broker", err)
-		}
-		r.URL = c.Broker
-		r.closing(func() error { nc.Close(); return nil })
-		return nc, nil
+		return r.connectCluster(c, auth, account)
 	}
 	key, err := nkeys.CreateUser() // for this run only
 	if err != nil {

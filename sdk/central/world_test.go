@@ -298,3 +298,17 @@ func (b *box) speaksFor(t *testing.T, other *box) {
 		t.Fatal("a post has spoken on another's subject")
 	}
 }
+
+// refused is the error with which the broker keeps the box out, nil if it is
+// let in.
+func (b *box) refused() error {
+	public, err := b.key.PublicKey()
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	nc, err := nats.Connect(b.w.c.URL, nats.Nkey(public, b.key.Sign))
+	if err == nil {
+		nc.Close()
+	}
+	return err
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/sdk/central"
+	"github.com/watchpost/watchpost/sdk/central/registry"
 )
 
 // publicKeys is what "init" and "keys" print; nothing of it is secret.
@@ -76,4 +78,42 @@ func showKeys(cmd *cobra.Command, o *shared, open func(context.Context, string, 
 		SignKey: text(id.SignWith.Public().(ed25519.PublicKey)), SealKey: text(id.OpenWith.PublicKey().Bytes()),
 		Recipient: r.ID(), Public: text(r),
 	})
+}
+
+func calloutCommand(o *shared) *cobra.Command {
+	return &cobra.Command{
+		Use: "callout NKEY", Short: "Print what has a NATS cluster ask central who may connect", Args: cobra.ExactArgs(1),
+		Long: `Prints the part of a NATS configuration (for every server of the cluster) with which the
+cluster asks central who may connect and what for (auth callout). NKEY is the public nkey
+(U...) whose seed "serve --broker-key" is given.`,
+		Example: `  nk -gen user > hub.nk && nk -inkey hub.nk -pubout
+  watchpost-central callout UC4A... --state D --passphrase-file pass >> nats.conf
+  watchpost-central serve --state D --passphrase-file pass --broker nats://n1:4222,nats://n2:4222,nats://n3:4222 --broker-key hub.nk --broker-callout`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := registry.ParseKey(args[0]); err != nil {
+				return err
+			}
+			passphrase, err := o.passphrase(cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			defer clear(passphrase)
+			v, err := vault.Open(cmd.Context(), filepath.Join(o.state, central.VaultFile), passphrase)
+			if err != nil {
+				return err
+			}
+			defer v.Lock()
+			account, err := central.Account(o.state, v)
+			if err != nil {
+				return err
+			}
+			defer account.Wipe()
+			issuer, err := account.PublicKey()
+			if err != nil {
+				return fault.Wrap("central.key", err)
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), registry.CalloutConfig(issuer, args[0]))
+			return fault.Wrap("output.write", err)
+		},
+	}
 }

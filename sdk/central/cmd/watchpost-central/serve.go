@@ -21,6 +21,7 @@ type running struct {
 func serveCommand(o *shared) *cobra.Command {
 	var listen, lists, brokerURL, brokerKey, certFile, keyFile string
 	var headsLate time.Duration
+	var callout bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer posts until told to end (SIGINT, SIGTERM)",
@@ -45,7 +46,7 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 			}
 			c := central.Config{
 				State: o.state, Unlocker: passphrase, Lists: lists, DSN: o.dsn, Listen: listen, Broker: brokerURL, Creds: brokerKey,
-				HeadsLate: headsLate, Log: o.log(cmd.ErrOrStderr()),
+				Callout: callout, HeadsLate: headsLate, Log: o.log(cmd.ErrOrStderr()),
 			}
 			if o.debug {
 				c.Stderr = cmd.ErrOrStderr()
@@ -79,6 +80,7 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 	f.StringVar(&lists, "lists", "", "folder of lists to search (default: none)")
 	f.StringVar(&brokerURL, "broker", "", "NATS cluster to use instead of the embedded broker")
 	f.StringVar(&brokerKey, "broker-key", "", "file with central's nkey seed at that cluster")
+	f.BoolVar(&callout, "broker-callout", false, "the cluster asks central who may connect (watchpost-central callout prints its configuration)")
 	f.StringVar(&certFile, "cert", "", "certificate of the embedded broker (PEM)")
 	f.StringVar(&keyFile, "key", "", "its private key (PEM)")
 	f.DurationVar(&headsLate, "heads-late", central.DefaultHeadsLate, "alarm when a post shows no head of its audit log for so long")
