@@ -53,7 +53,7 @@ func (p *Post) FingerPicture(id, list, record string) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	if err := png.Encode(&b, drawn); err != nil {
-		return nil, fault.Wrap("picture.encode", err)
+		return nil, fault.Wrap("encounter.encode", err)
 	}
 	return b.Bytes(), nil
 }

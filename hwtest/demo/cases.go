@@ -26,6 +26,7 @@ type encounterCase struct {
 	says     string // what the officer would say in one line
 	passport *passport.Profile
 	sitter   Sitter
+	fingers  bool   // gives two
 	age      string // declared
 	expect   expect
 }
@@ -113,6 +114,11 @@ func cases(pictures Portraits) ([]encounterCase, error) {
 			letter: "f", title: "the same person of undeclared age", sitter: Astronaut, age: "unknown",
 			says:   "May be a minor: the lists are not searched by face, so nothing is verified.",
 			expect: expect{answer: "not-verified", withhel: "age_unknown", outcome: "referred", reason: "not-verified"},
+		},
+		{
+			letter: "i", title: "person without papers whose fingers are listed", sitter: Astronaut, fingers: true, age: "adult",
+			says:   "No papers, the face is on no list; two index fingers are: an officer looks.",
+			expect: expect{answer: "candidates", record: recordFingers, finding: "same_person", outcome: "referred", reason: listName + "/" + recordFingers},
 		},
 	}, nil
 }

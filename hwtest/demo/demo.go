@@ -16,6 +16,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/hwtest/finger"
 )
 
 // Options of a run.
@@ -62,6 +63,9 @@ func (o Options) filled() Options {
 	}
 	return o
 }
+
+// person is who stands at the post with listed fingers.
+func (o Options) person() *finger.Person { return finger.NewPerson(fingersSeed, finger.CacheDir()) }
 
 // PortraitsDir is where make deps puts the portraits.
 func PortraitsDir() string {

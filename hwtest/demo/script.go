@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/hwtest/bench"
+	"github.com/watchpost/watchpost/hwtest/finger"
 	"github.com/watchpost/watchpost/hwtest/passport"
 	"github.com/watchpost/watchpost/sdk/client"
 )
@@ -21,6 +22,8 @@ type script struct {
 	world  *World
 	scenes map[string]string
 	show   *screen
+	feeder *feeder
+	person *finger.Person // with listed fingers
 
 	last               string          // encounter
 	inspection, answer []time.Duration // as the product measured them
@@ -37,6 +40,7 @@ func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
 	if err := s.world.Show(s.scenes[k.sitter.Name]); err != nil {
 		return err
 	}
+	s.stands(k)
 	if k.passport != nil {
 		if err := s.bench.Insert(ctx, 0, *k.passport); err != nil {
 			return err
@@ -47,7 +51,11 @@ func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
 			}
 		}()
 	}
-	e, err := s.client.Open(ctx, Purpose, k.passport != nil, client.Declared{Age: k.age})
+	open := s.client.Open
+	if k.fingers {
+		open = s.client.OpenWithFingers
+	}
+	e, err := open(ctx, Purpose, k.passport != nil, client.Declared{Age: k.age})
 	if err != nil {
 		return err
 	}
@@ -74,6 +82,15 @@ func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
 	return nil
 }
 
+// stands puts the fingers of who has come before the sensor.
+func (s *script) stands(k encounterCase) {
+	if k.fingers {
+		s.feeder.person.Store(s.person)
+	} else {
+		s.feeder.person.Store(nil)
+	}
+}
+
 // e0 never is nil.
 func e0(e *client.Encounter) *client.Encounter {
 	if e == nil {
@@ -91,6 +108,11 @@ func (s *script) capture(ctx context.Context, k encounterCase, id string) (*clie
 	}
 	if _, err := s.client.CaptureFace(ctx, id); err != nil {
 		return &client.Encounter{ID: id}, err
+	}
+	if k.fingers {
+		if err := s.fingers(ctx, id); err != nil {
+			return &client.Encounter{ID: id}, err
+		}
 	}
 	var failed error
 	err := s.client.Follow(ctx, 0, func(ev client.Event) (bool, error) {

@@ -89,6 +89,7 @@ func (s *script) stay(ctx context.Context, all []encounterCase, o Options) error
 		if err := w.Show(s.scenes[k.sitter.Name]); err != nil {
 			return err
 		}
+		s.stands(k)
 		now := standing{Person: k.letter, Title: k.title}
 		if k.passport != nil {
 			if err := s.bench.Insert(ctx, 0, *k.passport); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/hwtest/bench"
+	"github.com/watchpost/watchpost/hwtest/finger"
 	"github.com/watchpost/watchpost/sdk/client"
 )
 
@@ -87,7 +88,18 @@ func set(ctx context.Context, o Options, show *screen) (t *table, err error) {
 	}
 	show.system(t.system, time.Since(begun))
 	t.script = &script{client: t.client, bench: t.bench, world: t.world, scenes: scenes, show: show}
+	t.feed(o)
 	return t, nil
+}
+
+// feed has the person at the post give fingers when they are asked for.
+func (t *table) feed(o Options) {
+	t.script.feeder = &feeder{sensor: finger.Sensor{Socket: t.world.FingerSocket()}}
+	t.script.person = o.person()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- t.script.feeder.run(ctx, t.client) }()
+	t.closing(func() error { stop(); return <-done })
 }
 
 func (t *table) closing(f func() error) { t.closers = append(t.closers, f) }

@@ -30,6 +30,7 @@ import (
 	"github.com/watchpost/watchpost/device/watchlist/store"
 	"github.com/watchpost/watchpost/hwtest/gen/lists"
 	"github.com/watchpost/watchpost/hwtest/gen/pki"
+	"github.com/watchpost/watchpost/hwtest/gen/prints"
 	"github.com/watchpost/watchpost/sdk/client"
 )
 
@@ -86,7 +87,7 @@ func newWorld(ctx context.Context, dir string, o Options, faces *capture.DecodeC
 		Provision: filepath.Join(dir, "provision"), Passphrase: filepath.Join(dir, "passphrase"),
 		Password: rand.Text(), Second: rand.Text(), Third: rand.Text(), logLevel: o.LogLevel,
 	}
-	for _, d := range []string{w.State, w.Camera} {
+	for _, d := range []string{w.State, w.Camera, filepath.Dir(w.FingerSocket())} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("make the demonstration's folders: %w", err)
 		}
@@ -198,6 +199,13 @@ func (w *World) list(ctx context.Context, files string, to vault.Recipient, o Op
 
 		Photographs: []record.Photograph{{Image: photo}},
 	}); err != nil {
+		return err
+	}
+	fingers, err := fingerRecord(o.person())
+	if err != nil {
+		return err
+	}
+	if err := b.Add(fingers); err != nil {
 		return err
 	}
 	crowd, err := lists.NewFaces(templates, listSeed)
@@ -321,7 +329,8 @@ func (w *World) sign(o Options) error {
 	if err := os.WriteFile(w.Config, raw, 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	devices := fmt.Sprintf("cameras:\n  - id: %s\n    kind: images\n    path: %s\n    fps: 30\n    loop: true\n", cameraID, w.Camera)
+	devices := fmt.Sprintf("cameras:\n  - id: %s\n    kind: images\n    path: %s\n    fps: 30\n    loop: true\nfingers:\n  - id: %s\n    driver: virtual_image\n    dpi: %d\n    socket: %s\n",
+		cameraID, w.Camera, sensorID, prints.DPI, w.FingerSocket())
 	if err := os.WriteFile(w.Capture, []byte(devices), 0o600); err != nil {
 		return fmt.Errorf("write the capture configuration: %w", err)
 	}

@@ -103,7 +103,29 @@ func (c *Client) CaptureFace(ctx context.Context, id string) (*Encounter, error)
 	return c.encounter(ctx, http.MethodPost, "/v1/encounters/"+url.PathEscape(id)+"/face", nil)
 }
 
-// Skip ends a step ("document", "face") without a result.
+// OpenWithFingers is Open for an encounter that takes fingers, too.
+func (c *Client) OpenWithFingers(ctx context.Context, purpose string, document bool, declared Declared) (*Encounter, error) {
+	return c.encounter(ctx, http.MethodPost, "/v1/encounters", map[string]any{"purpose": purpose, "document": document, "fingers": true, "declared": declared})
+}
+
+// CaptureFinger starts taking one finger: 1 right thumb to 10 left little
+// finger.
+func (c *Client) CaptureFinger(ctx context.Context, id string, position int) (*Encounter, error) {
+	return c.encounter(ctx, http.MethodPost, fmt.Sprintf("/v1/encounters/%s/fingers/%d", url.PathEscape(id), position), nil)
+}
+
+// ExceptFinger notes that a finger is not given: "missing", "bandaged",
+// "unable" or "refused".
+func (c *Client) ExceptFinger(ctx context.Context, id string, position int, reason string) (*Encounter, error) {
+	return c.encounter(ctx, http.MethodPost, fmt.Sprintf("/v1/encounters/%s/fingers/%d/exception", url.PathEscape(id), position), map[string]string{"reason": reason})
+}
+
+// EndFingers goes on with the fingers that were taken.
+func (c *Client) EndFingers(ctx context.Context, id string) (*Encounter, error) {
+	return c.encounter(ctx, http.MethodPost, "/v1/encounters/"+url.PathEscape(id)+"/fingers/end", nil)
+}
+
+// Skip ends a step ("document", "face", "fingers") without a result.
 func (c *Client) Skip(ctx context.Context, id, step, reason string) (*Encounter, error) {
 	return c.encounter(ctx, http.MethodPost, "/v1/encounters/"+url.PathEscape(id)+"/steps/"+url.PathEscape(step)+"/skip", map[string]string{"reason": reason})
 }

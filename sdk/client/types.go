@@ -89,6 +89,18 @@ type Step struct {
 	Millis int64  `json:"millis"`
 }
 
+// Finger is how far one finger is.
+type Finger struct {
+	Position  int    `json:"position"` // 1 right thumb to 10 left little finger
+	State     string `json:"state"`    // open, running, taken, failed, excepted, not_taken
+	Tries     int    `json:"tries"`
+	Quality   int    `json:"quality"`
+	Code      string `json:"code"`
+	Hint      string `json:"hint"`
+	Advice    string `json:"advice"`
+	Exception string `json:"exception"`
+}
+
 // Encounter is one person at the post.
 type Encounter struct {
 	ID         string      `json:"id"`
@@ -99,6 +111,7 @@ type Encounter struct {
 		Frames  int `json:"frames"`
 		Quality int `json:"quality"`
 	} `json:"face"`
+	Fingers    []Finger `json:"fingers"`
 	Comparison *struct {
 		Score     float64 `json:"score"`
 		FMR       float64 `json:"fmr"`

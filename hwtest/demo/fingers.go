@@ -1,0 +1,164 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	extract "github.com/watchpost/watchpost/device/biometric/finger"
+	"github.com/watchpost/watchpost/device/watchlist/record"
+	"github.com/watchpost/watchpost/hwtest/finger"
+	"github.com/watchpost/watchpost/hwtest/gen/prints"
+	"github.com/watchpost/watchpost/sdk/client"
+)
+
+// The person whose two index fingers are on the list, with no photograph.
+const (
+	recordFingers = "DEMO-0002"
+	fingersSeed   = 2
+	sensorID      = "prints"
+)
+
+// listedFingers are the positions that the list holds, and that the script
+// gives.
+var listedFingers = []int{2, 7}
+
+// FingerSocket is where the virtual sensor listens, in a folder of its own.
+func (w *World) FingerSocket() string { return filepath.Join(w.Dir, "sensor", "s") }
+
+// fingerRecord is the listed person: templates of earlier touches.
+func fingerRecord(p *finger.Person) (*record.Record, error) {
+	r := &record.Record{
+		Schema: record.SchemaVersion, ID: recordFingers, Edition: 1,
+		Names: []record.Name{{Full: "FOUND BY FINGERS", Script: "Latn", Kind: record.NamePrimary, Quality: record.NameLow}},
+	}
+	e := extract.NewExtractor()
+	for _, position := range listedFingers {
+		print, err := p.Print(position, finger.Good, 0)
+		if err != nil {
+			return nil, err
+		}
+		t, err := e.Extract(&extract.Image{Pix: print.Pix, Width: prints.Width, Height: prints.Height, DPI: prints.DPI})
+		if err != nil {
+			return nil, fmt.Errorf("enrol finger %d: %w", position, err)
+		}
+		iso, err := extract.MarshalISO([]extract.View{{Template: t, Position: uint8(position)}})
+		if err != nil {
+			return nil, err
+		}
+		r.Fingers = append(r.Fingers, record.Finger{Position: position, Format: record.MinutiaeISO19794, Template: iso, Quality: t.Quality, Impress: record.PressedLive})
+	}
+	return r, nil
+}
+
+// feeder lays the fingers of who stands at the post on the sensor, each when
+// the post asks for it.
+type feeder struct {
+	sensor finger.Sensor
+	person atomic.Pointer[finger.Person] // nil: nobody, who gives nothing
+}
+
+// layLimit is how long a finger waits for a capture that has just begun.
+const layLimit = 10 * time.Second
+
+// run follows the post until ctx ends. A finger is dry the first time it is
+// asked for and good from then on.
+func (f *feeder) run(ctx context.Context, c *client.Client) error {
+	asked := map[string]uint64{}
+	after := uint64(0)
+	for ctx.Err() == nil {
+		err := c.Follow(ctx, after, func(ev client.Event) (bool, error) {
+			after = ev.Seq
+			var now client.Finger
+			if ev.Kind != "finger.changed" || json.Unmarshal(ev.Data, &now) != nil || now.State != "running" || now.Advice != "place" {
+				return true, nil
+			}
+			p := f.person.Load()
+			if p == nil {
+				return true, nil
+			}
+			key := fmt.Sprint(ev.Encounter, now.Position)
+			asked[key]++
+			touch := finger.Dry
+			if asked[key] > 1 {
+				touch = finger.Good
+			}
+			print, err := p.Print(now.Position, touch, asked[key])
+			if err != nil {
+				return false, err
+			}
+			ctx, cancel := context.WithTimeout(ctx, layLimit)
+			defer cancel()
+			// The officer sees that no finger came; here nobody can help it.
+			_ = f.sensor.Lay(ctx, print)
+			return true, nil
+		})
+		if err != nil && ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(200 * time.Millisecond): // a post that starts anew
+			}
+		}
+	}
+	return nil
+}
+
+// fingers has the script take the listed fingers of an encounter and go on.
+func (s *script) fingers(ctx context.Context, id string) error {
+	for _, position := range listedFingers {
+		for {
+			if _, err := s.client.CaptureFinger(ctx, id, position); err != nil {
+				return err
+			}
+			f, err := s.finger(ctx, id, position)
+			if err != nil {
+				return err
+			}
+			s.show.finger(f)
+			if f.State == "taken" {
+				break
+			}
+			if f.State != "open" || f.Tries == 0 {
+				return fmt.Errorf("finger %d is %s: %s (%s)", position, f.State, f.Code, f.Hint)
+			}
+		}
+	}
+	_, err := s.client.EndFingers(ctx, id)
+	return err
+}
+
+// finger waits until the sensor has answered.
+func (s *script) finger(ctx context.Context, id string, position int) (client.Finger, error) {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		e, err := s.client.Get(ctx, id)
+		if err != nil {
+			return client.Finger{}, err
+		}
+		for _, f := range e.Fingers {
+			if f.Position == position && f.State != "running" {
+				return f, nil
+			}
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return client.Finger{}, context.Cause(ctx)
+		}
+	}
+}
+
+func (s *screen) finger(f client.Finger) {
+	if s.quiet {
+		return
+	}
+	why := ""
+	if f.Code != "" {
+		why = ", " + f.Code
+	}
+	s.line("    finger %-2d %s, try %d, quality %d%s", f.Position, f.State, f.Tries, f.Quality, why)
+}
