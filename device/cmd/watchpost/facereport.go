@@ -88,6 +88,9 @@ and the exit status is 3.
 		}
 		who, told := identify(list, same, people)
 		fmt.Fprintf(cmd.ErrOrStderr(), "face: who is who: %s\n", told)
+		fit := calibration.FaceFit()
+		fmt.Fprintf(cmd.ErrOrStderr(), "face: the post's calibration: %s; %d people, %d comparisons of different people, of one person %s; extrapolated below %g\n",
+			fit.On, fit.People, fit.NonMated, fit.Mated, fit.LeastFMR)
 		s := faceScorer{decoder: newDecoder(cmd.ErrOrStderr()), errOut: cmd.ErrOrStderr(), faces: make(map[string]faceOrError)}
 		s.decoder.use(which)
 		defer s.decoder.Close()
