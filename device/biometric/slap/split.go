@@ -12,7 +12,9 @@ const (
 	usualWidth   = 34  // 13.8 mm
 	leastNotch   = 3
 	clearNotch   = 4  // where two fingers lie side by side without a neck
+	leastHeight  = 21 // 8.5 mm
 	steepestCut  = 60 // degrees
+	plainCut     = 24 // degrees
 	widestCrease = 14 // 6 mm
 )
 
@@ -201,7 +203,13 @@ func (g *grid) part(out [][]int, cells []int, f frame, depth int) [][]int {
 			continue
 		}
 		down := 1 - 2*float64(k)
-		sides, ok := g.divide(cells, in, f, o, float64(o.first+at)+0.5, down*edge[at], down, deep)
+		u, v := float64(o.first+at)+0.5, down*edge[at]
+		sides, ok := g.divide(cells, in, f, o, g.cheapest(in, f, u, v, down, steepestCut), v, down, deep)
+		// A steep cut may have taken a corner off: straight through, then.
+		if plain, through := g.divide(cells, in, f, o, g.cheapest(in, f, u, v, down, plainCut), v, down, deep); through &&
+			(!ok || 2*min(len(plain[0]), len(plain[1])) > 3*min(len(sides[0]), len(sides[1]))) {
+			sides, ok = plain, true
+		}
 		if !ok {
 			continue
 		}
@@ -219,8 +227,7 @@ func (g *grid) part(out [][]int, cells []int, f frame, depth int) [][]int {
 
 // divide cuts a piece from a notch on, downwards or upwards, and says whether both
 // parts may be fingers.
-func (g *grid) divide(cells []int, in []bool, f frame, o outline, u, v, down, deep float64) (sides [2][]int, ok bool) {
-	c := g.cheapest(in, f, u, v, down)
+func (g *grid) divide(cells []int, in []bool, f frame, o outline, c cut, v, down, deep float64) (sides [2][]int, ok bool) {
 	sin, cos := math.Sincos(c.slant)
 	for _, i := range cells {
 		cu, cv := f.at(float64(i%g.w), float64(i/g.w))
@@ -236,7 +243,8 @@ func (g *grid) divide(cells []int, in []bool, f frame, o outline, u, v, down, de
 	a, b := g.outline(sides[0], f), g.outline(sides[1], f)
 	neck := c.length <= 0.6*min(a.v1-a.v0, b.v1-b.v0)
 	narrow := min(a.u1-a.u0, b.u1-b.u0)
-	return sides, narrow >= leastWidth && (neck || deep >= clearNotch && o.u1-o.u0 >= 1.35*usualWidth && narrow >= 0.55*usualWidth)
+	low := min(a.v1-a.v0, b.v1-b.v0)
+	return sides, narrow >= leastWidth && low >= leastHeight && (neck || deep >= clearNotch && o.u1-o.u0 >= 1.35*usualWidth && narrow >= 0.55*usualWidth)
 }
 
 // notch is the column where an upper edge lies deepest below the line that spans it
@@ -278,11 +286,11 @@ type cut struct {
 }
 
 // cheapest looks for the way from a notch to the other edge that crosses the fewest ridges and is
-// shortest, at most steepestCut degrees off the fingers' direction.
-func (g *grid) cheapest(in []bool, f frame, u, v, down float64) cut {
+// shortest, at most steepest degrees off the fingers' direction.
+func (g *grid) cheapest(in []bool, f frame, u, v, down float64, steepest int) cut {
 	best := cut{cost: math.Inf(1)}
 	for du := -2.0; du <= 2; du++ {
-		for deg := -steepestCut; deg <= steepestCut; deg += 4 {
+		for deg := -steepest; deg <= steepest; deg += 4 {
 			slant := float64(deg) * math.Pi / 180
 			sin, cos := math.Sincos(slant)
 			c := cut{u: u + du, slant: slant}
