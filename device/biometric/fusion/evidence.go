@@ -69,10 +69,14 @@ const (
 // date. Set by us, not fitted.
 var biography = [...]struct{ name, birth float64 }{
 	Unknown: {0, 0},
-	Differs: {math.Log(0.1 / 1), math.Log(0.1 / 1)},
-	Partly:  {math.Log(0.2 / 0.2), math.Log(0.2 / 0.04)},
-	Whole:   {math.Log(0.5 / 1e-3), math.Log(0.5 / 1e-3)},
+	Differs: {ratio(0.1, 1), ratio(0.1, 1)},
+	Partly:  {ratio(0.2, 0.2), ratio(0.2, 0.04)},
+	Whole:   {ratio(0.5, 1e-3), ratio(0.5, 1e-3)},
 }
+
+// ratio is the log-likelihood ratio of what a share of subjects shows and a
+// share of others.
+func ratio(subjects, others float64) float64 { return math.Log(subjects / others) }
 
 // biographyCap bounds what name and birth date say together: names tell the
 // generation, twins share nearly all, and a forged document carries the
