@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 
 	"github.com/watchpost/watchpost/device/audit/checkpoint"
 	"github.com/watchpost/watchpost/device/encounter"
+	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/uplink"
 	"github.com/watchpost/watchpost/device/uplink/command"
 	"github.com/watchpost/watchpost/device/vault"
@@ -55,7 +57,7 @@ func (p *Post) KeepContact(ctx context.Context, starts uint64, run []byte) error
 		return nil
 	}
 	c := uplink.Contact{
-		Link: p.link, Starts: starts, Run: run, Tell: p.presence, Orders: p.orders, Log: p.log,
+		Link: p.link, Starts: starts, Run: run, Tell: p.presence, Orders: p.orders, Renewed: p.renewed, Log: p.log,
 		Ends: func(err error) bool { return errors.Is(err, command.ErrLocked) || errors.Is(err, command.ErrWiped) },
 	}
 	return c.Keep(ctx)
@@ -86,6 +88,18 @@ func (p *Post) openOrders(keys *vault.Vault, central ed25519.PublicKey) (err err
 	return err
 }
 
+// certificateCursor is where post.db keeps the certificate in force: its serial
+// number in eight bytes, then the certificate, which is no secret.
+const certificateCursor = "link.certificate"
+
+// renewed keeps a certificate. One that could not be kept comes again with the
+// next hello.
+func (p *Post) renewed(certificate string, serial uint64) {
+	if err := p.store.Note(certificateCursor, append(binary.BigEndian.AppendUint64(nil, serial), certificate...)); err != nil {
+		p.log.Error("certificate not kept", "code", string(fault.CodeOf(err)))
+	}
+}
+
 // presence is what the post tells central of itself. What cannot be read is
 // left out: it shows there as missing.
 func (p *Post) presence() uplink.Presence {
@@ -99,6 +113,9 @@ func (p *Post) presence() uplink.Presence {
 	}
 	if waiting, err := p.store.Outbox(maxOutboxCount); err == nil {
 		out.Waiting = len(waiting)
+	}
+	if kept, err := p.store.Cursor(certificateCursor); err == nil && len(kept) > 8 {
+		out.Certificate = binary.BigEndian.Uint64(kept)
 	}
 	for _, l := range p.applied.lists.Lists {
 		s := listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now())

@@ -51,7 +51,7 @@ type Contact struct {
 	// Ends reports whether what Take says has to end the post (a lock, a wipe).
 	Ends func(err error) bool
 	// Renewed takes a certificate that central has renewed; may be nil.
-	Renewed func(certificate string)
+	Renewed func(certificate string, serial uint64)
 	Every   time.Duration // 0 is DefaultPresence
 	Log     *slog.Logger
 
@@ -124,7 +124,7 @@ func (c *Contact) hello(ctx context.Context) error {
 		}
 		c.receipts = c.receipts[len(sent):]
 		if a.Certificate != "" && c.Renewed != nil {
-			c.Renewed(a.Certificate)
+			c.Renewed(a.Certificate, a.Serial)
 		}
 		if a.Reconnect {
 			return fault.Wrap(ErrNotAsked.Code, c.Link.nc.ForceReconnect()) // nil: hello again when it is up

@@ -409,7 +409,7 @@ func TestFleet(t *testing.T) {
 		Tell: func() uplink.Presence {
 			return uplink.Presence{Version: "1.2", Lists: []*linkv1.HeldList{{List: "l", Generation: 4}}, AuditNumber: 7, AuditLines: 90, Waiting: 3}
 		},
-		Orders: taker{took}, Renewed: func(s string) { certificates <- s },
+		Orders: taker{took}, Renewed: func(s string, _ uint64) { certificates <- s },
 	}
 	keep, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
@@ -460,7 +460,7 @@ func TestFleet(t *testing.T) {
 	// first hello; then the post may do all again.
 	w.exec("UPDATE devices SET expires = now() - interval '30 days' WHERE id = $1", b.name)
 	l := b.link()
-	again := uplink.Contact{Link: l, Starts: 2, Run: make([]byte, 16), Every: time.Hour, Log: quiet, Renewed: func(s string) { certificates <- s }}
+	again := uplink.Contact{Link: l, Starts: 2, Run: make([]byte, 16), Every: time.Hour, Log: quiet, Renewed: func(s string, _ uint64) { certificates <- s }}
 	keep, stop = context.WithCancel(ctx)
 	defer stop()
 	go func() { done <- again.Keep(keep) }()

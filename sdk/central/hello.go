@@ -38,6 +38,7 @@ func (s *Service) hello(ctx context.Context, post string, r *linkv1.HelloRequest
 	}
 	if uint64(*d.Certificate) != r.Certificate {
 		out.Certificate, err = s.o.Certify(d)
+		out.Serial = uint64(*d.Certificate)
 		out.Reconnect = due.Device.Expired(time.Now())
 	}
 	return out, err

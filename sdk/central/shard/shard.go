@@ -245,8 +245,11 @@ func one(ctx context.Context, nc *nats.Conn, n int, id string, question []byte, 
 	}
 	hedge := time.NewTimer(min(max(patience/hedgePart, hedgeLeast), hedgeMost))
 	defer hedge.Stop()
-	var settled <-chan time.Time // by then every worker has said that it is at it
-	asked, known := false, false
+	// A worker that has failed says so; one that is slow says nothing yet. So
+	// nobody is given up for being silent, and a replica has half the patience to
+	// say that it is at the search which another has failed.
+	var settled <-chan time.Time
+	asked, known, refused := false, false, false
 	working := map[string]bool{}
 	failed := fault.New("source.unavailable", "shard %d: no answer", n).AsRetryable()
 	for {
@@ -263,7 +266,10 @@ func one(ctx context.Context, nc *nats.Conn, n int, id string, question []byte, 
 			}
 			failed, all = err, true
 			delete(working, m.Header.Get(workerHeader))
-			known = known || asked && noResponders(m)
+			refused = refused || !noResponders(m)
+			if asked && noResponders(m) && len(working) == 0 {
+				return nil, failed // the broker says that nobody is there
+			}
 		case <-settled:
 			known = true
 		case <-hedge.C:
@@ -272,12 +278,12 @@ func one(ctx context.Context, nc *nats.Conn, n int, id string, question []byte, 
 			return nil, failed
 		}
 		if all && !asked {
-			asked, settled = true, time.After(hedgeLeast)
+			asked, settled = true, time.After(patience/2)
 			if err := send(subjectAll(n)); err != nil {
 				return nil, unavailable(n, err)
 			}
 		}
-		if known && len(working) == 0 {
+		if known && refused && len(working) == 0 {
 			return nil, failed // nobody is left
 		}
 	}

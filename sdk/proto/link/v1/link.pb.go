@@ -724,7 +724,9 @@ type HelloResponse struct {
 	Certificate string `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	// The old one had run out, and with it the rights of this connection: connect
 	// again.
-	Reconnect     bool `protobuf:"varint,3,opt,name=reconnect,proto3" json:"reconnect,omitempty"`
+	Reconnect bool `protobuf:"varint,3,opt,name=reconnect,proto3" json:"reconnect,omitempty"`
+	// Serial number of the new certificate.
+	Serial        uint64 `protobuf:"varint,4,opt,name=serial,proto3" json:"serial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -778,6 +780,13 @@ func (x *HelloResponse) GetReconnect() bool {
 		return x.Reconnect
 	}
 	return false
+}
+
+func (x *HelloResponse) GetSerial() uint64 {
+	if x != nil {
+		return x.Serial
+	}
+	return 0
 }
 
 // SignedOrder is an order and who answers for it.
@@ -1894,11 +1903,12 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12!\n" +
 	"\forder_sha256\x18\x02 \x01(\fR\vorderSha256\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\tR\x04code\x12\x17\n" +
-	"\adone_ms\x18\x04 \x01(\x03R\x06doneMs\"\x87\x01\n" +
+	"\adone_ms\x18\x04 \x01(\x03R\x06doneMs\"\x9f\x01\n" +
 	"\rHelloResponse\x126\n" +
 	"\x06orders\x18\x01 \x03(\v2\x1e.watchpost.link.v1.SignedOrderR\x06orders\x12 \n" +
 	"\vcertificate\x18\x02 \x01(\tR\vcertificate\x12\x1c\n" +
-	"\treconnect\x18\x03 \x01(\bR\treconnect\"j\n" +
+	"\treconnect\x18\x03 \x01(\bR\treconnect\x12\x16\n" +
+	"\x06serial\x18\x04 \x01(\x04R\x06serial\"j\n" +
 	"\vSignedOrder\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12A\n" +
 	"\n" +
