@@ -86,7 +86,7 @@ export async function startPost(): Promise<{ access: PostAccess; stop: () => Pro
 }
 
 /** put places a person before the camera and their passport on the reader. */
-export async function put(post: PostAccess, letter: 'a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'g'): Promise<Standing> {
+export async function put(post: PostAccess, letter: 'a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'g' | 'i'): Promise<Standing> {
   const response = await fetch(`${post.bench}/${letter}`);
   if (!response.ok) throw new Error(await response.text());
   return (await response.json()) as Standing;

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -100,6 +101,8 @@ type post struct {
 	Second     string `json:"supervisor_password"`
 	Socket     string `json:"admin_socket"`
 	mrz        string // of the passport on the reader
+	// put has the person of a letter stand at the post.
+	put func(letter string) error
 }
 
 // start runs a post whose officer holds every role that an operation asks for,
@@ -173,6 +176,20 @@ func start(t *testing.T) post {
 	}
 	next(&stands)
 	p.mrz = stands.MRZ
+	p.put = func(letter string) error {
+		if _, err := io.WriteString(in, letter+"\n"); err != nil {
+			return err
+		}
+		select {
+		case _, open := <-lines:
+			if !open {
+				return errors.New("the post ended")
+			}
+			return nil
+		case <-time.After(startLimit):
+			return errors.New("nobody came")
+		}
+	}
 	return p
 }
 

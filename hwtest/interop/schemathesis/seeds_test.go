@@ -34,6 +34,8 @@ type seeds struct {
 	t       *testing.T
 	http    *http.Client
 	mrz     string
+	put     func(letter string) error
+	stands  string   // letter of who does
 	purpose string   // one that the policy knows
 	main    *account // whom all calls are made as
 	other   *account // who is signed in and out
@@ -49,7 +51,7 @@ type made struct {
 
 func newSeeds(t *testing.T, p post) *seeds {
 	t.Helper()
-	s := &seeds{t: t, mrz: p.mrz, http: &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	s := &seeds{t: t, mrz: p.mrz, put: p.put, stands: withPassport, http: &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", p.Socket)
 	}}}}
 	s.main, s.other = &account{id: p.Officer, password: p.Password}, &account{id: p.Supervisor, password: p.Second}
@@ -135,6 +137,21 @@ func (s *seeds) seed(ctx context.Context, operation string) (made, error) {
 	case "get-encounter", "read-document", "capture-face", "skip-step":
 		id, err := s.open(ctx)
 		return made{Path: map[string]string{"id": id}}, err
+	case "capture-finger":
+		id, err := s.openFingers(ctx)
+		return made{Path: map[string]string{"id": id, "position": "2"}}, err
+	case "except-finger":
+		id, err := s.openFingers(ctx)
+		return made{Path: map[string]string{"id": id, "position": "2"}, Body: map[string]any{"reason": "bandaged"}}, err
+	case "end-fingers":
+		id, err := s.takeFinger(ctx)
+		return made{Path: map[string]string{"id": id}}, err
+	case "get-finger-picture":
+		e, err := s.foundByFingers(ctx)
+		if err != nil {
+			return made{}, err
+		}
+		return made{Path: map[string]string{"id": e.ID, "list": e.Candidates[0].List, "record": e.Candidates[0].Record}}, nil
 	case "get-picture":
 		e, err := s.review(ctx)
 		return made{Path: map[string]string{"id": e.ID}}, err
@@ -185,6 +202,10 @@ type found struct {
 	State      string
 	Candidates []struct{ List, Record string }
 	Steps      []struct{ Name, State string }
+	Fingers    []struct {
+		Position int
+		State    string
+	}
 }
 
 func (s *seeds) encounters(ctx context.Context) ([]found, error) {
@@ -204,7 +225,7 @@ func (s *seeds) closeAll(ctx context.Context) error {
 
 // open returns an encounter in which nothing was done yet.
 func (s *seeds) open(ctx context.Context) (string, error) {
-	if err := s.closeAll(ctx); err != nil {
+	if err := errors.Join(s.closeAll(ctx), s.stand(withPassport)); err != nil {
 		return "", err
 	}
 	var e found
@@ -223,7 +244,7 @@ func (s *seeds) review(ctx context.Context) (found, error) {
 		return found{}, err
 	}
 	for _, e := range open {
-		if e.State == "review" && len(e.Candidates) > 0 {
+		if e.State == "review" && len(e.Candidates) > 0 && s.stands == withPassport {
 			return e, nil
 		}
 	}

@@ -74,13 +74,14 @@ export const searchesReport = (from: Date): Promise<Report> => call('GET', `/v1/
 export interface Opening {
   purpose: string;
   document: boolean;
+  fingers: boolean;
   age: Age;
   language: string; // BCP 47, '' not asked
 }
 
 export function openEncounter(o: Opening): Promise<Encounter> {
   const declared = o.language === '' ? { age: o.age } : { age: o.age, language: o.language };
-  return call('POST', '/v1/encounters', { purpose: o.purpose, document: o.document, declared });
+  return call('POST', '/v1/encounters', { purpose: o.purpose, document: o.document, fingers: o.fingers, declared });
 }
 
 export async function openEncounters(): Promise<Encounter[]> {
@@ -90,7 +91,10 @@ export async function openEncounters(): Promise<Encounter[]> {
 export const encounter = (id: string): Promise<Encounter> => call('GET', at(id));
 export const readDocument = (id: string, key: { mrz: string } | { can: string }): Promise<Encounter> => call('POST', at(id, 'document'), key);
 export const captureFace = (id: string): Promise<Encounter> => call('POST', at(id, 'face'));
-export const skip = (id: string, step: 'document' | 'face', reason: string): Promise<Encounter> => call('POST', at(id, 'steps', step, 'skip'), { reason });
+export const captureFinger = (id: string, position: number): Promise<Encounter> => call('POST', at(id, 'fingers', String(position)));
+export const exceptFinger = (id: string, position: number, reason: string): Promise<Encounter> => call('POST', at(id, 'fingers', String(position), 'exception'), { reason });
+export const endFingers = (id: string): Promise<Encounter> => call('POST', at(id, 'fingers', 'end'));
+export const skip = (id: string, step: 'document' | 'face' | 'fingers', reason: string): Promise<Encounter> => call('POST', at(id, 'steps', step, 'skip'), { reason });
 
 export function adjudicate(id: string, c: Candidate, finding: Finding, reason: string, second?: Credentials): Promise<Encounter> {
   return call('POST', at(id, 'adjudications'), { list: c.list, record: c.record, finding, reason, ...(second && { second }) });
@@ -106,6 +110,9 @@ export const picture = (id: string, which: 'probe' | 'chip', version: number): s
 /** photograph is the address of a photograph that the list holds of a candidate. */
 export const photograph = (id: string, c: Candidate, number: number): string =>
   `${at(id, 'photograph')}?${new URLSearchParams({ list: c.list, record: c.record, number: String(number) }).toString()}`;
+
+/** joined is the address of the picture of the person's finger and the candidate's. */
+export const joined = (id: string, c: Candidate): string => at(id, 'candidates', c.list, c.record, 'fingers');
 
 /** keptEvidence lists of which encounters evidence is kept. */
 export const keptEvidence = async (): Promise<KeptEvidence[]> => (await call<{ evidence: KeptEvidence[] }>('GET', '/v1/evidence')).evidence;

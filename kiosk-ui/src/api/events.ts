@@ -1,4 +1,4 @@
-import type { Candidate, Check, Comparison, Decision, Encounter, Inspection, Step } from './words.ts';
+import type { Candidate, Check, Comparison, Decision, Encounter, Finger, Inspection, Step } from './words.ts';
 
 // What the post tells over the events websocket. The kinds are those of
 // device/encounter/events.schema.json; a test holds the two together.
@@ -15,6 +15,7 @@ interface Payloads {
   'encounter.resumed': Encounter;
   'step.changed': Step;
   'step.progress': Progress;
+  'finger.changed': Finger;
   'inspection.ready': Inspection;
   'comparison.done': { checks: Check[] | null; comparison?: Comparison };
   'screening.started': Record<string, never>;
@@ -32,6 +33,7 @@ export const eventKinds: readonly EventKind[] = [
   'encounter.resumed',
   'step.changed',
   'step.progress',
+  'finger.changed',
   'inspection.ready',
   'comparison.done',
   'screening.started',

@@ -18,6 +18,12 @@ export type State = (typeof states)[number];
 export const stepStates = ['unknown', 'pending', 'running', 'done', 'failed', 'skipped'] as const;
 export type StepState = (typeof stepStates)[number];
 
+export const fingerStates = ['unknown', 'open', 'running', 'taken', 'failed', 'excepted', 'not_taken'] as const;
+export type FingerState = (typeof fingerStates)[number];
+
+/** fingerExceptions are why a finger is not given. */
+export const fingerExceptions = ['missing', 'bandaged', 'unable', 'refused'] as const;
+
 export const findings = ['unknown', 'same_person', 'different_person', 'undecided'] as const;
 export type Finding = (typeof findings)[number];
 
@@ -56,6 +62,7 @@ export type Coverage = Schemas['Coverage'];
 export type Decision = Schemas['Decision'];
 export type Device = Schemas['DeviceInfo'];
 export type Encounter = Schemas['Encounter'];
+export type Finger = Schemas['FingerFacts'];
 export type Evidence = Schemas['EvidenceOutputBody'];
 export type KeptEvidence = Schemas['KeptEvidence'];
 export type Inspection = Schemas['Inspection'];

@@ -23,6 +23,10 @@ export function apply(encounter: Encounter, event: PostEvent): Applied {
       return { encounter: event.data, stale: false };
     case 'step.changed':
       return { encounter: { ...encounter, steps: withStep(encounter.steps ?? [], event.data) }, stale: false };
+    case 'finger.changed': {
+      const finger = event.data;
+      return { encounter: { ...encounter, fingers: (encounter.fingers ?? []).map((f) => (f.position === finger.position ? finger : f)) }, stale: false };
+    }
     case 'inspection.ready':
       return { encounter: { ...encounter, inspection: event.data }, stale: false };
     case 'comparison.done': {

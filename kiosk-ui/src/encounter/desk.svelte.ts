@@ -14,7 +14,7 @@ export interface LateHit {
 }
 
 /** Act is what an officer can have under way; acts of different kinds may run side by side. */
-export type Act = 'open' | 'document' | 'face' | 'finding' | 'outcome';
+export type Act = 'open' | 'document' | 'face' | 'fingers' | 'finding' | 'outcome';
 
 /** Desk is the work of one officer: the encounter on the page and what the post tells of it. */
 export class Desk {
@@ -24,7 +24,7 @@ export class Desk {
   late = $state<LateHit[]>([]);
   failure = $state<Failure>();
   failed = $state<Act>(); // what the failure was of; undefined for what the page did by itself
-  busy = $state<Readonly<Record<Act, boolean>>>({ open: false, document: false, face: false, finding: false, outcome: false });
+  busy = $state<Readonly<Record<Act, boolean>>>({ open: false, document: false, face: false, fingers: false, finding: false, outcome: false });
   elsewhere = $state(false); // the outcome was recorded by another window
   readonly windows = new Windows();
   #seen = 0; // last event
@@ -105,7 +105,19 @@ export class Desk {
     return this.#on('face', calls.captureFace);
   }
 
-  skip(step: 'document' | 'face', reason: string): Promise<boolean> {
+  captureFinger(position: number): Promise<boolean> {
+    return this.#on('fingers', (id) => calls.captureFinger(id, position));
+  }
+
+  exceptFinger(position: number, reason: string): Promise<boolean> {
+    return this.#on('fingers', (id) => calls.exceptFinger(id, position, reason));
+  }
+
+  endFingers(): Promise<boolean> {
+    return this.#on('fingers', calls.endFingers);
+  }
+
+  skip(step: 'document' | 'face' | 'fingers', reason: string): Promise<boolean> {
     return this.#on(step, (id) => calls.skip(id, step, reason));
   }
 
