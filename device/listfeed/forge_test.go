@@ -152,17 +152,3 @@ func signManifest(t testing.TB, w *feedtest.World, p target.Path, raw []byte) {
 	}
 	put(t, w, p.Owner, next(t, w, p.Owner, func(s object) { s["targets"].(object)[p.String()] = entry(e) }, "anna", "boris"))
 }
-
-// largest is the path of the first chunk of the largest file of a target.
-func largest(t testing.TB, w *feedtest.World, p target.Path) (string, target.Chunk) {
-	t.Helper()
-	m := manifest(t, w, p)
-	at := 0
-	for i, f := range m.Files {
-		if f.Size > m.Files[at].Size {
-			at = i
-		}
-	}
-	c := m.Files[at].Chunks[0]
-	return file(w, target.ObjectName(c.Sum)), c
-}
