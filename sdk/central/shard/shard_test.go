@@ -87,7 +87,7 @@ func asked() *screeningv1.AskRequest {
 
 func TestShards(t *testing.T) {
 	nc := connect(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	serve(t, nc, 0, part{record: "a"})
 	second := serve(t, nc, 1, part{record: "b"})
@@ -113,7 +113,7 @@ func TestShards(t *testing.T) {
 		"hangs": func() *Worker { return serve(t, nc, 1, part{hold: hold}) },
 	} {
 		sub := start()
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		r, err := Ask(ctx, nc, 2, asked())
 		cancel()
 		if err != nil || len(r.Candidates) != 1 || r.Coverage[0].Shards != 2 || r.Coverage[0].Answered != 1 {
