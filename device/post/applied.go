@@ -10,6 +10,7 @@ import (
 	"github.com/watchpost/watchpost/device/document/trust"
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/listfeed/target"
 	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/device/provision"
 	"github.com/watchpost/watchpost/device/provision/install"
@@ -66,9 +67,11 @@ func (p *Post) provision(ctx context.Context, state, src string, keys *vault.Vau
 	if err != nil {
 		return err
 	}
-	if p.applied, err = load(ctx, in, state, keys, edition); err != nil {
+	if p.applied, err = p.load(ctx, in, state, keys, edition); err != nil {
 		return err
 	}
+	p.accounts.Store(p.applied.accounts)
+	p.trust.Store(p.applied.trust)
 	if err := p.noteChanges(); err != nil {
 		return err
 	}
@@ -79,18 +82,18 @@ func (p *Post) provision(ctx context.Context, state, src string, keys *vault.Vau
 	return p.store.SetCursor(versionCursor, version, audit.Line{Time: p.now(), Actor: "post", Action: audit.Provisioned, Object: filepath.Base(in.Dir)})
 }
 
-// load reads the parts of a folder in force, takes its lists into the post's
+// load reads the parts in force, of the feed before those of the folder, takes its lists into the post's
 // own stores and loads them.
-func load(ctx context.Context, in *provision.Applied, state string, keys *vault.Vault, lastEdition int) (*applied, error) {
+func (p *Post) load(ctx context.Context, in *provision.Applied, state string, keys *vault.Vault, lastEdition int) (*applied, error) {
 	a := new(applied)
-	raw, err := os.ReadFile(in.Path(policyPath))
+	raw, err := os.ReadFile(p.from(target.KindPolicy, policyPath, in.Path(policyPath)))
 	if err != nil {
 		return nil, fault.New("provision.incomplete", "the folder holds no policy")
 	}
 	if a.policy, err = policy.Decode(raw); err != nil {
 		return nil, err
 	}
-	if raw, err = os.ReadFile(in.Path(accountsPath)); err != nil {
+	if raw, err = os.ReadFile(p.from(target.KindAccounts, accountsPath, in.Path(accountsPath))); err != nil {
 		return nil, fault.New("provision.incomplete", "the folder holds no accounts")
 	}
 	if a.accounts, err = officer.Decode(raw); err != nil {
@@ -99,7 +102,7 @@ func load(ctx context.Context, in *provision.Applied, state string, keys *vault.
 	if err := a.accounts.Follows(lastEdition); err != nil {
 		return nil, err
 	}
-	if a.trust, err = trust.Open(in.Path(trustPath)); err != nil {
+	if a.trust, err = trust.Open(p.from(target.KindTrust, "", in.Path(trustPath))); err != nil {
 		return nil, err
 	}
 	if _, err := install.Lists(ctx, state, in, keys); err != nil {

@@ -33,11 +33,8 @@ func (p *Post) noteChanges() error {
 	if err != nil {
 		return err
 	}
-	if now := p.applied.accounts.Edition; now != last {
-		line := audit.Line{Time: p.now(), Actor: "post", Action: audit.AccountsChanged, Facts: map[string]string{"edition": strconv.Itoa(now)}}
-		if err := p.store.SetCursor(accountsCursor, binary.BigEndian.AppendUint64(nil, uint64(max(0, now))), line); err != nil {
-			return err
-		}
+	if err := p.noteAccounts(p.Accounts().Edition, last); err != nil {
+		return err
 	}
 	raw, err := p.store.Cursor(listsCursor)
 	if err != nil {
@@ -83,4 +80,13 @@ func listChanges(before, now map[string]uint64) []audit.Line {
 		}
 	}
 	return lines
+}
+
+// noteAccounts writes down that another edition of the accounts is in force.
+func (p *Post) noteAccounts(now, last int) error {
+	if now == last {
+		return nil
+	}
+	line := audit.Line{Time: p.now(), Actor: "post", Action: audit.AccountsChanged, Facts: map[string]string{"edition": strconv.Itoa(now)}}
+	return p.store.SetCursor(accountsCursor, binary.BigEndian.AppendUint64(nil, uint64(max(0, now))), line)
 }

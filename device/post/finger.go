@@ -68,3 +68,9 @@ func prints(lists []*local.List, list, record string) ([]finger.View, error) {
 	}
 	return nil, encounter.ErrNoPicture // of a source that is not here
 }
+
+// prints returns a record's prints of whatever list is in force.
+func (p *Post) prints(list, record string) (views []finger.View, err error) {
+	p.lists.Use(func(all []*local.List) { views, err = prints(all, list, record) })
+	return views, err
+}

@@ -117,8 +117,7 @@ func (p *Post) presence() uplink.Presence {
 	if kept, err := p.store.Cursor(certificateCursor); err == nil && len(kept) > 8 {
 		out.Certificate = binary.BigEndian.Uint64(kept)
 	}
-	for _, l := range p.applied.lists.Lists {
-		s := listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now())
+	for _, s := range p.listStates() {
 		out.Lists = append(out.Lists, &linkv1.HeldList{List: s.List, Generation: s.Generation, IssuedMs: s.Issued.UnixMilli(), Stale: s.Stale})
 	}
 	return out

@@ -13,17 +13,7 @@ import (
 
 // screener puts the local source, and central beside it where there is a link,
 // under the policy's rules. Records that were recalled are found by neither.
-func screener(rules *policy.Policy, now func() time.Time, link *uplink.Link, orders *command.Ledger, lists ...*local.List) (*screening.Screener, error) {
-	source, err := local.New(local.Limits{
-		FPIR:           rules.Biometric.IdentificationFPIR,
-		MaxCandidates:  rules.Biometric.MaxCandidates,
-		AlarmMaxList:   rules.Biometric.FaceAlarmMaxList,
-		AlarmMinFrames: rules.Biometric.FaceAlarmMinFrames,
-		Faces:          rules.Biometric.FaceCurve(),
-	}, now, lists...)
-	if err != nil {
-		return nil, err
-	}
+func screener(rules *policy.Policy, now func() time.Time, link *uplink.Link, orders *command.Ledger, source screening.Source) (*screening.Screener, error) {
 	sources := []screening.Source{source}
 	if link != nil { // and with it the orders
 		sources = []screening.Source{command.Source{Source: source, Ledger: orders}, command.Source{Source: link, Ledger: orders}}
@@ -36,6 +26,30 @@ func screener(rules *policy.Policy, now func() time.Time, link *uplink.Link, ord
 		FPIR:          rules.Biometric.IdentificationFPIR,
 		LateBy:        rules.Deadlines.LateHitBy.Of(),
 	}, now, sources...)
+}
+
+// limits are the policy's for the local source.
+func limits(rules *policy.Policy) local.Limits {
+	return local.Limits{
+		FPIR:           rules.Biometric.IdentificationFPIR,
+		MaxCandidates:  rules.Biometric.MaxCandidates,
+		AlarmMaxList:   rules.Biometric.FaceAlarmMaxList,
+		AlarmMinFrames: rules.Biometric.FaceAlarmMinFrames,
+		Faces:          rules.Biometric.FaceCurve(),
+	}
+}
+
+// listStates is what the post says of its lists.
+func (p *Post) listStates() []web.ListState {
+	out := []web.ListState{}
+	p.lists.Use(func(all []*local.List) {
+		for _, l := range all {
+			s := listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now())
+			s.Stale = s.Stale || p.feed != nil && p.lists.StaleFeed(s.List)
+			out = append(out, s)
+		}
+	})
+	return out
 }
 
 // listState is what the post says of a list.

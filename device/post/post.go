@@ -14,20 +14,23 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/watchpost/watchpost/device/audit"
-	"github.com/watchpost/watchpost/device/biometric/finger"
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/clock"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/document/examine"
+	"github.com/watchpost/watchpost/device/document/trust"
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/encounter/store"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/listfeed"
 	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/device/post/lists"
 	"github.com/watchpost/watchpost/device/post/room"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/uplink"
@@ -65,6 +68,10 @@ type Post struct {
 	closers  []func() error // in the order of opening
 	store    *store.Store
 	applied  *applied
+	accounts atomic.Pointer[officer.Accounts] // in force
+	trust    atomic.Pointer[trust.Store]      // in force
+	feed     *listfeed.Updater                // nil: from provisioning folders alone
+	lists    *lists.Held
 	devices  *capture.Client
 	pulse    *pulse // of devices
 	metrics  *metrics
@@ -97,17 +104,23 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	if err := p.openStore(state, keys); err != nil {
 		return p, err
 	}
+	if err := p.openFeed(ctx, state, keys); err != nil {
+		return p, err
+	}
 	if err := p.provision(ctx, state, o.Provision, keys); err != nil {
 		return p, err
 	}
 	p.closing(p.applied.lists.Close)
+	if err := p.openLists(ctx, state); err != nil {
+		return p, err
+	}
 	if p.applied.policy.Workplace != o.Config.Workplace {
 		return p, fault.New("post.workplace", "the signed policy is for a %s, the configuration says %s", p.applied.policy.Workplace, o.Config.Workplace)
 	}
 	if err := p.openLink(state, keys); err != nil {
 		return p, err
 	}
-	asker, err := screener(p.applied.policy, p.now, p.link, p.orders, p.applied.lists.Lists...)
+	asker, err := screener(p.applied.policy, p.now, p.link, p.orders, p.lists)
 	if err != nil {
 		return p, err
 	}
@@ -134,7 +147,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	}
 	p.ready = o.Now().Sub(p.started)
 	p.metrics.ready.Set(p.ready.Seconds())
-	o.Log.Info("ready", "post", o.Config.Post, "ms", p.ready.Milliseconds(), "lists", len(p.applied.lists.Lists))
+	o.Log.Info("ready", "post", o.Config.Post, "ms", p.ready.Milliseconds(), "lists", len(p.listStates()))
 	return p, nil
 }
 
@@ -175,7 +188,7 @@ func (p *Post) openStore(state string, keys *vault.Vault) error {
 // run starts the encounters and the servers.
 func (p *Post) run(pool *capture.Pool, asker encounter.Screener, o Options) error {
 	rules := func() examine.Rules {
-		return examine.Rules{Trust: p.applied.trust, At: p.now(), Policy: p.applied.policy.Document.Inspection()}
+		return examine.Rules{Trust: p.trust.Load(), At: p.now(), Policy: p.applied.policy.Document.Inspection()}
 	}
 	var err error
 	p.post, err = encounter.NewPost(encounter.Dependencies{
@@ -183,7 +196,7 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, o Options) erro
 		Documents: &documents{devices: p.devices, pulse: p.pulse, reader: p.config.Capture.Reader, isKey: p.config.Capture.TerminalKey, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
 		Camera:    &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual, turn: make(chan struct{}, 1)},
 		Sensor:    newSensor(p.devices, p.pulse, p.config.Capture.Virtual),
-		Prints:    func(list, record string) ([]finger.View, error) { return prints(p.applied.lists.Lists, list, record) },
+		Prints:    p.prints,
 		Portraits: &portraits{pool, p.log}, Faces: p.applied.policy.Biometric.FaceCurve(), Screener: asker, Photographs: p.holder,
 		Store: p.store, Events: p.events, Now: p.now, Room: p.room.Check, Log: p.log,
 		Answered: p.metrics.answered, Ended: func(o encounter.Outcome) { p.metrics.ended(o); p.wake() },
@@ -196,6 +209,9 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, o Options) erro
 	p.background(p.room.Watch)
 	p.background(p.keepTime)
 	p.background(p.watchDevices)
+	if p.feed != nil {
+		p.background(p.refreshFeed)
+	}
 	if p.link != nil {
 		p.background(p.sender.Run)
 	}
@@ -293,7 +309,7 @@ func (p *Post) Close() error {
 }
 
 // Accounts implements web.Backend.
-func (p *Post) Accounts() *officer.Accounts { return p.applied.accounts }
+func (p *Post) Accounts() *officer.Accounts { return p.accounts.Load() }
 
 // AuditLines implements web.Backend.
 func (p *Post) AuditLines(from int64, limit int) ([][]byte, error) {
@@ -323,12 +339,9 @@ func (p *Post) System(ctx context.Context) (web.System, error) {
 	}
 	s := web.System{
 		Post: p.config.Post, Workplace: string(p.config.Workplace), Version: Version, Time: p.now(), Started: p.started, ReadyMS: p.ready.Milliseconds(),
-		Lists: []web.ListState{}, Devices: []web.DeviceInfo{}, Policy: p.applied.policy.String(), Link: p.linkState(), Outbox: len(waiting), AuditHead: head, Audit: signed,
+		Lists: p.listStates(), Devices: []web.DeviceInfo{}, Policy: p.applied.policy.String(), Link: p.linkState(), Outbox: len(waiting), AuditHead: head, Audit: signed,
 	}
 	s.Devices = append(append(s.Devices, p.clockInfo()...), lostWitnesses(signed)...)
-	for _, l := range p.applied.lists.Lists {
-		s.Lists = append(s.Lists, listState(l, p.applied.policy.Search.MaxListAge.Of(), p.now()))
-	}
 	ctx, cancel := context.WithTimeout(ctx, devicesLimit)
 	defer cancel()
 	var devices []capture.Device

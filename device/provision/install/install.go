@@ -120,7 +120,7 @@ func adopt(ctx context.Context, state string, a *provision.Applied, v *vault.Vau
 // left of a store after a power cut then stays shut.
 func withdraw(state string, v *vault.Vault, keep []string) error {
 	for _, list := range v.State().Lists {
-		if !slices.Contains(keep, list) {
+		if !slices.Contains(keep, list) && !strings.Contains(list, "~") { // with an epoch: a feed's (listfeed/target.KeyName)
 			if err := v.ShredListKey(list); err != nil {
 				return err
 			}
