@@ -165,7 +165,7 @@ func randomCuts(t *testing.T, n int) {
 			killPostgres(t, w.config.State)
 		}
 	}
-	until(t, 10*time.Minute, "all but a few delivered", func() bool { return w.waiting(t) <= n/10 })
+	until(t, 40*time.Minute, "all but a few delivered", func() bool { return w.waiting(t) <= n/10 })
 	close(done)
 	trouble.Wait()
 	until(t, 30*time.Second, "delivered", func() bool { return w.waiting(t) == 0 })
