@@ -119,6 +119,9 @@ func (i *Instance) socket() string { return filepath.Join(i.o.Dir, portName) }
 
 // DSN is how the instance in dir is reached.
 func DSN(dir string) string {
+	if whole, err := filepath.Abs(dir); err == nil { // what does not begin with / would be a host's name
+		dir = whole
+	}
 	q := url.Values{"host": {dir}, "user": {user0}, "dbname": {"postgres"}}
 	return "postgres:///?" + q.Encode()
 }
