@@ -23,13 +23,10 @@ test('i: two fingers are taken, others are not given, the candidate is shown wit
   const finger = (position: number, state: string): ReturnType<typeof page.locator> => page.locator(`button[data-finger="${position}"][data-state="${state}"]`);
   await finger(2, 'open').waitFor();
   await officer.look('i-fingers');
-  // The feeder's first touch is dry: by what the post says of it, the officer takes it again or goes on.
-  for (const position of [2, 7]) {
-    while (!(await finger(position, 'taken').isVisible())) {
-      await finger(position, 'open').waitFor();
-      await page.keyboard.press('F5');
-      await page.locator(`button[data-finger="${position}"]:not([data-state="open"]):not([data-state="running"]), button[data-finger="${position}"][data-state="open"]:enabled`).waitFor();
-    }
+  for (const [position, name] of [[2, 'Right hand, index finger'], [7, 'Left hand, index finger']] as const) {
+    await page.locator('button[data-key="F5"]:enabled').filter({ hasText: name }).waitFor();
+    await page.keyboard.press('F5');
+    await finger(position, 'taken').waitFor();
   }
   await finger(5, 'open').click();
   await page.getByRole('combobox', { name: 'Not given because' }).selectOption('bandaged');
