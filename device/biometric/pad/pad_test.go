@@ -145,17 +145,17 @@ func TestFlash(t *testing.T) {
 		result Result
 		reason string
 	}{
-		"solid":             {lit(c, 0, 0.4, 0.5, 0.1), Pass, ""},
-		"solid, late":       {lit(c, 200*time.Millisecond, 0.4, 0.5, 0.1), Pass, ""},
-		"flat":              {lit(c, 100*time.Millisecond, 0.4, 0.08, 0.5), Fail, ReasonFlat},
-		"with its wall":     {lit(c, 100*time.Millisecond, 0.4, 0.5, 0.99), Fail, ReasonFlat},
-		"half bent":         {lit(c, 100*time.Millisecond, 0.4, 0.24, 0.1), NotAssessable, ReasonUnclear},
-		"bright room":       {lit(c, 100*time.Millisecond, 0.01, 0.5, 0.1), NotAssessable, ReasonNoAnswer},
-		"few faces":         {few, NotAssessable, ReasonFewFrames},
-		"no frames":         {nil, NotAssessable, ReasonFewFrames},
-		"another person":    {another, Fail, ReasonChanged},
-		"no templates":      {nobody, NotAssessable, ReasonNoIdentity},
-		"cheek not seen":    {unseen, NotAssessable, ReasonFewFrames},
+		"solid":          {lit(c, 0, 0.4, 0.5, 0.1), Pass, ""},
+		"solid, late":    {lit(c, 200*time.Millisecond, 0.4, 0.5, 0.1), Pass, ""},
+		"flat":           {lit(c, 100*time.Millisecond, 0.4, 0.08, 0.5), Fail, ReasonFlat},
+		"with its wall":  {lit(c, 100*time.Millisecond, 0.4, 0.5, 0.99), Fail, ReasonFlat},
+		"half bent":      {lit(c, 100*time.Millisecond, 0.4, 0.24, 0.1), NotAssessable, ReasonUnclear},
+		"bright room":    {lit(c, 100*time.Millisecond, 0.01, 0.5, 0.1), NotAssessable, ReasonNoAnswer},
+		"few faces":      {few, NotAssessable, ReasonFewFrames},
+		"no frames":      {nil, NotAssessable, ReasonFewFrames},
+		"another person": {another, Fail, ReasonChanged},
+		"no templates":   {nobody, NotAssessable, ReasonNoIdentity},
+		"cheek not seen": {unseen, NotAssessable, ReasonFewFrames},
 	} {
 		if v := Judge(c, w.frames, 0.91); v.Result != w.result || v.Reason != w.reason {
 			t.Errorf("%s: %v %q, want %v %q (%v)", name, v.Result, v.Reason, w.result, w.reason, v.Scores)
