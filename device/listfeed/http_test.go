@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/watchpost/watchpost/device/fault"
@@ -31,17 +32,22 @@ func https(t testing.TB, address string, conf *tls.Config) *carrier.HTTPS {
 	return c
 }
 
-// cutting serves a folder and cuts each answer after some bytes.
-func cutting(t testing.TB, dir string, after func() int) (*httptest.Server, *int) {
+// cutting serves a folder and cuts each answer after some bytes; after is
+// called by one answer at a time. It also returns the count of answers.
+func cutting(t testing.TB, dir string, after func() int) (*httptest.Server, func() int) {
 	t.Helper()
-	asked := new(int)
+	var mu sync.Mutex
+	asked := 0
 	inner := carrier.Handler(folder(t, dir))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		*asked++
-		inner.ServeHTTP(&short{w, after()}, r)
+		mu.Lock()
+		asked++
+		left := after()
+		mu.Unlock()
+		inner.ServeHTTP(&short{w, left}, r)
 	}))
 	t.Cleanup(s.Close)
-	return s, asked
+	return s, func() int { mu.Lock(); defer mu.Unlock(); return asked }
 }
 
 type short struct {
@@ -113,8 +119,8 @@ func resume(t *testing.T, step int) {
 		if err := errors.Join(err, res.Err()); err != nil {
 			t.Fatal(err)
 		}
-		if d.Status().Lists[0].Generation != 2 || *asked < 15 {
-			t.Errorf("%+v after %d answers", d.Status(), *asked)
+		if d.Status().Lists[0].Generation != 2 || asked() < 15 {
+			t.Errorf("%+v after %d answers", d.Status(), asked())
 		}
 	})
 }
