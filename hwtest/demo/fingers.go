@@ -58,6 +58,8 @@ func fingerRecord(p *finger.Person) (*record.Record, error) {
 // the post asks for it.
 type feeder struct {
 	sensor finger.Sensor
+	// again signs in anew: a session does not outlive the daemon, nor its keys.
+	again  func(context.Context) (*client.Client, error)
 	person atomic.Pointer[finger.Person] // nil: nobody, who gives nothing
 }
 
@@ -69,11 +71,12 @@ const layLimit = 10 * time.Second
 func (f *feeder) run(ctx context.Context, c *client.Client) error {
 	asked := map[string]uint64{}
 	after := uint64(0)
+	var since time.Time // what was asked for before is not answered any more
 	for ctx.Err() == nil {
 		err := c.Follow(ctx, after, func(ev client.Event) (bool, error) {
 			after = ev.Seq
 			var now client.Finger
-			if ev.Kind != "finger.changed" || json.Unmarshal(ev.Data, &now) != nil || now.State != "running" || now.Advice != "place" {
+			if ev.Time.Before(since) || ev.Kind != "finger.changed" || json.Unmarshal(ev.Data, &now) != nil || now.State != "running" || now.Advice != "place" {
 				return true, nil
 			}
 			p := f.person.Load()
@@ -100,6 +103,10 @@ func (f *feeder) run(ctx context.Context, c *client.Client) error {
 			select {
 			case <-ctx.Done():
 			case <-time.After(200 * time.Millisecond): // a post that starts anew
+			}
+			begun := time.Now()
+			if other, err := f.again(ctx); err == nil {
+				c, after, since = other, 0, begun // its events are counted anew
 			}
 		}
 	}

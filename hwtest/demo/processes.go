@@ -97,8 +97,8 @@ func StartPost(ctx context.Context, w *World, o Options, pcscd string) (*Post, *
 	if p.daemon, err = p.startDaemon(ctx, "--provision", w.Provision); err != nil {
 		return nil, nil, errors.Join(err, p.capture.stop())
 	}
-	c := client.NewSocket(filepath.Join(w.State, "admin.sock"))
-	if err := w.SignIn(ctx, c); err != nil {
+	c, err := w.signedIn(ctx)
+	if err != nil {
 		return nil, nil, errors.Join(err, p.Stop())
 	}
 	return p, c, nil

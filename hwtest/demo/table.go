@@ -94,7 +94,7 @@ func set(ctx context.Context, o Options, show *screen) (t *table, err error) {
 
 // feed has the person at the post give fingers when they are asked for.
 func (t *table) feed(o Options) {
-	t.script.feeder = &feeder{sensor: finger.Sensor{Socket: t.world.FingerSocket()}}
+	t.script.feeder = &feeder{sensor: finger.Sensor{Socket: t.world.FingerSocket()}, again: t.world.signedIn}
 	t.script.person = o.person()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -74,6 +74,12 @@ type World struct {
 	logLevel   string
 }
 
+// signedIn is a client of the daemon with a session of its own.
+func (w *World) signedIn(ctx context.Context) (*client.Client, error) {
+	c := client.NewSocket(filepath.Join(w.State, "admin.sock"))
+	return c, w.SignIn(ctx, c)
+}
+
 // SignIn opens a session of the one officer.
 func (w *World) SignIn(ctx context.Context, c *client.Client) error {
 	return c.SignIn(ctx, officerID, w.Password)
