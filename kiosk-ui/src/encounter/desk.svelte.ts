@@ -28,6 +28,7 @@ export class Desk {
   elsewhere = $state(false); // the outcome was recorded by another window
   readonly windows = new Windows();
   #seen = 0; // last event
+  #changes = 0; // events that changed what is shown
   #decided = ''; // encounter whose outcome this window gives; its event may come before the answer or after
   #session: Session;
 
@@ -63,6 +64,7 @@ export class Desk {
     if (event.kind === 'candidate.late' && event.data) this.late = [...this.late, event.data];
     if (!this.current || event.encounter !== this.current.id) return;
     if (event.kind === 'step.progress') this.progress = event.data;
+    else this.#changes++;
     if (event.kind === 'step.changed') this.progress = undefined;
     if (event.kind === 'encounter.outcome' && event.encounter !== this.#decided) this.elsewhere = true;
     const { encounter, stale } = apply(this.current, event);
@@ -75,8 +77,14 @@ export class Desk {
     const shown = this.current;
     try {
       if (shown) {
-        const fresh = await calls.encounter(shown.id);
-        if (this.current?.id === fresh.id) this.current = fresh;
+        // What changed while it was read may not be in what was read.
+        let changes;
+        do {
+          changes = this.#changes;
+          const fresh = await calls.encounter(shown.id);
+          if (this.current?.id !== fresh.id) return;
+          if (changes === this.#changes) this.current = fresh;
+        } while (changes !== this.#changes);
       } else if (this.#session.state === 'in') {
         this.open = await calls.openEncounters();
       }
@@ -162,9 +170,10 @@ export class Desk {
     this.busy = { ...this.busy, [name]: true };
     this.failure = undefined;
     const seen = this.#seen;
+    const changes = this.#changes;
     try {
       const fresh = await act();
-      if (name === 'open' || this.current?.id === fresh.id) this.current = fresh;
+      if (name === 'open' || (this.current?.id === fresh.id && changes === this.#changes)) this.current = fresh;
       // Events may have been quicker than the answer to the call.
       if (this.#seen !== seen) await this.refresh();
       return true;
