@@ -1,6 +1,7 @@
 package knocks_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -37,7 +38,40 @@ func (s *stage) freeze(t *testing.T, r demo.Role) (thaw func()) {
 		}
 	}
 	t.Cleanup(thaw)
+	pids, err := s.post.PIDs(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for !allStopped(t, pids) { // the signal is sent, not yet felt by every thread
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not stop", r)
+		}
+		time.Sleep(time.Millisecond)
+	}
 	return thaw
+}
+
+// allStopped reports whether no thread of the processes runs: state T in
+// /proc/PID/task/TID/stat (proc(5)), which stands after the name in brackets.
+func allStopped(t *testing.T, pids []int) bool {
+	t.Helper()
+	for _, pid := range pids {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range threads {
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				continue // that thread has ended
+			}
+			if end := bytes.LastIndexByte(raw, ')'); end < 0 || !bytes.HasPrefix(raw[end:], []byte(") T")) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // TestCaptureHangs stops the process of the devices: a step says so within
