@@ -70,6 +70,16 @@ func (s *seeds) foundByFingers(ctx context.Context) (found, error) {
 			return e, nil
 		}
 	}
+	var e found
+	for range 3 { // a dry touch may hold too little to be found by
+		if e, err = s.searchedByFingers(ctx); err != nil || len(e.Candidates) > 0 {
+			return e, err
+		}
+	}
+	return e, errors.New("the fingers were not found")
+}
+
+func (s *seeds) searchedByFingers(ctx context.Context) (found, error) {
 	id, err := s.takeFinger(ctx)
 	if err != nil {
 		return found{}, err
@@ -79,11 +89,7 @@ func (s *seeds) foundByFingers(ctx context.Context) (found, error) {
 			return found{}, err
 		}
 	}
-	e, err := s.wait(ctx, id, func(e found) bool { return e.State == "review" })
-	if err == nil && len(e.Candidates) == 0 {
-		err = errors.New("the fingers were not found")
-	}
-	return e, err
+	return s.wait(ctx, id, func(e found) bool { return e.State == "review" })
 }
 
 // wait asks for an encounter until it is as wanted.

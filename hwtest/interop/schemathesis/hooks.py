@@ -36,5 +36,7 @@ def before_call(context, case, kwargs):
     made = ask("seed/" + case.operation.definition.raw["operationId"])
     if made.get("path"):
         case.path_parameters = {**(case.path_parameters or {}), **made["path"]}
+    if made.get("query"):
+        case.query = {**(case.query or {}), **made["query"]}
     if made.get("body") and isinstance(case.body, dict):
         case.body = {**{k: v for k, v in case.body.items() if k not in made.get("without", [])}, **made["body"]}

@@ -44,6 +44,7 @@ type seeds struct {
 // made is put into a request.
 type made struct {
 	Path          map[string]string `json:"path,omitempty"`
+	Query         map[string]string `json:"query,omitempty"`
 	Body          map[string]any    `json:"body,omitempty"`
 	Without       []string          `json:"without,omitempty"` // fields of the body that go
 	Authorization string            `json:"authorization,omitempty"`
@@ -137,6 +138,19 @@ func (s *seeds) seed(ctx context.Context, operation string) (made, error) {
 	case "get-encounter", "read-document", "capture-face", "skip-step":
 		id, err := s.open(ctx)
 		return made{Path: map[string]string{"id": id}}, err
+	case "get-photograph":
+		e, err := s.review(ctx)
+		if err != nil {
+			return made{}, err
+		}
+		return made{Path: map[string]string{"id": e.ID}, Query: map[string]string{"list": e.Candidates[0].List, "record": e.Candidates[0].Record, "number": "0"}}, nil
+	case "get-evidence", "get-evidence-picture":
+		id, err := s.evidence(ctx)
+		m := made{Path: map[string]string{"id": id}, Query: map[string]string{"purpose": s.purpose}}
+		if operation == "get-evidence-picture" {
+			m.Path["picture"] = "probe"
+		}
+		return m, err
 	case "capture-finger":
 		id, err := s.openFingers(ctx)
 		return made{Path: map[string]string{"id": id, "position": "2"}}, err
@@ -215,6 +229,26 @@ func (s *seeds) encounters(ctx context.Context) ([]found, error) {
 }
 
 // closeAll abandons what is open.
+// evidence returns a closed encounter of which evidence is kept.
+func (s *seeds) evidence(ctx context.Context) (string, error) {
+	for range 2 {
+		var kept struct{ Evidence []struct{ Encounter string } }
+		if err := s.call(ctx, s.main, http.MethodGet, "/v1/evidence", nil, &kept); err != nil || len(kept.Evidence) > 0 {
+			if err != nil {
+				return "", err
+			}
+			return kept.Evidence[0].Encounter, nil
+		}
+		if _, err := s.review(ctx); err != nil { // its candidate is why evidence is kept
+			return "", err
+		}
+		if err := s.closeAll(ctx); err != nil {
+			return "", err
+		}
+	}
+	return "", errors.New("no evidence is kept of a candidate")
+}
+
 func (s *seeds) closeAll(ctx context.Context) error {
 	open, err := s.encounters(ctx)
 	for _, e := range open {
