@@ -84,7 +84,7 @@ func measure(t *testing.T, pool []*slaps.Print, n int, natural, joints bool) (su
 // where WATCHPOST_DATA says where they are.
 func TestSoakSlaps(t *testing.T) {
 	if os.Getenv("WATCHPOST_SOAK") == "" {
-		t.Skip("WATCHPOST_SOAK is not set: 200 slaps of each set of prints take a minute")
+		t.Skip("SKIPPED: WATCHPOST_SOAK is not set: 200 slaps of each set of prints take a minute")
 	}
 	var invented []*slaps.Print
 	for i := range uint64(8) {
