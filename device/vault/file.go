@@ -159,12 +159,12 @@ func (f *file) replace(path string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, raw)
+	return ReplaceFile(path, raw)
 }
 
-// replaceFile writes raw in the place of the file at path, whole or not at all,
+// ReplaceFile writes raw in the place of the file at path, whole or not at all,
 // and on the disk when it returns.
-func replaceFile(path string, raw []byte) error {
+func ReplaceFile(path string, raw []byte) error {
 	temp, err := writeTemp(path, raw)
 	if err != nil {
 		return err

@@ -122,7 +122,7 @@ func (v *Vault) rewrapFile(f WrappedFile) error {
 	if wrapped, err = v.device.Wrap(key, f.Scope, f.Name); err != nil {
 		return err
 	}
-	return replaceFile(f.Path, wrapped)
+	return ReplaceFile(f.Path, wrapped)
 }
 
 // slotParams returns the parameters of a way in.

@@ -98,7 +98,7 @@ func (v *Vault) writeStarts(path string, count, chip uint64) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, append(raw, sum[:]...))
+	return ReplaceFile(path, append(raw, sum[:]...))
 }
 
 // ForgetChip makes the count of starts begin with another chip, or with the

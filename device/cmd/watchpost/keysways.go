@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"path/filepath"
 
@@ -50,24 +49,11 @@ func (n *newWay) unlocker(cmd *cobra.Command, dir, chip string, v *vault.Vault) 
 		return nil, nil, err
 	}
 	u := tpm.Unlocker{Device: chip, Officer: n.officer, PIN: pin, Boots: filepath.Join(dir, tpm.BootFile)}
-	if u, err = u.Beside(chipParams(v)); err != nil {
+	if u, err = u.Beside(erase.ChipOf(v)); err != nil {
 		clear(pin)
 		return nil, nil, err
 	}
 	return u, func() { clear(pin) }, nil
-}
-
-// chipParams returns the parameters of the first way in by a TPM, nil where
-// there is none.
-func chipParams(v *vault.Vault) json.RawMessage {
-	for _, w := range v.State().UnlockBy {
-		if params, err := v.WayParams(w); err == nil {
-			if p := erase.ChipHalf(w.Kind, params); p != nil {
-				return p
-			}
-		}
-	}
-	return nil
 }
 
 func keysPINCommand(k *keysFlags) *cobra.Command {
@@ -91,7 +77,7 @@ it any more. Nothing else changes; lists and encounters stay.`,
 				if err != nil {
 					return err
 				}
-				return forgetWay(ctx, k.by.TPM, way.Kind(), before)
+				return erase.Way(ctx, k.by.TPM, way.Kind(), before)
 			})
 		},
 	}
@@ -137,7 +123,7 @@ last way cannot be taken away (vault.last_slot).`,
 			if err != nil {
 				return err
 			}
-			return errors.Join(forgetWay(cmd.Context(), k.by.TPM, w.Kind, params), showOpen(cmd, v, keyState{}))
+			return errors.Join(erase.Way(cmd.Context(), k.by.TPM, w.Kind, params), showOpen(cmd, v, keyState{}))
 		},
 	}
 	c.Flags().StringVar(&w.Kind, "kind", "", "passphrase, tpm, lease or escrow")
@@ -162,16 +148,4 @@ func (k *keysFlags) withNew(cmd *cobra.Command, n *newWay, f func(context.Contex
 		return err
 	}
 	return showOpen(cmd, v, keyState{})
-}
-
-// forgetWay makes the TPM forget a way that the vault no longer has.
-func forgetWay(ctx context.Context, device, kind string, params json.RawMessage) error {
-	chip := erase.ChipHalf(kind, params)
-	if chip == nil {
-		return nil
-	}
-	if device == "" {
-		return fault.New("tpm.missing", "the TPM could not be made to forget it: none was named").WithHint("give it with --tpm")
-	}
-	return (tpm.Unlocker{Device: device}).ForgetWay(ctx, chip)
 }

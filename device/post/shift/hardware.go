@@ -18,6 +18,7 @@ import (
 	"github.com/watchpost/watchpost/device/post/keysapi"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/vault/erase"
 	"github.com/watchpost/watchpost/device/vault/hardware"
 	"github.com/watchpost/watchpost/device/vault/lease"
 	"github.com/watchpost/watchpost/device/vault/tpm"
@@ -63,7 +64,7 @@ func (h *hardwareKeys) AddKey(ctx context.Context, of string, credential, salt, 
 	}
 	before, err := h.keys.ReplaceUnlock(ctx, way)
 	if err == nil {
-		err = h.forget(ctx, way.Kind(), before)
+		err = erase.Way(ctx, h.chip, way.Kind(), before)
 	}
 	if err != nil {
 		return "", err
@@ -90,7 +91,7 @@ func (h *hardwareKeys) RemoveKey(ctx context.Context, credential []byte) error {
 		}
 		before, err := h.keys.RemoveUnlock(w)
 		if err == nil {
-			err = h.forget(ctx, w.Kind, before)
+			err = erase.Way(ctx, h.chip, w.Kind, before)
 		}
 		if err != nil {
 			return err
@@ -99,21 +100,13 @@ func (h *hardwareKeys) RemoveKey(ctx context.Context, credential []byte) error {
 	return hardware.Remove(h.state, credential)
 }
 
-// forget makes the chip forget a way that the vault no longer has.
-func (h *hardwareKeys) forget(ctx context.Context, kind string, params json.RawMessage) error {
-	if kind != tpm.Kind || params == nil {
-		return nil
-	}
-	return (tpm.Unlocker{Device: h.chip}).ForgetWay(ctx, params)
-}
-
 // way makes a way in of a key's secret, of the kind that the vault opens by.
 func (h *hardwareKeys) way(name string, secret []byte) (vault.Unlocker, error) {
 	ways := h.keys.State().UnlockBy
 	if slices.ContainsFunc(ways, func(w vault.Way) bool { return w.Kind == lease.Kind }) {
 		return nil, fault.New(hardware.ErrRefused.Code, "this post opens by a lease").WithHint("nobody unlocks a gate by hand")
 	}
-	params := chipParams(h.keys)
+	params := erase.ChipOf(h.keys)
 	if params == nil {
 		return vault.OfficerPassphrase{Officer: name, Passphrase: secret}, nil
 	}

@@ -259,28 +259,13 @@ func (s *Shift) witness(p *opened, action audit.Action, who string, facts map[st
 // has a way in by it.
 func (s *Shift) countStart(ctx context.Context, keys *vault.Vault) (uint64, error) {
 	var chip vault.Counter
-	if params := chipParams(keys); params != nil && s.o.TPM != "" {
+	if params := erase.ChipOf(keys); params != nil && s.o.TPM != "" {
 		var err error
 		if chip, err = (tpm.Unlocker{Device: s.o.TPM}).Counter(params); err != nil {
 			return 0, err
 		}
 	}
 	return keys.CountStart(ctx, filepath.Join(s.o.Config.StateDir(), vault.StartsFile), chip)
-}
-
-// chipParams returns the parameters of the first way in by a TPM, nil where
-// there is none.
-func chipParams(keys *vault.Vault) []byte {
-	for _, w := range keys.State().UnlockBy {
-		params, err := keys.WayParams(w)
-		if err != nil {
-			continue
-		}
-		if half := erase.ChipHalf(w.Kind, params); half != nil {
-			return half
-		}
-	}
-	return nil
 }
 
 // lead puts the API of a post behind the doors.

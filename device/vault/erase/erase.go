@@ -4,7 +4,6 @@ package erase
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
-	"github.com/watchpost/watchpost/device/vault/lease"
 	"github.com/watchpost/watchpost/device/vault/tpm"
 )
 
@@ -68,17 +66,4 @@ func forgetAll(ctx context.Context, path string, ways []vault.Way, device string
 		}
 	}
 	return forgot && len(errs) == 0, errors.Join(errs...)
-}
-
-// ChipHalf returns what of a way's parameters is a TPM's, nil for none.
-func ChipHalf(kind string, params json.RawMessage) json.RawMessage {
-	switch kind {
-	case tpm.Kind:
-		return params
-	case lease.Kind:
-		if kind, local, err := lease.Local(params); err == nil && kind == tpm.Kind {
-			return local
-		}
-	}
-	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"slices"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/vault"
 )
 
 // File is the name of the file in a post's state folder.
@@ -142,29 +143,10 @@ func Remove(state string, credential []byte) error {
 }
 
 // write replaces the file whole.
-func write(state string, keys []Key) (err error) {
+func write(state string, keys []Key) error {
 	raw, err := json.Marshal(keys)
 	if err != nil {
 		return fault.Wrap("vault.write", err)
 	}
-	path := filepath.Join(state, File)
-	h, err := os.CreateTemp(state, File+".new-*") // 0600
-	if err != nil {
-		return fault.Wrap("vault.write", err)
-	}
-	_, err = h.Write(raw)
-	if err == nil {
-		err = h.Sync()
-	}
-	if err = errors.Join(err, h.Close()); err == nil {
-		err = os.Rename(h.Name(), path)
-	}
-	if err != nil {
-		return fault.Wrap("vault.write", errors.Join(err, os.Remove(h.Name())))
-	}
-	dir, err := os.Open(state)
-	if err == nil {
-		err = errors.Join(dir.Sync(), dir.Close())
-	}
-	return fault.Wrap("vault.write", err)
+	return vault.ReplaceFile(filepath.Join(state, File), raw)
 }
