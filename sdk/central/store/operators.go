@@ -15,11 +15,22 @@ import (
 // on that person's own machine only.
 type Operator struct {
 	ID       string     `json:"id"`
-	Key      []byte     `json:"public_key"` // Ed25519, 32 bytes
-	Password *string    `json:"-"`          // argon2id; nil has no access to the page
+	Key      []byte     `json:"public_key,omitempty"` // Ed25519, 32 bytes; of an operator only
+	Password *string    `json:"-"`                    // argon2id; nil has no access to the page
 	Added    time.Time  `json:"added"`
 	Retired  *time.Time `json:"retired,omitempty"`
+	Role     Role       `json:"role"`
 }
+
+// Role is what a person may do at the administration page.
+type Role string
+
+// Roles. One person has one.
+const (
+	RoleOperator      Role = "operator"      // proposes, signs with a key of their own, withdraws
+	RoleAdministrator Role = "administrator" // reports posts missing or found; decides nothing that counts by two
+	RoleAuditor       Role = "auditor"       // reads
+)
 
 // Errors of operators.
 var (
@@ -29,7 +40,7 @@ var (
 	ErrOperatorExists = &fault.Error{Code: "central.operator_exists", Hint: "names and keys are never used again: choose another"}
 )
 
-const operatorColumns = "SELECT id, public_key, password, added, retired FROM operators "
+const operatorColumns = "SELECT id, public_key, password, added, retired, role FROM operators "
 
 // AddOperator adds who may approve. by says who added, for the history.
 func (s *Store) AddOperator(ctx context.Context, id string, key ed25519.PublicKey, password *string, by string) error {
@@ -48,6 +59,40 @@ func (s *Store) AddOperator(ctx context.Context, id string, key ed25519.PublicKe
 			return err
 		}
 		return chronicle(ctx, tx, by, "operator.added", id, "")
+	})
+}
+
+// AddReader adds who may sign in and not approve.
+func (s *Store) AddReader(ctx context.Context, id string, role Role, password, by string) error {
+	if id == "" || id == "central" || role != RoleAdministrator && role != RoleAuditor {
+		return fault.New("central.operator", "who signs nothing is an administrator or an auditor")
+	}
+	return s.within(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "INSERT INTO operators (id, role, password) VALUES ($1,$2,$3)", id, string(role), password)
+		switch stateOf(err) {
+		case uniqueClash:
+			return ErrOperatorExists
+		case checkFailed:
+			return fault.New("central.operator", "a name has 1 to 64 letters, digits, _, . and -")
+		}
+		if err != nil {
+			return err
+		}
+		return chronicle(ctx, tx, by, "operator.added", id, string(role))
+	})
+}
+
+// SetPassword gives somebody access to the page, or another password.
+func (s *Store) SetPassword(ctx context.Context, id, password, by string) error {
+	return s.within(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, "UPDATE operators SET password = $2 WHERE id = $1 AND retired IS NULL", id, password)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrOperator
+		}
+		if err != nil {
+			return err
+		}
+		return chronicle(ctx, tx, by, "operator.password", id, "")
 	})
 }
 
@@ -103,6 +148,12 @@ type Event struct {
 func chronicle(ctx context.Context, tx pgx.Tx, who, what, subject, reason string) error {
 	_, err := tx.Exec(ctx, "INSERT INTO history (who, what, subject, reason) VALUES ($1,$2,$3,$4)", who, what, subject, reason)
 	return err
+}
+
+// Note writes a line of the history for what has no row of its own: who signed
+// in, what was refused.
+func (s *Store) Note(ctx context.Context, who, what, subject, reason string) error {
+	return s.within(ctx, func(tx pgx.Tx) error { return chronicle(ctx, tx, who, what, subject, reason) })
 }
 
 // History returns the newest lines, at most limit.

@@ -142,7 +142,7 @@ func (s *Store) Approve(ctx context.Context, id []byte, operator string, signatu
 // checkApproval judges one signature by the operator's key.
 func checkApproval(ctx context.Context, tx pgx.Tx, p Proposal, operator string, signature []byte) error {
 	var key []byte
-	err := tx.QueryRow(ctx, "SELECT public_key FROM operators WHERE id = $1 AND retired IS NULL", operator).Scan(&key)
+	err := tx.QueryRow(ctx, "SELECT public_key FROM operators WHERE id = $1 AND retired IS NULL AND role = 'operator'", operator).Scan(&key)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrOperator
 	}
