@@ -139,13 +139,11 @@ func Decode(raw []byte) (*Accounts, error) {
 // SignIn returns the account of id if password is its and it has not run out
 // at now. It takes as long for an unknown id as for a wrong password.
 func (a *Accounts) SignIn(id, password string, now time.Time) (*Account, error) {
-	hash := dummyHash
-	found := a.Find(id)
+	found, encoded := a.Find(id), ""
 	if found != nil {
-		hash, _ = parseHash(found.Password) // checked by Decode
+		encoded = found.Password
 	}
-	got := argon2.IDKey([]byte(password), hash.salt, hash.time, hash.memory, hash.threads, uint32(len(hash.key)))
-	if subtle.ConstantTimeCompare(got, hash.key) != 1 || found == nil {
+	if !PasswordIs(encoded, password) || found == nil {
 		return nil, ErrRefused
 	}
 	if err := found.InForce(now); err != nil {
@@ -209,6 +207,18 @@ func HashPassword(password string) string {
 	key := argon2.IDKey([]byte(password), salt, costTime, costMemory, costThreads, keyBytes)
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, costMemory, costTime, costThreads, b64.EncodeToString(salt), b64.EncodeToString(key))
+}
+
+// PasswordIs reports whether password is the one that encoded was made of by
+// HashPassword. For what is no such form, as "" of somebody unknown, it takes
+// as long as for a wrong password and reports false.
+func PasswordIs(encoded, password string) bool {
+	h, err := parseHash(encoded)
+	if err != nil {
+		h = dummyHash
+	}
+	got := argon2.IDKey([]byte(password), h.salt, h.time, h.memory, h.threads, uint32(len(h.key)))
+	return subtle.ConstantTimeCompare(got, h.key) == 1 && err == nil
 }
 
 func parseHash(s string) (hash, error) {

@@ -9,67 +9,21 @@ import (
 	"encoding/pem"
 	"io"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/sdk/central/approval"
 	"github.com/watchpost/watchpost/sdk/central/store"
 	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
 )
-
-// proposalRow is a proposal as it is shown and, from this, signed.
-type proposalRow struct {
-	ID       string          `json:"id"`
-	Kind     store.Kind      `json:"kind"`
-	Subject  string          `json:"subject"`
-	Reason   string          `json:"reason"`
-	State    string          `json:"state"`
-	MadeBy   string          `json:"made_by"`
-	Made     time.Time       `json:"made"`
-	Expires  time.Time       `json:"expires"`
-	Approved []string        `json:"approved"`
-	Code     string          `json:"code,omitempty"`  // of an enrolment: compare with the box
-	Order    json.RawMessage `json:"order,omitempty"` // an order in words
-	Content  string          `json:"content"`         // what is signed, base64
-}
-
-// signedRow is an operator's word for a proposal.
-type signedRow struct {
-	ID        string `json:"id"`
-	By        string `json:"by"`
-	Signature string `json:"signature"` // base64
-}
-
-// maxRow bounds a proposal or signature read from a file, in bytes.
-const maxRow = 4 << 20
-
-func rowOf(p store.Proposal) (proposalRow, error) {
-	r := proposalRow{
-		ID: hex.EncodeToString(p.ID), Kind: p.Kind, Subject: p.Subject, Reason: p.Reason, State: p.State, MadeBy: p.MadeBy, Made: p.Made.UTC(),
-		Expires: p.Expires.UTC(), Approved: p.Approved, Content: base64.StdEncoding.EncodeToString(p.Content),
-	}
-	switch p.Kind {
-	case store.KindEnrolment:
-		r.Code = linkv1.EnrolmentCode(string(p.Content))
-	case store.KindOrder:
-		o, err := linkv1.ReadOrder(p.Content)
-		if err != nil {
-			return r, fault.Wrap("order.form", err)
-		}
-		if r.Order, err = protojson.Marshal(o); err != nil {
-			return r, fault.Wrap("order.form", err)
-		}
-	}
-	return r, nil
-}
 
 func printProposal(cmd *cobra.Command, p store.Proposal, err error) error {
 	if err != nil {
 		return err
 	}
-	r, err := rowOf(p)
+	r, err := approval.RowOf(p)
 	if err != nil {
 		return err
 	}
@@ -120,7 +74,7 @@ signature in. Nothing of a proposal ever changes; what two have not signed in ti
 signature. --key is an Ed25519 private key, PKCS #8 in PEM, as for "watchpost list sign".`,
 		Example: "  watchpost-central proposal sign p.json --by anna --key anna.pem > anna.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var p proposalRow
+			var p approval.Row
 			if err := readRow(args[0], &p); err != nil {
 				return err
 			}
@@ -145,7 +99,7 @@ signature. --key is an Ed25519 private key, PKCS #8 in PEM, as for "watchpost li
 			case store.KindEnrolment:
 				cmd.PrintErrf("compare with the box: %s\n", linkv1.EnrolmentCode(string(content)))
 			}
-			return row(cmd, signedRow{p.ID, by, base64.StdEncoding.EncodeToString(signature)})
+			return row(cmd, approval.Signed{ID: p.ID, By: by, Signature: base64.StdEncoding.EncodeToString(signature)})
 		},
 	}
 	sign.Flags().StringVar(&by, "by", "", "your name as operator")
@@ -182,17 +136,13 @@ signature. --key is an Ed25519 private key, PKCS #8 in PEM, as for "watchpost li
 			Use: "approve FILE", Short: "Hand a signature in", Args: cobra.ExactArgs(1),
 			Long: "Reads what \"proposal sign\" printed, checks it and prints {approved}: true with the\nsecond of two different operators, when the proposal takes effect.", Example: "  watchpost-central proposal approve anna.json",
 			RunE: func(cmd *cobra.Command, args []string) error {
-				var in signedRow
+				var in approval.Signed
 				if err := readRow(args[0], &in); err != nil {
 					return err
 				}
-				id, err := hex.DecodeString(in.ID)
+				id, signature, err := in.Open()
 				if err != nil {
-					return fault.New("proposal.form", "no id")
-				}
-				signature, err := base64.StdEncoding.DecodeString(in.Signature)
-				if err != nil {
-					return fault.New("proposal.form", "no signature in base64")
+					return err
 				}
 				return o.withStore(cmd.Context(), func(s *store.Store) error {
 					approved, err := s.Approve(cmd.Context(), id, in.By, signature, store.DefaultCertificateLife)
@@ -214,7 +164,7 @@ func readRow(name string, into any) error {
 		return fault.Wrap("proposal.form", err)
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxRow))
+	raw, err := io.ReadAll(io.LimitReader(f, approval.MaxBytes))
 	if err == nil {
 		err = json.Unmarshal(raw, into)
 	}
