@@ -17,6 +17,7 @@ import (
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/sdk/central/broker"
 	"github.com/watchpost/watchpost/sdk/central/postgres"
+	"github.com/watchpost/watchpost/sdk/central/publish"
 	"github.com/watchpost/watchpost/sdk/central/registry"
 	"github.com/watchpost/watchpost/sdk/central/shard"
 	"github.com/watchpost/watchpost/sdk/central/store"
@@ -48,6 +49,8 @@ type Config struct {
 	// CertificateLife is how long a post's certificate holds, 0 is
 	// store.DefaultCertificateLife.
 	CertificateLife time.Duration
+	Feed            string // folder of the feed that central publishes, "" publishes none
+	FeedListen      string // where it is served, "" serves none; with TLS, or on this machine alone
 	Log             *slog.Logger
 	Stderr          io.Writer // what PostgreSQL says
 }
@@ -67,7 +70,9 @@ func PostgresDir(state string) string { return filepath.Join(state, "pg") }
 type Central struct {
 	URL     string // of the broker
 	Store   *store.Store
-	Lists   *shard.Lists // nil where it holds none
+	Lists   *shard.Lists       // nil where it holds none
+	Feed    *publish.Publisher // nil where it publishes none
+	FeedURL string             // of Feed, "" where it is not served
 	nc      *nats.Conn
 	closers []func() error
 }
@@ -129,6 +134,9 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 	}
 	r.closing(s.Close)
 	r.closing(watchHeads(r.Store, c.HeadsLate, c.Log))
+	if err := r.openFeed(c); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 

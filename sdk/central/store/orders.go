@@ -148,25 +148,13 @@ func (s *Store) Targets(ctx context.Context, id []byte) ([]string, error) {
 // with nil when it has begun to listen: what came before is f's to look for.
 // It returns when ctx ends or the connection is lost.
 func (s *Store) WaitOrders(ctx context.Context, f func(id []byte)) error {
-	c, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return coded(err)
-	}
-	conn := c.Hijack() // it listens: nobody else may have it
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "LISTEN "+ordersChannel); err != nil {
-		return coded(err)
-	}
-	f(nil)
-	for {
-		n, err := conn.WaitForNotification(ctx)
-		if err != nil {
-			return coded(err)
-		}
-		if id, err := hexID(n.Payload); err == nil {
+	return s.listen(ctx, ordersChannel, func(said string) {
+		if said == "" {
+			f(nil)
+		} else if id, err := hexID(said); err == nil {
 			f(id)
 		}
-	}
+	})
 }
 
 // pendingOrders are those that a post has not receipted, lowest number first.

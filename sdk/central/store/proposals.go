@@ -18,7 +18,7 @@ type Kind string
 const (
 	KindOrder     Kind = "order"     // content is a linkv1.Order, signed as such
 	KindEnrolment Kind = "enrolment" // content is a request's text; also renews
-	KindList      Kind = "list"      // content is what publishing made: a manifest or its digest
+	KindList      Kind = "list"      // content is metadata staged in a feed, signed as such; the subject is their role
 )
 
 // Errors of proposals.
@@ -43,13 +43,17 @@ type Proposal struct {
 	State    string     `json:"state"` // waiting, approved, withdrawn
 	Decided  *time.Time `json:"decided,omitempty"`
 	Approved []string   `json:"approved"` // who, in order
+	Needed   int        `json:"needed"`   // how many different operators must approve; 0 of a new one is least
+	// Of a list that was approved: when it went out, or why it cannot.
+	Published *time.Time `json:"published,omitempty"`
+	Refused   *string    `json:"refused,omitempty"`
 }
 
-// needed is how many different operators must approve.
-const needed = 2
+// least is how many different operators must approve.
+const least = 2
 
 const proposalColumns = `SELECT p.id, p.kind, p.subject, p.reason, p.content, p.made, p.made_by, p.expires, p.state, p.decided,
-	coalesce(array_agg(a.operator ORDER BY a.at, a.operator) FILTER (WHERE a.operator IS NOT NULL), '{}')
+	coalesce(array_agg(a.operator ORDER BY a.at, a.operator) FILTER (WHERE a.operator IS NOT NULL), '{}'), p.needed, p.published, p.refused
 	FROM proposals p LEFT JOIN approvals a ON a.proposal = p.id `
 
 // Propose files what two have to approve before it counts.
@@ -61,8 +65,8 @@ func propose(ctx context.Context, tx pgx.Tx, p Proposal) error {
 	if len(p.Content) == 0 || len(p.Content) > linkv1.MaxMessage || p.Reason == "" || len(p.Reason) > 256 || p.MadeBy == "" {
 		return fault.New("central.proposal", "a proposal has content, a reason of at most 256 bytes and somebody who made it")
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO proposals (id, kind, subject, reason, content, made_by, expires) VALUES ($1,$2,$3,$4,$5,$6,$7)",
-		p.ID, string(p.Kind), p.Subject, p.Reason, p.Content, p.MadeBy, p.Expires)
+	_, err := tx.Exec(ctx, "INSERT INTO proposals (id, kind, subject, reason, content, made_by, expires, needed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
+		p.ID, string(p.Kind), p.Subject, p.Reason, p.Content, p.MadeBy, p.Expires, max(p.Needed, least))
 	if err != nil {
 		return err
 	}
@@ -100,8 +104,8 @@ func (s *Store) Approve(ctx context.Context, id []byte, operator string, signatu
 		approved = false
 		var p Proposal
 		var kind string
-		err := tx.QueryRow(ctx, "SELECT id, kind, subject, reason, content, expires, state FROM proposals WHERE id = $1 FOR UPDATE", id).
-			Scan(&p.ID, &kind, &p.Subject, &p.Reason, &p.Content, &p.Expires, &p.State)
+		err := tx.QueryRow(ctx, "SELECT id, kind, subject, reason, content, expires, state, needed FROM proposals WHERE id = $1 FOR UPDATE", id).
+			Scan(&p.ID, &kind, &p.Subject, &p.Reason, &p.Content, &p.Expires, &p.State, &p.Needed)
 		p.Kind = Kind(kind)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
@@ -127,7 +131,7 @@ func (s *Store) Approve(ctx context.Context, id []byte, operator string, signatu
 			return err
 		}
 		var n int
-		if err := tx.QueryRow(ctx, "SELECT count(*) FROM approvals WHERE proposal = $1", id).Scan(&n); err != nil || n < needed {
+		if err := tx.QueryRow(ctx, "SELECT count(*) FROM approvals WHERE proposal = $1", id).Scan(&n); err != nil || n < p.Needed {
 			return err
 		}
 		approved = true
@@ -149,11 +153,7 @@ func checkApproval(ctx context.Context, tx pgx.Tx, p Proposal, operator string, 
 	if err != nil {
 		return err
 	}
-	good := linkv1.CheckApproval(string(p.Kind), p.Content, key, signature)
-	if p.Kind == KindOrder { // the same signature goes to the posts
-		good = linkv1.CheckOrderSignature(p.Content, key, signature)
-	}
-	if !good {
+	if !CheckProposal(p.Kind, p.Content, key, signature) {
 		return ErrSignature
 	}
 	return nil
@@ -166,8 +166,11 @@ func effect(ctx context.Context, tx pgx.Tx, p Proposal, life time.Duration) erro
 		return sendOrder(ctx, tx, p.ID)
 	case KindEnrolment:
 		return enrol(ctx, tx, string(p.Content), life)
+	case KindList: // its publisher looks for what was approved
+		_, err := tx.Exec(ctx, "SELECT pg_notify($1, '')", listsChannel)
+		return err
 	}
-	return nil // a list's publisher looks for what was approved
+	return nil
 }
 
 // Withdraw takes a waiting proposal back.
