@@ -155,9 +155,7 @@ func (p *Post) refreshFeed(ctx context.Context) {
 				p.log.Warn("feed not refreshed", "code", string(fault.CodeOf(err)))
 			}
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		if !p.waitRefresh(ctx, tick.C, time.Now()) {
 			return
 		}
 	}

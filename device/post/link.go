@@ -140,6 +140,9 @@ func (p *Post) patient(asker encounter.Screener) encounter.Screener {
 
 // linkChanged tells whoever follows the post.
 func (p *Post) linkChanged(up bool) {
+	if up {
+		p.refreshSoon() // what was sent while it was down
+	}
 	err := p.events.Add(p.now(), "", encounter.EventDevice, encounter.DeviceData{ID: uplink.Name, Kind: "link", State: linkWord(up)})
 	if err != nil {
 		p.log.Error("event of the link", "cause", err)

@@ -71,6 +71,7 @@ type Post struct {
 	accounts atomic.Pointer[officer.Accounts] // in force
 	trust    atomic.Pointer[trust.Store]      // in force
 	feed     *listfeed.Updater                // nil: from provisioning folders alone
+	soon     chan struct{} // the feed is to be refreshed before its time
 	lists    *lists.Held
 	devices  *capture.Client
 	pulse    *pulse // of devices
@@ -91,7 +92,7 @@ type Post struct {
 // nothing is left running. The caller ends it with Close.
 func Start(ctx context.Context, o Options) (p *Post, err error) {
 	p = &Post{config: o.Config, log: o.Log, machine: o.Now, clock: clock.New(o.Now), started: o.Now(), metrics: newMetrics(),
-		events: encounter.NewEvents(), failures: make(chan error, serversAtMost)}
+		events: encounter.NewEvents(), failures: make(chan error, serversAtMost), soon: make(chan struct{}, 1)}
 	p.now = p.clock.Now
 	defer func() {
 		if err != nil {
@@ -211,6 +212,9 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, o Options) erro
 	p.background(p.watchDevices)
 	if p.feed != nil {
 		p.background(p.refreshFeed)
+	}
+	if p.feed != nil && p.link != nil {
+		p.background(p.followFeed)
 	}
 	if p.link != nil {
 		p.background(p.sender.Run)
