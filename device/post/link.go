@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"github.com/watchpost/watchpost/device/audit/checkpoint"
 	"github.com/watchpost/watchpost/device/encounter"
@@ -49,18 +50,53 @@ func (p *Post) openLink(state string, keys *vault.Vault) error {
 	return p.openOrders(keys, sign)
 }
 
+// unlockLimit is how long a post that is locked waits for central's word at each
+// opening without an officer.
+const unlockLimit = 10 * time.Second
+
+// contact makes what keeps the post in touch with central.
+func (p *Post) contact(starts uint64, run []byte) {
+	p.touch = &uplink.Contact{
+		Link: p.link, Starts: starts, Run: run, Orders: p.orders, Renewed: p.renewed, Log: p.log,
+		Ends: func(err error) bool { return errors.Is(err, command.ErrLocked) || errors.Is(err, command.ErrWiped) },
+	}
+}
+
+// mayOpen refuses a post that an order has locked and nobody unlocks: a lease
+// says that the box is where it belongs, not that the lock was lifted. An order
+// that lifts it is asked for first. The error may be command.ErrWiped.
+func (p *Post) mayOpen(ctx context.Context) error {
+	if p.orders == nil || p.orders.Locked() == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, unlockLimit)
+	defer cancel()
+	if err := p.touch.Once(ctx); errors.Is(err, command.ErrWiped) || uplink.Shuts(err) {
+		return err
+	}
+	if p.orders.Locked() == 0 {
+		return nil
+	}
+	return command.ErrLocked
+}
+
+// Lift ends the lock of an order, since an officer has unlocked the post.
+func (p *Post) Lift(officer string) error {
+	if p.orders == nil {
+		return nil
+	}
+	return p.orders.Lift(officer)
+}
+
 // KeepContact tells central of this post and takes orders, until ctx ends. An
 // error is the word that the post has to lock (or, command.ErrWiped, to lose its
 // keys); nil comes when ctx ends, at once where there is no link.
-func (p *Post) KeepContact(ctx context.Context, starts uint64, run []byte) error {
+func (p *Post) KeepContact(ctx context.Context) error {
 	if p.link == nil {
 		return nil
 	}
-	c := uplink.Contact{
-		Link: p.link, Starts: starts, Run: run, Tell: p.presence, Orders: p.orders, Renewed: p.renewed, Log: p.log,
-		Ends: func(err error) bool { return errors.Is(err, command.ErrLocked) || errors.Is(err, command.ErrWiped) },
-	}
-	return c.Keep(ctx)
+	p.touch.Tell = p.presence
+	return p.touch.Keep(ctx)
 }
 
 // openOrders opens the ledger of orders from a distance.

@@ -54,6 +54,11 @@ type Options struct {
 	Now  func() time.Time
 	// Unlocking lets officers' hardware keys open Keys from now on; nil does not.
 	Unlocking web.UnlockKeys
+	// Unattended says that a lease opens the post, and nobody who works there:
+	// an order's lock then keeps it shut (command.ErrLocked).
+	Unattended bool
+	Starts     uint64 // of the post, which only grow
+	Run        []byte // 16 random bytes of this run
 }
 
 // Post is a running appliance.
@@ -71,7 +76,7 @@ type Post struct {
 	accounts atomic.Pointer[officer.Accounts] // in force
 	trust    atomic.Pointer[trust.Store]      // in force
 	feed     *listfeed.Updater                // nil: from provisioning folders alone
-	soon     chan struct{} // the feed is to be refreshed before its time
+	soon     chan struct{}                    // the feed is to be refreshed before its time
 	lists    *lists.Held
 	devices  *capture.Client
 	pulse    *pulse // of devices
@@ -82,6 +87,7 @@ type Post struct {
 	link     *uplink.Link    // nil: the post stands alone
 	sender   *uplink.Sender  // of outcomes over link
 	orders   *command.Ledger // that came over link
+	touch    *uplink.Contact // with central
 	sealer   sealer          // of post.db
 	room     *room.Room      // on the disk
 	heads    heads           // of the audit log
@@ -120,6 +126,12 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	}
 	if err := p.openLink(state, keys); err != nil {
 		return p, err
+	}
+	p.contact(o.Starts, o.Run)
+	if o.Unattended {
+		if err := p.mayOpen(ctx); err != nil {
+			return p, err
+		}
 	}
 	asker, err := screener(p.applied.policy, p.now, p.link, p.orders, p.lists)
 	if err != nil {

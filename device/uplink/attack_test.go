@@ -367,7 +367,8 @@ type orders struct {
 	err  error
 }
 
-func (o *orders) Last() uint64 { return 0 }
+func (o *orders) Last() uint64   { return 0 }
+func (o *orders) Locked() uint64 { return 0 }
 func (o *orders) Take(_ context.Context, s *linkv1.SignedOrder) (*linkv1.CommandReceipt, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -38,6 +38,7 @@ type Presence struct {
 type Orders interface {
 	Take(ctx context.Context, s *linkv1.SignedOrder) (*linkv1.CommandReceipt, error)
 	Last() uint64
+	Locked() uint64 // number of the lock in force, 0 for none
 }
 
 // Contact keeps a post in touch with central: it tells of itself, takes orders
@@ -114,6 +115,15 @@ func (c *Contact) Keep(ctx context.Context) error {
 	}
 }
 
+// Once waits for the link and says hello, as Keep does, one time: for a post
+// that may not open before it has heard from central.
+func (c *Contact) Once(ctx context.Context) error {
+	if err := c.Link.waitUp(ctx); err != nil {
+		return ErrNotAsked
+	}
+	return c.hello(ctx)
+}
+
 // hello says hello, obeys what comes back, and says so, until nothing is left.
 func (c *Contact) hello(ctx context.Context) error {
 	for {
@@ -170,7 +180,7 @@ func (c *Contact) request(receipts []*linkv1.CommandReceipt) *linkv1.HelloReques
 	c.count++
 	h := &linkv1.HelloRequest{Starts: c.Starts, Run: c.Run, Count: c.count, Receipts: receipts}
 	if c.Orders != nil {
-		h.Command = c.Orders.Last()
+		h.Command, h.Locked = c.Orders.Last(), c.Orders.Locked()
 	}
 	if c.Tell != nil {
 		p := c.Tell()

@@ -484,7 +484,8 @@ func TestFleet(t *testing.T) {
 
 type taker struct{ took chan *linkv1.SignedOrder }
 
-func (t taker) Last() uint64 { return 0 }
+func (t taker) Last() uint64   { return 0 }
+func (t taker) Locked() uint64 { return 0 }
 func (t taker) Take(_ context.Context, s *linkv1.SignedOrder) (*linkv1.CommandReceipt, error) {
 	t.took <- s
 	return &linkv1.CommandReceipt{Number: 1, OrderSha256: linkv1.OrderDigest(s.Content)}, nil

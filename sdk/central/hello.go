@@ -45,7 +45,7 @@ func (s *Service) hello(ctx context.Context, post string, r *linkv1.HelloRequest
 }
 
 func checkHello(r *linkv1.HelloRequest) error {
-	if r.Starts == 0 || r.Starts > 1<<62 || r.Count > 1<<62 || r.Command > 1<<62 || len(r.Run) != runBytes {
+	if r.Starts == 0 || r.Starts > 1<<62 || r.Count > 1<<62 || r.Command > 1<<62 || r.Locked > r.Command || len(r.Run) != runBytes {
 		return fault.New("call.invalid", "a hello out of bounds")
 	}
 	if len(r.Lists) > linkv1.MaxHeld || len(r.Receipts) > linkv1.MaxReceipts || len(r.Version) > maxVersion || r.Waiting > 1<<31-1 ||

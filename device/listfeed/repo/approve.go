@@ -3,6 +3,8 @@ package repo
 import (
 	"crypto/ed25519"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -78,4 +80,29 @@ func SameText(a, b []byte) bool {
 func (r *Repo) IsPublished(role string, raw []byte) (bool, error) {
 	_, latest, err := r.latest(role)
 	return err == nil && latest != nil && SameText(latest, raw), err
+}
+
+// TargetsOf says in words what metadata would put in force: for targets each
+// path with the beginning of its hash, with the version and the role's kind
+// before.
+func TargetsOf(raw []byte) ([]string, error) {
+	e, err := open(raw)
+	if err != nil {
+		return nil, err
+	}
+	var s struct {
+		Type    string `json:"_type"`
+		Version int64  `json:"version"`
+		Targets map[string]struct {
+			Hashes map[string]string `json:"hashes"`
+		} `json:"targets"`
+	}
+	if err := json.Unmarshal(e.Signed, &s); err != nil {
+		return nil, fault.New("listfeed.metadata", "not metadata")
+	}
+	out := []string{fmt.Sprintf("%s, version %d", s.Type, s.Version)}
+	for _, name := range slices.Sorted(maps.Keys(s.Targets)) {
+		out = append(out, fmt.Sprintf("%s %.16s", name, s.Targets[name].Hashes["sha256"]))
+	}
+	return out, nil
 }

@@ -40,9 +40,10 @@ func (s *Shift) admin() http.Handler {
 			web.AnswerError(w, err)
 			return
 		}
+		bare := len(given.PIN) == 0 && len(given.Passphrase) == 0 // a lease alone
 		way, err := s.o.With(given)
 		if err == nil {
-			err = s.ask(r.Context(), request{way: &way})
+			err = s.ask(r.Context(), request{way: &way, bare: bare})
 		}
 		s.reply(w, err)
 	})

@@ -27,7 +27,6 @@ import (
 	"github.com/watchpost/watchpost/device/post/doors"
 	"github.com/watchpost/watchpost/device/post/keysapi"
 	"github.com/watchpost/watchpost/device/provision/install"
-	"github.com/watchpost/watchpost/device/uplink"
 	"github.com/watchpost/watchpost/device/uplink/command"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/vault/erase"
@@ -86,6 +85,9 @@ type Shift struct {
 	// provision is a folder to take in at the next opening; of the goroutine of
 	// Run.
 	provision string
+	// held says that a lock stays until somebody unlocks; of the goroutine of
+	// Run.
+	held hold
 
 	used     atomic.Int64 // time of the last work, nanoseconds since 1970
 	requests chan request
@@ -99,6 +101,7 @@ type Shift struct {
 // request is a command to the one goroutine that opens and locks.
 type request struct {
 	way  *Way   // unlocks; nil locks
+	bare bool   // the way asks for no officer's secret
 	why  string // it locks
 	now  bool   // keys first: done before the post has closed
 	done chan error
@@ -162,7 +165,7 @@ func (s *Shift) live(ctx context.Context) error {
 	if s.o.First.Unlocker == nil {
 		s.lockedFor(WhyStart)
 		err = s.open()
-	} else if p, err = s.unlock(ctx, s.o.First); err != nil && s.mayWait(err) {
+	} else if p, err = s.unlock(ctx, s.o.First, byItself(s.o.First)); err != nil && s.mayWait(err) {
 		s.o.Log.Warn("no lease yet", "code", string(fault.CodeOf(err)))
 		s.lockedFor(string(fault.CodeOf(err)))
 		err = s.open()
@@ -195,11 +198,14 @@ func (s *Shift) open() error {
 
 // mayWait reports whether a post without a lease waits for one: where central
 // cannot be reached, not where it refuses.
-func (s *Shift) mayWait(err error) bool { return s.o.Lease != nil && fault.IsRetryable(err) }
+func (s *Shift) mayWait(err error) bool {
+	return s.o.Lease != nil && (fault.IsRetryable(err) || errors.Is(err, command.ErrLocked))
+}
 
 // unlock opens the vault and starts the post. What it fails with leaves the
-// vault locked.
-func (s *Shift) unlock(ctx context.Context, w Way) (*opened, error) {
+// vault locked. unattended says that nobody unlocks who works there: then a lock
+// by order stays.
+func (s *Shift) unlock(ctx context.Context, w Way, unattended bool) (*opened, error) {
 	p := &opened{forget: w.Forget, since: s.o.Now(), lost: make(chan error, 2)}
 	p.lease, _ = w.Unlocker.(*lease.Unlocker)
 	fail := func(err error) (*opened, error) { w.Forget(); return nil, err }
@@ -217,7 +223,10 @@ func (s *Shift) unlock(ctx context.Context, w Way) (*opened, error) {
 		return fail(err)
 	}
 	p.post, err = post.Start(ctx, post.Options{Config: s.o.Config, Keys: p.keys, Provision: s.provision, Log: s.o.Log, Now: s.o.Now, Lead: s.lead,
-		Unlocking: &hardwareKeys{state: state, chip: s.o.TPM, keys: p.keys}})
+		Unlocking: &hardwareKeys{state: state, chip: s.o.TPM, keys: p.keys}, Unattended: unattended, Starts: starts, Run: s.run[:]})
+	if errors.Is(err, command.ErrWiped) {
+		s.destroy(ctx)
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -227,6 +236,12 @@ func (s *Shift) unlock(ctx context.Context, w Way) (*opened, error) {
 		s.refused(by, err)
 		return fail(errors.Join(err, p.post.Close()))
 	}
+	if !unattended {
+		if err := p.post.Lift(who); err != nil {
+			return fail(errors.Join(err, p.post.Close()))
+		}
+	}
+	s.held = free
 	if p.lease == nil {
 		w.Forget() // a lease's is kept: it renews
 	}
@@ -234,7 +249,7 @@ func (s *Shift) unlock(ctx context.Context, w Way) (*opened, error) {
 	s.set(keysapi.State{Since: p.since, By: by, UnlockBy: p.keys.State().UnlockBy, Starts: starts, Ends: s.ends(p.since)}, p.lease)
 	s.tellRefused(p)
 	s.witness(p, audit.KeysUnlocked, who, map[string]string{"by": by.Kind})
-	s.watch(p, starts)
+	s.watch(p)
 	return p, nil
 }
 
@@ -368,12 +383,17 @@ func (s *Shift) endNow(p *opened, r request) error {
 // memory first, then what opens them.
 func (s *Shift) wipe(ctx context.Context, p *opened) error {
 	err := s.endNow(p, request{why: string(command.ErrWiped.Code), done: make(chan error, 1)})
+	s.destroy(ctx)
+	return err
+}
+
+// destroy destroys what opens the vault.
+func (s *Shift) destroy(ctx context.Context) {
 	gone, failed := erase.Keys(ctx, s.o.Config.StateDir(), install.VaultFile, s.o.TPM)
 	if failed != nil {
 		s.o.Log.Error("wipe", "code", string(fault.CodeOf(failed)), "file", gone.File, "tpm", gone.TPM)
 	}
 	s.o.Log.Warn("keys destroyed by order", "file", gone.File, "tpm", gone.TPM)
-	return err
 }
 
 // end closes the post and wipes its keys; why is "" where the daemon ends.
@@ -403,7 +423,12 @@ func (s *Shift) waitLocked(ctx context.Context) (*opened, error) {
 	var again <-chan time.Time
 	pause := leaseSooner
 	for {
-		if s.o.Lease != nil {
+		again = nil
+		switch {
+		case s.o.Lease == nil || s.held == byCommand:
+		case s.held == byOrder:
+			again = time.After(heldAgain)
+		default:
 			again = time.After(pause)
 		}
 		select {
@@ -416,9 +441,12 @@ func (s *Shift) waitLocked(ctx context.Context) (*opened, error) {
 			if err != nil {
 				return nil, err
 			}
-			p, err := s.unlock(ctx, w)
+			p, err := s.unlock(ctx, w, true)
 			if err == nil {
 				return p, nil
+			}
+			if errors.Is(err, command.ErrLocked) {
+				s.lockedFor(string(command.ErrLocked.Code))
 			}
 			s.o.Log.Warn("no lease", "code", string(fault.CodeOf(err)))
 			pause = min(2*pause, leaseAgain)
@@ -427,55 +455,11 @@ func (s *Shift) waitLocked(ctx context.Context) (*opened, error) {
 				r.done <- nil // locked already
 				continue
 			}
-			p, err := s.unlock(ctx, *r.way)
+			p, err := s.unlock(ctx, *r.way, r.bare)
 			r.done <- err
 			if err == nil {
 				return p, nil
 			}
-		}
-	}
-}
-
-// watch renews the lease and keeps contact with central while p is open.
-func (s *Shift) watch(p *opened, starts uint64) {
-	ctx, stop := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	keep, renewing := p.post, p.lease
-	work.Go(func() {
-		if err := keep.KeepContact(ctx, starts, s.run[:]); err != nil {
-			p.lost <- err
-		}
-	})
-	if renewing != nil {
-		work.Go(func() {
-			if err := renew(ctx, renewing, s.o.Log); err != nil {
-				p.lost <- err
-			}
-		})
-	}
-	p.stop = func() { stop(); work.Wait() }
-}
-
-// renew asks for more time once a third of the lease has gone, until ctx ends
-// or the releaser refuses.
-func renew(ctx context.Context, l *lease.Unlocker, log *slog.Logger) error {
-	for {
-		left, life := l.Left()
-		wait := left - life*2/3
-		if wait <= 0 {
-			err := l.Renew(ctx)
-			if uplink.Shuts(err) {
-				return err
-			}
-			if err != nil {
-				log.Warn("lease not renewed", "code", string(fault.CodeOf(err)), "left_s", int64(left.Seconds()))
-				wait = min(max(left/10, leaseSooner), leaseAgain)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(max(wait, 0)):
 		}
 	}
 }
@@ -488,6 +472,12 @@ func (s *Shift) set(state keysapi.State, l *lease.Unlocker) {
 
 // lockedFor notes that the keys are locked.
 func (s *Shift) lockedFor(why string) {
+	switch why {
+	case string(command.ErrLocked.Code):
+		s.held = byOrder
+	case WhyCommand:
+		s.held = byCommand
+	}
 	ways, err := vault.Ways(filepath.Join(s.o.Config.StateDir(), install.VaultFile))
 	if err != nil {
 		s.o.Log.Warn("vault", "code", string(fault.CodeOf(err)))

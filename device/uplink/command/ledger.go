@@ -87,6 +87,7 @@ type state struct {
 	Last    uint64  `json:"last"` // highest number taken
 	Taken   []taken `json:"taken"`
 	Recalls recalls `json:"recalls"`
+	Locked  uint64  `json:"locked,omitempty"` // number of the lock in force, 0 for none
 }
 
 // taken is an order that was taken.
@@ -152,20 +153,20 @@ func (l *Ledger) Take(ctx context.Context, s *linkv1.SignedOrder) (*linkv1.Comma
 		return l.refused(number, digest, ErrNotYet)
 	}
 	if !now.Before(time.UnixMilli(order.ExpiresMs)) {
-		return l.close(order, taken{number, digest, string(ErrExpired.Code), now.UnixMilli()}, l.state.Recalls, ErrExpired)
+		return l.close(order, taken{number, digest, string(ErrExpired.Code), now.UnixMilli()}, l.state, ErrExpired)
 	}
 	return l.obey(ctx, order, taken{Number: number, Digest: digest, MS: now.UnixMilli()})
 }
 
 func (l *Ledger) obey(ctx context.Context, order *linkv1.Order, t taken) (*linkv1.CommandReceipt, error) {
-	kept, effect := l.state.Recalls, error(nil)
+	kept, effect := l.state, error(nil)
 	switch what := order.What.(type) {
 	case *linkv1.Order_Recall:
-		if kept.count() >= maxRecalls {
+		if kept.Recalls.count() >= maxRecalls {
 			t.Code = string(ErrLimit.Code)
 			return l.close(order, t, kept, ErrLimit)
 		}
-		kept = kept.with(what.Recall.List, what.Recall.Record, what.Recall.Edition)
+		kept.Recalls = kept.Recalls.with(what.Recall.List, what.Recall.Record, what.Recall.Edition)
 	case *linkv1.Order_Rekey:
 		err := l.o.Rekey(ctx, what.Rekey.List, what.Rekey.Wrapped)
 		if errors.Is(err, ErrNoKey) || fault.CodeOf(err) == "vault.open" {
@@ -176,7 +177,9 @@ func (l *Ledger) obey(ctx context.Context, order *linkv1.Order, t taken) (*linkv
 			return nil, err // the disk, say: it comes again
 		}
 	case *linkv1.Order_Lock:
-		effect = ErrLocked
+		kept.Locked, effect = t.Number, ErrLocked
+	case *linkv1.Order_Unlock:
+		kept.Locked = 0
 	case *linkv1.Order_Wipe:
 		effect = ErrWiped
 	}
@@ -185,29 +188,58 @@ func (l *Ledger) obey(ctx context.Context, order *linkv1.Order, t taken) (*linkv
 
 // close writes down that an order was taken, with its audit line, and what it
 // left in force; then result is the outcome. A failure leaves all as it was.
-func (l *Ledger) close(order *linkv1.Order, t taken, kept recalls, result error) (*linkv1.CommandReceipt, error) {
-	next := state{Version: stateVersion, Last: t.Number, Recalls: kept}
+func (l *Ledger) close(order *linkv1.Order, t taken, next state, result error) (*linkv1.CommandReceipt, error) {
+	next.Last = t.Number
 	next.Taken = append(append([]taken(nil), l.state.Taken[max(0, len(l.state.Taken)-keptOrders+1):]...), t)
-	raw, err := json.Marshal(next)
-	if err != nil {
-		return nil, fault.Wrap("command.ledger", err)
-	}
-	sealed, err := l.o.Sealer.Seal([]byte(cursor), raw)
-	if err != nil {
-		return nil, fault.Wrap("command.ledger", err)
-	}
 	what, object := kindOf(order)
 	facts := map[string]string{"command": what, "number": strconv.FormatUint(t.Number, 10), "order": hex.EncodeToString(t.Digest[:8])}
 	action := audit.CommandTaken
 	if t.Code != "" {
 		action, facts["code"] = audit.CommandRefused, t.Code
 	}
-	err = l.o.Store.SetCursor(cursor, sealed, audit.Line{Time: l.o.Now(), Actor: "central", Action: action, Object: object, Facts: facts})
-	if err != nil {
+	if err := l.write(next, audit.Line{Time: l.o.Now(), Actor: "central", Action: action, Object: object, Facts: facts}); err != nil {
 		return nil, err
 	}
-	l.state = next
 	return t.receipt(), result
+}
+
+// write puts next in force with its audit line, or leaves all as it was. The
+// caller holds mu.
+func (l *Ledger) write(next state, line audit.Line) error {
+	raw, err := json.Marshal(next)
+	if err != nil {
+		return fault.Wrap("command.ledger", err)
+	}
+	sealed, err := l.o.Sealer.Seal([]byte(cursor), raw)
+	if err != nil {
+		return fault.Wrap("command.ledger", err)
+	}
+	if err := l.o.Store.SetCursor(cursor, sealed, line); err != nil {
+		return err
+	}
+	l.state = next
+	return nil
+}
+
+// Locked is the number of the lock in force, 0 for none: who opens the post
+// without an officer shuts it again.
+func (l *Ledger) Locked() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.Locked
+}
+
+// Lift ends a lock, since an officer has unlocked the post there.
+func (l *Ledger) Lift(officer string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state.Locked == 0 {
+		return nil
+	}
+	next := l.state
+	next.Locked = 0
+	facts := map[string]string{"command": "unlock", "number": strconv.FormatUint(l.state.Locked, 10)}
+	return l.write(next, audit.Line{Time: l.o.Now(), Actor: officer, Action: audit.CommandTaken, Facts: facts})
 }
 
 // refused is an order that leaves no trace but in the log: anybody may make
@@ -241,6 +273,8 @@ func kindOf(o *linkv1.Order) (kind, object string) {
 		return "rekey", what.Rekey.List
 	case *linkv1.Order_Lock:
 		return "lock", ""
+	case *linkv1.Order_Unlock:
+		return "unlock", ""
 	case *linkv1.Order_Wipe:
 		return "wipe", ""
 	}

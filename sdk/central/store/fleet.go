@@ -83,6 +83,9 @@ func (s *Store) Hello(ctx context.Context, device string, h *linkv1.HelloRequest
 			VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11) ON CONFLICT (device) DO UPDATE SET starts = $2, run = $3, told = now(), count = $4, version = $5, lists = $6,
 			audit_number = $7, audit_lines = $8, audit_sha256 = $9, waiting = $10, command = $11`,
 			device, int64(h.Starts), h.Run, int64(h.Count), h.Version, held, h.AuditNumber, h.AuditLines, h.AuditSha256, int32(h.Waiting), int64(h.Command))
+		if h.Locked == 0 { // an officer has unlocked it there
+			batch.Queue("UPDATE devices SET locked = NULL WHERE id = $1 AND locked <= $2", device, int64(h.Command))
+		}
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}

@@ -16,6 +16,9 @@ var (
 	ErrMissing = &fault.Error{Code: "link.missing", Hint: "if the post is back where it belongs: watchpost-central device found NAME"}
 	// ErrRolledBack says that a post's disk is an old image, or a copy.
 	ErrRolledBack = &fault.Error{Code: "post.counter", Hint: "find out who put an old disk image back, then enrol the post anew under another name"}
+	// ErrLocked says that an order has locked the post. It is lifted by another,
+	// or by an officer there.
+	ErrLocked = &fault.Error{Code: "command.lock", Retryable: true, Hint: "two operators lift it (watchpost-central order unlock), or an officer at the post"}
 	// ErrNoLease says that a post was not registered for leases.
 	ErrNoLease = &fault.Error{Code: "lease.unknown", Hint: "register what the workshop was told: watchpost-central lease add"}
 )
@@ -83,13 +86,17 @@ func (s *Store) lease(ctx context.Context, where, arg string) (Lease, error) {
 
 // Released records a call for a lease before it is answered. It returns the
 // refusal that the post gets: ErrMissing, ErrDevice, ErrRolledBack, or
-// ErrReplayed for a call that came before. A refusal is recorded as well.
+// ErrLocked while an order has locked it, or ErrReplayed for a call that came
+// before. A refusal is recorded as well.
 func (s *Store) Released(ctx context.Context, device string, call []byte, renewal bool) error {
 	var refusal error
 	err := s.within(ctx, func(tx pgx.Tx) error {
 		refusal = inUse(ctx, tx, device)
 		if refusal == nil {
 			refusal = rolledBack(ctx, tx, device)
+		}
+		if refusal == nil {
+			refusal = locked(ctx, tx, device)
 		}
 		var code *string
 		if refusal != nil {
@@ -137,6 +144,16 @@ func rolledBack(ctx context.Context, tx pgx.Tx, device string) error {
 	}
 	if err == nil && at != nil {
 		return ErrRolledBack
+	}
+	return err
+}
+
+// locked returns ErrLocked while a lock waits to be lifted.
+func locked(ctx context.Context, tx pgx.Tx, device string) error {
+	var number *int64
+	err := tx.QueryRow(ctx, "SELECT locked FROM devices WHERE id = $1", device).Scan(&number)
+	if err == nil && number != nil {
+		return ErrLocked
 	}
 	return err
 }

@@ -89,7 +89,7 @@ func compare(a, b string) int {
 }
 
 // sendOrder puts an approved order into the queue of its posts.
-func sendOrder(ctx context.Context, tx pgx.Tx, id []byte) error {
+func sendOrder(ctx context.Context, tx pgx.Tx, id, content []byte) error {
 	var overtaken bool
 	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM order_targets t JOIN order_targets l ON l.device = t.device AND l.number > t.number AND l.state IN ('sent', 'done', 'refused')
 		WHERE t.proposal = $1)`, id).Scan(&overtaken)
@@ -102,7 +102,26 @@ func sendOrder(ctx context.Context, tx pgx.Tx, id []byte) error {
 	if _, err := tx.Exec(ctx, "UPDATE order_targets SET state = 'sent' WHERE proposal = $1", id); err != nil {
 		return err
 	}
+	if err := noteLock(ctx, tx, id, content); err != nil {
+		return err
+	}
 	_, err = tx.Exec(ctx, "SELECT pg_notify($1, encode($2::bytea, 'hex'))", ordersChannel, id)
+	return err
+}
+
+// noteLock keeps leases from posts that are locked from now on, and lets those
+// have them that are unlocked: what they do with it is judged there.
+func noteLock(ctx context.Context, tx pgx.Tx, id, content []byte) error {
+	o, err := linkv1.ReadOrder(content)
+	if err != nil {
+		return fault.Wrap("order.form", err)
+	}
+	switch {
+	case o.GetLock() != nil:
+		_, err = tx.Exec(ctx, "UPDATE devices d SET locked = t.number FROM order_targets t WHERE t.proposal = $1 AND d.id = t.device", id)
+	case o.GetUnlock() != nil:
+		_, err = tx.Exec(ctx, "UPDATE devices d SET locked = NULL FROM order_targets t WHERE t.proposal = $1 AND d.id = t.device", id)
+	}
 	return err
 }
 
@@ -120,7 +139,7 @@ func (s *Store) SendLock(ctx context.Context, device, reason, by string, life ti
 		if _, err := tx.Exec(ctx, "UPDATE proposals SET state = 'approved', decided = now(), central = $2 WHERE id = $1", p.ID, signature); err != nil {
 			return err
 		}
-		return sendOrder(ctx, tx, p.ID)
+		return sendOrder(ctx, tx, p.ID, p.Content)
 	})
 }
 

@@ -163,7 +163,7 @@ func checkApproval(ctx context.Context, tx pgx.Tx, p Proposal, operator string, 
 func effect(ctx context.Context, tx pgx.Tx, p Proposal, life time.Duration) error {
 	switch p.Kind {
 	case KindOrder:
-		return sendOrder(ctx, tx, p.ID)
+		return sendOrder(ctx, tx, p.ID, p.Content)
 	case KindEnrolment:
 		return enrol(ctx, tx, string(p.Content), life)
 	case KindList: // its publisher looks for what was approved

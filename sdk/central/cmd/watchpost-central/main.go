@@ -19,20 +19,40 @@ import (
 	"github.com/watchpost/watchpost/device/vault"
 )
 
+// Exit statuses, as of the other programs.
+const (
+	exitOK     = 0
+	exitUsage  = 2
+	exitFailed = 3
+)
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := newCommand().ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(os.Stderr, "watchpost-central: %v\n", err)
-		if hint := fault.HintOf(err); hint != "" {
-			fmt.Fprintf(os.Stderr, "  %s\n", hint)
-		}
-		var coded *fault.Error
-		if !errors.As(err, &coded) || coded.Code == "usage" {
-			os.Exit(2)
-		}
-		os.Exit(3)
+	os.Exit(run(ctx, newCommand(), os.Stderr))
+}
+
+// run runs a command, says on stderr what was wrong, and returns the exit
+// status.
+func run(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
 	}
+	var coded *fault.Error
+	if !errors.As(err, &coded) {
+		// cobra's own complaints about flags and arguments carry no code.
+		fmt.Fprintf(stderr, "watchpost-central: usage: %v\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "watchpost-central: %v\n", err)
+	if hint := fault.HintOf(err); hint != "" {
+		fmt.Fprintf(stderr, "  %s\n", hint)
+	}
+	if fault.CodeOf(err) == "usage" {
+		return exitUsage
+	}
+	return exitFailed
 }
 
 // shared are the flags of all commands.
@@ -75,8 +95,25 @@ To set one up:
 	f.StringVar(&o.dsn, "dsn", "", "PostgreSQL to use instead of the private one")
 	f.BoolVar(&o.debug, "debug", false, "say more on standard error; never personal data")
 	cmd.AddCommand(serveCommand(o), initCommand(o), keysCommand(o), deviceCommand(o), leaseCommand(o), headsCommand(o),
-		operatorCommand(o), enrolCommand(o), proposalCommand(o), orderCommand(o), fleetCommand(o), calloutCommand(o), backupCommand(o), restoreCommand(o))
+		operatorCommand(o), enrolCommand(o), proposalCommand(o), orderCommand(o), fleetCommand(o), calloutCommand(o), backupCommand(o), restoreCommand(o), feedCommand(o))
+	for _, c := range cmd.Commands() {
+		refuseUnknown(c)
+	}
 	return cmd
+}
+
+// refuseUnknown makes a group of commands refuse a word that is none of them,
+// where cobra would print its help and succeed.
+func refuseUnknown(group *cobra.Command) {
+	if !group.HasSubCommands() || group.Runnable() {
+		return
+	}
+	group.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return fault.New("usage", "%q is no command of %s", args[0], cmd.CommandPath())
+	}
 }
 
 func (o *shared) log(w io.Writer) *slog.Logger {

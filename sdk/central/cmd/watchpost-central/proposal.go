@@ -86,7 +86,10 @@ signature. --key is an Ed25519 private key, PKCS #8 in PEM, as for "watchpost li
 			if err != nil {
 				return fault.New("proposal.form", "no content in base64")
 			}
-			signature := linkv1.SignApproval(string(p.Kind), content, key)
+			signature, err := store.SignProposal(p.Kind, content, key)
+			if err != nil {
+				return err
+			}
 			cmd.PrintErrf("%s of %s: %s\n", p.Kind, p.Subject, p.Reason)
 			switch p.Kind {
 			case store.KindOrder: // what is signed is said from the content, not from the words beside it
@@ -95,9 +98,12 @@ signature. --key is an Ed25519 private key, PKCS #8 in PEM, as for "watchpost li
 					return fault.Wrap("order.form", err)
 				}
 				cmd.PrintErrln(protojson.Format(order))
-				signature = linkv1.SignOrder(content, key)
 			case store.KindEnrolment:
 				cmd.PrintErrf("compare with the box: %s\n", linkv1.EnrolmentCode(string(content)))
+			case store.KindList:
+				if err := sayTargets(cmd, content); err != nil {
+					return err
+				}
 			}
 			return row(cmd, approval.Signed{ID: p.ID, By: by, Signature: base64.StdEncoding.EncodeToString(signature)})
 		},

@@ -16,26 +16,34 @@ type running struct {
 	URL     string `json:"url"`
 	Lists   int    `json:"lists"`
 	Records int    `json:"records"`
+	Feed    string `json:"feed,omitempty"` // where posts fetch it
 }
 
 func serveCommand(o *shared) *cobra.Command {
-	var listen, lists, brokerURL, brokerKey, certFile, keyFile string
+	var listen, lists, brokerURL, brokerKey, certFile, keyFile, feed, feedListen string
 	var headsLate time.Duration
 	var callout bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer posts until told to end (SIGINT, SIGTERM)",
 		Long: `Starts the broker, the database and the worker, and answers posts. One line of JSON
-on standard output says when and where: {"url", "lists", "records"}.
+on standard output says when and where: {"url", "lists", "records", "feed"}.
 
 --lists is a folder laid out as for provisioning: lists/LIST/ is a sealed generation,
 keys/LIST/RECIPIENT its key wrapped for this central (watchpost-central keys).
 Without --cert the broker speaks plain TCP: contents are sealed all the same, but a
-listener sees who speaks when. With --broker posts are let in by that cluster's rules.`,
+listener sees who speaks when. With --broker posts are let in by that cluster's rules.
+
+--feed is the folder of a feed (watchpost list stage). What two have signed in it
+(watchpost-central feed) is published, told to the posts at once, and served at
+--feed-listen with ranges: HTTPS with --cert and --key, plain on loopback alone.`,
 		Example: `  watchpost-central serve --state D --passphrase-file pass --lists /srv/lists
   watchpost-central serve --state D --passphrase-file pass --dsn postgres://central@db/central --broker nats://hub:4222 --broker-key hub.nk`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if feed == "" && feedListen != "" {
+				return fault.New("usage", "--feed-listen goes with --feed")
+			}
 			passphrase, err := o.passphrase(cmd.InOrStdin())
 			if err != nil {
 				return err
@@ -46,7 +54,7 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 			}
 			c := central.Config{
 				State: o.state, Unlocker: passphrase, Lists: lists, DSN: o.dsn, Listen: listen, Broker: brokerURL, Creds: brokerKey,
-				Callout: callout, HeadsLate: headsLate, Log: o.log(cmd.ErrOrStderr()),
+				Callout: callout, HeadsLate: headsLate, Feed: feed, FeedListen: feedListen, Log: o.log(cmd.ErrOrStderr()),
 			}
 			if o.debug {
 				c.Stderr = cmd.ErrOrStderr()
@@ -62,7 +70,7 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 			if err != nil {
 				return err
 			}
-			out := running{URL: s.URL}
+			out := running{URL: s.URL, Feed: s.FeedURL}
 			if s.Lists != nil {
 				for _, l := range s.Lists.Loaded {
 					out.Lists, out.Records = out.Lists+1, out.Records+l.Records
@@ -78,10 +86,12 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 	f := cmd.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:4222", "address of the embedded broker")
 	f.StringVar(&lists, "lists", "", "folder of lists to search (default: none)")
+	f.StringVar(&feed, "feed", "", "folder of the feed to publish (default: none)")
+	f.StringVar(&feedListen, "feed-listen", "", "address where posts fetch the feed (default: bundles alone)")
 	f.StringVar(&brokerURL, "broker", "", "NATS cluster to use instead of the embedded broker")
 	f.StringVar(&brokerKey, "broker-key", "", "file with central's nkey seed at that cluster")
 	f.BoolVar(&callout, "broker-callout", false, "the cluster asks central who may connect (watchpost-central callout prints its configuration)")
-	f.StringVar(&certFile, "cert", "", "certificate of the embedded broker (PEM)")
+	f.StringVar(&certFile, "cert", "", "certificate of the embedded broker and the feed (PEM)")
 	f.StringVar(&keyFile, "key", "", "its private key (PEM)")
 	f.DurationVar(&headsLate, "heads-late", central.DefaultHeadsLate, "alarm when a post shows no head of its audit log for so long")
 	return cmd

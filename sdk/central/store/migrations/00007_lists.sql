@@ -13,6 +13,10 @@ CREATE TABLE workers (
     retired    timestamptz                    -- a retired id or key is never used again
 );
 
+-- The number of the lock that waits to be lifted: the post gets no lease.
+ALTER TABLE devices ADD COLUMN locked bigint;
+
 -- +goose Down
+ALTER TABLE devices DROP COLUMN locked;
 DROP TABLE workers;
 ALTER TABLE proposals DROP COLUMN needed, DROP COLUMN published, DROP COLUMN refused;

@@ -28,6 +28,8 @@
 //   link.missing     the post is reported missing: it has to lock
 //   post.counter     an old image of the post's disk was put back, or the same
 //                    identity speaks from two places: it has to lock
+//   command.lock     the post was locked: it gets no lease until the lock is
+//                    lifted
 //   link.expired     the post's certificate has run out for too long: two have
 //                    to approve it again
 //
@@ -453,7 +455,9 @@ type HelloRequest struct {
 	// What became of commands, at most 64.
 	Receipts []*CommandReceipt `protobuf:"bytes,11,rep,name=receipts,proto3" json:"receipts,omitempty"`
 	// Certificate in force: its serial number, 0 for none.
-	Certificate   uint64 `protobuf:"varint,12,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	Certificate uint64 `protobuf:"varint,12,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// The number of the lock that is in force, 0 for none.
+	Locked        uint64 `protobuf:"varint,13,opt,name=locked,proto3" json:"locked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -568,6 +572,13 @@ func (x *HelloRequest) GetReceipts() []*CommandReceipt {
 func (x *HelloRequest) GetCertificate() uint64 {
 	if x != nil {
 		return x.Certificate
+	}
+	return 0
+}
+
+func (x *HelloRequest) GetLocked() uint64 {
+	if x != nil {
+		return x.Locked
 	}
 	return 0
 }
@@ -897,8 +908,8 @@ func (x *OrderSignature) GetSignature() []byte {
 	return nil
 }
 
-// Order is a command to one or more posts. A recall, a new key and a wipe are
-// signed by two owners; a lock by central's key or by two owners.
+// Order is a command to one or more posts. A recall, a new key, an unlock and a
+// wipe are signed by two owners; a lock by central's key or by two owners.
 type Order struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 16 random bytes.
@@ -916,6 +927,7 @@ type Order struct {
 	//	*Order_Rekey
 	//	*Order_Lock
 	//	*Order_Wipe
+	//	*Order_Unlock
 	What          isOrder_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1029,6 +1041,15 @@ func (x *Order) GetWipe() *WipePost {
 	return nil
 }
 
+func (x *Order) GetUnlock() *UnlockPost {
+	if x != nil {
+		if x, ok := x.What.(*Order_Unlock); ok {
+			return x.Unlock
+		}
+	}
+	return nil
+}
+
 type isOrder_What interface {
 	isOrder_What()
 }
@@ -1049,6 +1070,10 @@ type Order_Wipe struct {
 	Wipe *WipePost `protobuf:"bytes,9,opt,name=wipe,proto3,oneof"`
 }
 
+type Order_Unlock struct {
+	Unlock *UnlockPost `protobuf:"bytes,10,opt,name=unlock,proto3,oneof"`
+}
+
 func (*Order_Recall) isOrder_What() {}
 
 func (*Order_Rekey) isOrder_What() {}
@@ -1056,6 +1081,8 @@ func (*Order_Rekey) isOrder_What() {}
 func (*Order_Lock) isOrder_What() {}
 
 func (*Order_Wipe) isOrder_What() {}
+
+func (*Order_Unlock) isOrder_What() {}
 
 type OrderTarget struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1226,7 +1253,8 @@ func (x *NewListKey) GetWrapped() map[string][]byte {
 	return nil
 }
 
-// LockPost shuts the post until somebody unlocks it.
+// LockPost shuts the post until an officer unlocks it there, or an UnlockPost
+// comes: a lease alone opens it no more.
 type LockPost struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1263,6 +1291,43 @@ func (*LockPost) Descriptor() ([]byte, []int) {
 	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{15}
 }
 
+// UnlockPost lifts a lock: a post that opens by a lease opens again.
+type UnlockPost struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnlockPost) Reset() {
+	*x = UnlockPost{}
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnlockPost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnlockPost) ProtoMessage() {}
+
+func (x *UnlockPost) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnlockPost.ProtoReflect.Descriptor instead.
+func (*UnlockPost) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{16}
+}
+
 // WipePost destroys the post's keys for good.
 type WipePost struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1272,7 +1337,7 @@ type WipePost struct {
 
 func (x *WipePost) Reset() {
 	*x = WipePost{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[16]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1349,7 @@ func (x *WipePost) String() string {
 func (*WipePost) ProtoMessage() {}
 
 func (x *WipePost) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[16]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1362,7 @@ func (x *WipePost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WipePost.ProtoReflect.Descriptor instead.
 func (*WipePost) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{16}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{17}
 }
 
 // HeadRequest shows central a signed head of the post's audit log.
@@ -1318,7 +1383,7 @@ type HeadRequest struct {
 
 func (x *HeadRequest) Reset() {
 	*x = HeadRequest{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[17]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1395,7 @@ func (x *HeadRequest) String() string {
 func (*HeadRequest) ProtoMessage() {}
 
 func (x *HeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[17]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,7 +1408,7 @@ func (x *HeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeadRequest.ProtoReflect.Descriptor instead.
 func (*HeadRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{17}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HeadRequest) GetHead() []byte {
@@ -1389,7 +1454,7 @@ type HeadResponse struct {
 
 func (x *HeadResponse) Reset() {
 	*x = HeadResponse{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[18]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +1466,7 @@ func (x *HeadResponse) String() string {
 func (*HeadResponse) ProtoMessage() {}
 
 func (x *HeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[18]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +1479,7 @@ func (x *HeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeadResponse.ProtoReflect.Descriptor instead.
 func (*HeadResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{18}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *HeadResponse) GetReceipt() string {
@@ -1455,7 +1520,7 @@ type EnrolmentRequest struct {
 
 func (x *EnrolmentRequest) Reset() {
 	*x = EnrolmentRequest{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[19]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1532,7 @@ func (x *EnrolmentRequest) String() string {
 func (*EnrolmentRequest) ProtoMessage() {}
 
 func (x *EnrolmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[19]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1545,7 @@ func (x *EnrolmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrolmentRequest.ProtoReflect.Descriptor instead.
 func (*EnrolmentRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{19}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *EnrolmentRequest) GetPost() string {
@@ -1529,7 +1594,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[20]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1606,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[20]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1619,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{20}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Reply) GetBody() []byte {
@@ -1577,7 +1642,7 @@ type SignedAnswer struct {
 
 func (x *SignedAnswer) Reset() {
 	*x = SignedAnswer{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[21]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1589,7 +1654,7 @@ func (x *SignedAnswer) String() string {
 func (*SignedAnswer) ProtoMessage() {}
 
 func (x *SignedAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[21]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1602,7 +1667,7 @@ func (x *SignedAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedAnswer.ProtoReflect.Descriptor instead.
 func (*SignedAnswer) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{21}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SignedAnswer) GetContent() []byte {
@@ -1642,7 +1707,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[22]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1719,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[22]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1732,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{22}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Answer) GetCallSha256() []byte {
@@ -1795,7 +1860,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[23]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1807,7 +1872,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[23]
+	mi := &file_sdk_proto_link_v1_link_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1820,7 +1885,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{23}
+	return file_sdk_proto_link_v1_link_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Receipt) GetPost() string {
@@ -1876,7 +1941,7 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"\fLeaseRequest\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\fR\arequest\"%\n" +
 	"\rLeaseResponse\x12\x14\n" +
-	"\x05lease\x18\x01 \x01(\fR\x05lease\"\x97\x03\n" +
+	"\x05lease\x18\x01 \x01(\fR\x05lease\"\xaf\x03\n" +
 	"\fHelloRequest\x12\x16\n" +
 	"\x06starts\x18\x01 \x01(\x04R\x06starts\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\fR\x03run\x12\x14\n" +
@@ -1891,7 +1956,8 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"\acommand\x18\n" +
 	" \x01(\x04R\acommand\x12=\n" +
 	"\breceipts\x18\v \x03(\v2!.watchpost.link.v1.CommandReceiptR\breceipts\x12 \n" +
-	"\vcertificate\x18\f \x01(\x04R\vcertificate\"q\n" +
+	"\vcertificate\x18\f \x01(\x04R\vcertificate\x12\x16\n" +
+	"\x06locked\x18\r \x01(\x04R\x06locked\"q\n" +
 	"\bHeldList\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x1e\n" +
 	"\n" +
@@ -1916,7 +1982,7 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"signatures\">\n" +
 	"\x0eOrderSignature\x12\x0e\n" +
 	"\x02by\x18\x01 \x01(\tR\x02by\x12\x1c\n" +
-	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x85\x03\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xbe\x03\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x128\n" +
 	"\atargets\x18\x02 \x03(\v2\x1e.watchpost.link.v1.OrderTargetR\atargets\x12\x1b\n" +
@@ -1927,7 +1993,9 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"\x06recall\x18\x06 \x01(\v2\x1f.watchpost.link.v1.RecallRecordH\x00R\x06recall\x125\n" +
 	"\x05rekey\x18\a \x01(\v2\x1d.watchpost.link.v1.NewListKeyH\x00R\x05rekey\x121\n" +
 	"\x04lock\x18\b \x01(\v2\x1b.watchpost.link.v1.LockPostH\x00R\x04lock\x121\n" +
-	"\x04wipe\x18\t \x01(\v2\x1b.watchpost.link.v1.WipePostH\x00R\x04wipeB\x06\n" +
+	"\x04wipe\x18\t \x01(\v2\x1b.watchpost.link.v1.WipePostH\x00R\x04wipe\x127\n" +
+	"\x06unlock\x18\n" +
+	" \x01(\v2\x1d.watchpost.link.v1.UnlockPostH\x00R\x06unlockB\x06\n" +
 	"\x04what\"9\n" +
 	"\vOrderTarget\x12\x12\n" +
 	"\x04post\x18\x01 \x01(\tR\x04post\x12\x16\n" +
@@ -1944,7 +2012,9 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\n" +
 	"\n" +
-	"\bLockPost\"\n" +
+	"\bLockPost\"\f\n" +
+	"\n" +
+	"UnlockPost\"\n" +
 	"\n" +
 	"\bWipePost\"]\n" +
 	"\vHeadRequest\x12\x12\n" +
@@ -1996,7 +2066,7 @@ func file_sdk_proto_link_v1_link_proto_rawDescGZIP() []byte {
 	return file_sdk_proto_link_v1_link_proto_rawDescData
 }
 
-var file_sdk_proto_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_sdk_proto_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_sdk_proto_link_v1_link_proto_goTypes = []any{
 	(*Sealed)(nil),             // 0: watchpost.link.v1.Sealed
 	(*Signed)(nil),             // 1: watchpost.link.v1.Signed
@@ -2014,24 +2084,25 @@ var file_sdk_proto_link_v1_link_proto_goTypes = []any{
 	(*RecallRecord)(nil),       // 13: watchpost.link.v1.RecallRecord
 	(*NewListKey)(nil),         // 14: watchpost.link.v1.NewListKey
 	(*LockPost)(nil),           // 15: watchpost.link.v1.LockPost
-	(*WipePost)(nil),           // 16: watchpost.link.v1.WipePost
-	(*HeadRequest)(nil),        // 17: watchpost.link.v1.HeadRequest
-	(*HeadResponse)(nil),       // 18: watchpost.link.v1.HeadResponse
-	(*EnrolmentRequest)(nil),   // 19: watchpost.link.v1.EnrolmentRequest
-	(*Reply)(nil),              // 20: watchpost.link.v1.Reply
-	(*SignedAnswer)(nil),       // 21: watchpost.link.v1.SignedAnswer
-	(*Answer)(nil),             // 22: watchpost.link.v1.Answer
-	(*Receipt)(nil),            // 23: watchpost.link.v1.Receipt
-	nil,                        // 24: watchpost.link.v1.NewListKey.WrappedEntry
-	(*v1.AskRequest)(nil),      // 25: watchpost.screening.v1.AskRequest
-	(*v1.DeliverRequest)(nil),  // 26: watchpost.screening.v1.DeliverRequest
-	(*v1.AskResponse)(nil),     // 27: watchpost.screening.v1.AskResponse
-	(*v1.DeliverResponse)(nil), // 28: watchpost.screening.v1.DeliverResponse
+	(*UnlockPost)(nil),         // 16: watchpost.link.v1.UnlockPost
+	(*WipePost)(nil),           // 17: watchpost.link.v1.WipePost
+	(*HeadRequest)(nil),        // 18: watchpost.link.v1.HeadRequest
+	(*HeadResponse)(nil),       // 19: watchpost.link.v1.HeadResponse
+	(*EnrolmentRequest)(nil),   // 20: watchpost.link.v1.EnrolmentRequest
+	(*Reply)(nil),              // 21: watchpost.link.v1.Reply
+	(*SignedAnswer)(nil),       // 22: watchpost.link.v1.SignedAnswer
+	(*Answer)(nil),             // 23: watchpost.link.v1.Answer
+	(*Receipt)(nil),            // 24: watchpost.link.v1.Receipt
+	nil,                        // 25: watchpost.link.v1.NewListKey.WrappedEntry
+	(*v1.AskRequest)(nil),      // 26: watchpost.screening.v1.AskRequest
+	(*v1.DeliverRequest)(nil),  // 27: watchpost.screening.v1.DeliverRequest
+	(*v1.AskResponse)(nil),     // 28: watchpost.screening.v1.AskResponse
+	(*v1.DeliverResponse)(nil), // 29: watchpost.screening.v1.DeliverResponse
 }
 var file_sdk_proto_link_v1_link_proto_depIdxs = []int32{
-	25, // 0: watchpost.link.v1.Call.ask:type_name -> watchpost.screening.v1.AskRequest
-	26, // 1: watchpost.link.v1.Call.deliver:type_name -> watchpost.screening.v1.DeliverRequest
-	17, // 2: watchpost.link.v1.Call.head:type_name -> watchpost.link.v1.HeadRequest
+	26, // 0: watchpost.link.v1.Call.ask:type_name -> watchpost.screening.v1.AskRequest
+	27, // 1: watchpost.link.v1.Call.deliver:type_name -> watchpost.screening.v1.DeliverRequest
+	18, // 2: watchpost.link.v1.Call.head:type_name -> watchpost.link.v1.HeadRequest
 	3,  // 3: watchpost.link.v1.Call.lease:type_name -> watchpost.link.v1.LeaseRequest
 	5,  // 4: watchpost.link.v1.Call.hello:type_name -> watchpost.link.v1.HelloRequest
 	6,  // 5: watchpost.link.v1.HelloRequest.lists:type_name -> watchpost.link.v1.HeldList
@@ -2042,18 +2113,19 @@ var file_sdk_proto_link_v1_link_proto_depIdxs = []int32{
 	13, // 10: watchpost.link.v1.Order.recall:type_name -> watchpost.link.v1.RecallRecord
 	14, // 11: watchpost.link.v1.Order.rekey:type_name -> watchpost.link.v1.NewListKey
 	15, // 12: watchpost.link.v1.Order.lock:type_name -> watchpost.link.v1.LockPost
-	16, // 13: watchpost.link.v1.Order.wipe:type_name -> watchpost.link.v1.WipePost
-	24, // 14: watchpost.link.v1.NewListKey.wrapped:type_name -> watchpost.link.v1.NewListKey.WrappedEntry
-	27, // 15: watchpost.link.v1.Answer.ask:type_name -> watchpost.screening.v1.AskResponse
-	28, // 16: watchpost.link.v1.Answer.deliver:type_name -> watchpost.screening.v1.DeliverResponse
-	18, // 17: watchpost.link.v1.Answer.head:type_name -> watchpost.link.v1.HeadResponse
-	4,  // 18: watchpost.link.v1.Answer.lease:type_name -> watchpost.link.v1.LeaseResponse
-	8,  // 19: watchpost.link.v1.Answer.hello:type_name -> watchpost.link.v1.HelloResponse
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	17, // 13: watchpost.link.v1.Order.wipe:type_name -> watchpost.link.v1.WipePost
+	16, // 14: watchpost.link.v1.Order.unlock:type_name -> watchpost.link.v1.UnlockPost
+	25, // 15: watchpost.link.v1.NewListKey.wrapped:type_name -> watchpost.link.v1.NewListKey.WrappedEntry
+	28, // 16: watchpost.link.v1.Answer.ask:type_name -> watchpost.screening.v1.AskResponse
+	29, // 17: watchpost.link.v1.Answer.deliver:type_name -> watchpost.screening.v1.DeliverResponse
+	19, // 18: watchpost.link.v1.Answer.head:type_name -> watchpost.link.v1.HeadResponse
+	4,  // 19: watchpost.link.v1.Answer.lease:type_name -> watchpost.link.v1.LeaseResponse
+	8,  // 20: watchpost.link.v1.Answer.hello:type_name -> watchpost.link.v1.HelloResponse
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_sdk_proto_link_v1_link_proto_init() }
@@ -2073,8 +2145,9 @@ func file_sdk_proto_link_v1_link_proto_init() {
 		(*Order_Rekey)(nil),
 		(*Order_Lock)(nil),
 		(*Order_Wipe)(nil),
+		(*Order_Unlock)(nil),
 	}
-	file_sdk_proto_link_v1_link_proto_msgTypes[22].OneofWrappers = []any{
+	file_sdk_proto_link_v1_link_proto_msgTypes[23].OneofWrappers = []any{
 		(*Answer_Ask)(nil),
 		(*Answer_Deliver)(nil),
 		(*Answer_Head)(nil),
@@ -2087,7 +2160,7 @@ func file_sdk_proto_link_v1_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sdk_proto_link_v1_link_proto_rawDesc), len(file_sdk_proto_link_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

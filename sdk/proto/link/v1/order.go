@@ -152,7 +152,7 @@ func checkOrder(o *Order) error {
 				return fmt.Errorf("%w: rekey", ErrOrderForm)
 			}
 		}
-	case *Order_Lock, *Order_Wipe:
+	case *Order_Lock, *Order_Unlock, *Order_Wipe:
 	default:
 		return fmt.Errorf("%w: what", ErrOrderForm)
 	}
