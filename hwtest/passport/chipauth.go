@@ -205,6 +205,6 @@ func (c *Chip) renew(k *ChipKey, point []byte, d damage) int {
 		return swOK // says yes and goes on under the old keys
 	}
 	c.state.next = newMessaging(suites[k.Suite], secret, nil)
-	c.state.terminal = terminalRun{chipID: c.state.terminal.chipID, ephemeral: dom.compress(theirs)}
+	c.state.terminal = terminalRun{chipID: c.state.terminal.chipID, ephemeral: dom.compress(theirs, point)}
 	return swOK
 }

@@ -30,7 +30,7 @@ type domain interface {
 	secret(e element) []byte // of a shared element, at full length
 	// compress is what stands for a public key in terminal authentication: the
 	// x coordinate, or the SHA-1 of the number (BSI TR-03110-3 (2016), A.2.2.3).
-	compress(e element) []byte
+	compress(e element, sent []byte) []byte
 	algorithm() []byte // AlgorithmIdentifier with the parameters written out
 	bits() int         // of the prime
 	keyTag() uint32    // of a public key in an authentication token
@@ -84,7 +84,7 @@ func (d finite) algorithm() []byte {
 	return der.Seq(der.OID(oidDH), der.Seq(der.Int(d.g.P), der.Int(d.g.G), der.Int(d.g.Q)))
 }
 
-func (d elliptic) compress(e element) []byte { return d.secret(e) }
+func (d elliptic) compress(e element, _ []byte) []byte { return d.secret(e) }
 
 // embed is the encoding of Doc 9303-11 (2021), appendix B.1, by solving for a
 // square: x is tried where f(x2) is one, else x3 = -t² x2, whose f is one then.
@@ -146,8 +146,8 @@ func (d finite) encode(e element) []byte {
 	return d.g.Encode(e.number)
 }
 
-func (d finite) compress(e element) []byte {
-	sum := sha1.Sum(d.encode(e))
+func (d finite) compress(_ element, sent []byte) []byte {
+	sum := sha1.Sum(sent)
 	return sum[:]
 }
 

@@ -30,6 +30,7 @@ const (
 	KindEchoKey       Kind = "echo-key"        // PACE: the chip returns the terminal's own public key
 	KindWrongToken    Kind = "wrong-token"     // PACE: the chip's authentication token is off by one bit
 	KindLeadingZero   Kind = "leading-zero"    // PACE: the chip chooses its key so that the shared secret begins with a zero octet
+	KindShortKey      Kind = "short-key"       // PACE by numbers: the chip chooses a public key that begins with a zero octet, and leaves that out
 	KindWrongNonce    Kind = "wrong-nonce"     // PACE: the encrypted nonce is not the one that the chip goes on with
 	KindNoChipData    Kind = "no-chip-data"    // PACE-CAM: the chip authentication data are left out
 	KindWrongChipData Kind = "wrong-chip-data" // PACE-CAM: the chip authentication data are of another key
@@ -42,7 +43,7 @@ var kinds = map[Kind]bool{
 	KindTear: true, KindStatus: true, KindShortRead: true, KindEmptyRead: true, KindEndlessRead: true, KindSilence: true, KindNoise: true, KindDelay: true,
 	KindWrongMAC: true, KindDropMAC: true, KindDropStatus: true, KindInnerStatus: true, KindPlainStatus: true, KindPlainAnswer: true,
 	KindBadPadding: true, KindSkipCounter: true, KindOffCurve: true, KindInfinity: true, KindEchoKey: true, KindWrongToken: true,
-	KindLeadingZero: true, KindWrongNonce: true, KindBadSignature: true, KindNoChipData: true, KindShortNonce: true, KindStaleKeys: true, KindWrongChipData: true,
+	KindLeadingZero: true, KindShortKey: true, KindWrongNonce: true, KindBadSignature: true, KindNoChipData: true, KindShortNonce: true, KindStaleKeys: true, KindWrongChipData: true,
 }
 
 // Fault is one misbehaviour and when it shows. At, Step and Times together

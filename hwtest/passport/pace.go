@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"crypto/subtle"
 	"fmt"
@@ -95,8 +96,9 @@ type paceRun struct {
 	mapKey    *big.Int // the chip's private key of the generic mapping
 	generator element  // mapped
 	secret    []byte
-	mine      element // ephemeral public keys on the mapped generator
-	theirs    element
+	mine      element // ephemeral public key on the mapped generator
+	sent      []byte  // the same as it was sent
+	theirs    []byte  // the terminal's as it came
 }
 
 // password references of MSE:Set AT (Doc 9303-11 (2021), 4.4.4.1).
@@ -231,8 +233,14 @@ func (c *Chip) paceAgree(run *paceRun, value []byte, d damage) ([]byte, int) {
 		return nil, swData
 	}
 	k, shared := c.agreeOn(run.domain, theirs, d)
-	run.theirs = theirs
+	run.theirs = value
 	run.mine = run.domain.mul(k, run.generator)
+	if dom, numbers := run.domain.(finite); numbers && d.has(KindShortKey) {
+		for dom.encode(run.mine)[0] != 0 {
+			k.Add(k, big.NewInt(1))
+			run.mine, shared = dom.add(run.mine, run.generator), dom.add(shared, theirs)
+		}
+	}
 	run.secret = run.domain.secret(shared)
 	if c.agreement != nil {
 		run.secret = c.agreement("pace", run.offer.Parameter, k, value)
@@ -241,6 +249,11 @@ func (c *Chip) paceAgree(run *paceRun, value []byte, d damage) ([]byte, int) {
 	if string(mine) == string(value) {
 		return nil, swAuthFailed // the two keys must differ (Doc 9303-11 (2021), 4.4.1)
 	}
+	run.sent = mine
+	if d.has(KindShortKey) {
+		run.sent = bytes.TrimLeft(mine, "\x00")
+		return run.sent, swOK
+	}
 	return damagedKey(run.domain, run.mine, value, d), swOK
 }
 
@@ -248,7 +261,7 @@ func (c *Chip) paceAgree(run *paceRun, value []byte, d damage) ([]byte, int) {
 // secure messaging.
 func (c *Chip) paceConfirm(run *paceRun, value []byte, d damage) ([]byte, int) {
 	macKey := run.suite.derive(run.secret, kdfMAC)
-	if subtle.ConstantTimeCompare(run.token(macKey, run.mine), value) != 1 {
+	if subtle.ConstantTimeCompare(run.token(macKey, run.sent), value) != 1 {
 		return nil, swAuthFailed
 	}
 	token := run.token(macKey, run.theirs)
@@ -257,7 +270,7 @@ func (c *Chip) paceConfirm(run *paceRun, value []byte, d damage) ([]byte, int) {
 	}
 	c.state.next = newMessaging(run.suite, run.secret, nil)
 	c.state.granted = true
-	c.state.terminal = terminalRun{chipID: run.domain.compress(run.mine)}
+	c.state.terminal = terminalRun{chipID: run.domain.compress(run.mine, run.sent)}
 	if c.trust != nil && c.trust.NoPACEID {
 		c.state.terminal.chipID = documentNumber(c.doc.Secret.AccessInfo)
 	}
@@ -266,8 +279,8 @@ func (c *Chip) paceConfirm(run *paceRun, value []byte, d damage) ([]byte, int) {
 
 // token is the authentication token over a public key (Doc 9303-11 (2021),
 // 4.4.3.4 and 9.4.4).
-func (run *paceRun) token(macKey []byte, key element) []byte {
-	input := der.TLV(0x7F49, der.OID(run.offer.oid()), der.TLV(run.domain.keyTag(), run.domain.encode(key)))
+func (run *paceRun) token(macKey, key []byte) []byte {
+	input := der.TLV(0x7F49, der.OID(run.offer.oid()), der.TLV(run.domain.keyTag(), key))
 	if run.suite == suite3DES {
 		input = pad(input, run.suite.blockSize())
 	}

@@ -193,7 +193,7 @@ func (r *terminal) pace(offer PACE, reference byte, password []byte) {
 	secret := domain.secret(domain.mul(k, theirs))
 	run := &paceRun{offer: offer, suite: s, domain: domain}
 	macKey := s.derive(secret, kdfMAC)
-	if got := step(0x00, der.TLV(0x85, run.token(macKey, theirs))); !bytes.Equal(got, run.token(macKey, mine)) {
+	if got := step(0x00, der.TLV(0x85, run.token(macKey, domain.encode(theirs)))); !bytes.Equal(got, run.token(macKey, domain.encode(mine))) {
 		r.t.Fatal("the chip's token is wrong")
 	}
 	r.start(s, secret)

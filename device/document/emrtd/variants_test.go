@@ -144,3 +144,19 @@ func TestProprietaryParameters(t *testing.T) {
 		t.Errorf("forged: %+v, %v", r.Access, err)
 	}
 }
+
+// TestShortKeys: numbers are unsigned integers, and a chip may leave their
+// leading zeros out: the token is over what was sent.
+func TestShortKeys(t *testing.T) {
+	for parameter := range 3 {
+		for _, mapping := range []passport.Mapping{"", passport.MappingIntegrated} {
+			p := strong(passport.PACE{Mapping: mapping, Suite: "aes128", Parameter: parameter}, passport.ChipKey{Curve: fmt.Sprintf("dh-%d", parameter), Suite: "aes128"}, nil, 0)
+			p.Access.NoBAC, p.NoPortrait = true, true
+			p.Faults = []passport.Fault{{Kind: passport.KindShortKey, Step: "pace-3"}}
+			r, err := read(t, newVirtual(t, p), p)
+			if err != nil || r.Access.Protocol != emrtd.ProtocolPACE || proof(r, emrtd.ProofChip).Outcome != emrtd.OutcomeProven {
+				t.Errorf("group %d %s: %v %+v", parameter, mapping, err, r.Access)
+			}
+		}
+	}
+}

@@ -56,11 +56,12 @@ func (g *Group) Product(a, b *big.Int) *big.Int {
 // Encode writes an element at its full length.
 func (g *Group) Encode(v *big.Int) []byte { return v.FillBytes(make([]byte, g.Size())) }
 
-// Decode reads an element of the subgroup other than one.
+// Decode reads an element of the subgroup other than one. Leading zeros may be
+// left out, as unsigned integers of BSI TR-03110-3 v2.21, D.2.1.1, are written.
 func (g *Group) Decode(b []byte) (*big.Int, bool) {
 	v := new(big.Int).SetBytes(b)
 	one := big.NewInt(1)
-	if len(b) != g.Size() || v.Cmp(one) <= 0 || v.Cmp(g.P) >= 0 || g.Power(v, g.Q).Cmp(one) != 0 {
+	if len(b) > g.Size() || v.Cmp(one) <= 0 || v.Cmp(g.P) >= 0 || g.Power(v, g.Q).Cmp(one) != 0 {
 		return nil, false
 	}
 	return v, true

@@ -179,6 +179,10 @@ type agreed struct {
 	secret     []byte // x coordinate or number at full length
 }
 
+// maxRedraws bounds the draws of an ephemeral number without a leading zero;
+// one in 256 has one.
+const maxRedraws = 16
+
 // agree draws an ephemeral key and agrees.
 func (k *Key) agree(random io.Reader) (agreed, error) {
 	if k.curve != nil {
@@ -196,12 +200,17 @@ func (k *Key) agree(random io.Reader) (agreed, error) {
 	if order == nil {
 		order = new(big.Int).Lsh(big.NewInt(1), blindBits)
 	}
-	private, err := pace.Scalar(random, order)
-	if err != nil {
-		return agreed{}, err
-	}
 	full := func(v *big.Int) []byte { return v.FillBytes(make([]byte, (k.p.BitLen()+7)/8)) }
-	own := full(new(big.Int).Exp(k.g, private, k.p))
+	var private *big.Int
+	var own []byte
+	// A number without leading zeros is the same whether they are sent or not.
+	for redraws := maxRedraws; own == nil || own[0] == 0 && redraws > 0; redraws-- {
+		var err error
+		if private, err = pace.Scalar(random, order); err != nil {
+			return agreed{}, err
+		}
+		own = full(new(big.Int).Exp(k.g, private, k.p))
+	}
 	sum := sha1.Sum(own) // BSI TR-03110-3 v2.21, A.2.2.3
 	return agreed{public: own, compressed: sum[:], secret: full(new(big.Int).Exp(k.y, private, k.p))}, nil
 }

@@ -36,8 +36,9 @@ type group interface {
 	// coordinate at its full length, leading zeros kept.
 	secret(e element) []byte
 	// compress is what stands for a public key in Terminal Authentication: the
-	// x coordinate, or the SHA-1 of the number (BSI TR-03110-3 v2.21, A.2.2.3).
-	compress(e element) []byte
+	// x coordinate, or the SHA-1 of the number (BSI TR-03110-3 v2.21, A.2.2.3)
+	// as it was sent.
+	compress(e element, sent []byte) []byte
 	// fieldBits is the length of the prime, for the integrated mapping.
 	fieldBits() int
 	// encodes reports whether embed is defined on this group.
@@ -137,7 +138,7 @@ func (g elliptic) encode(e element) []byte { return g.c.Marshal(e.point) }
 
 func (g elliptic) secret(e element) []byte { return g.c.CoordinateBytes(e.point.X) }
 
-func (g elliptic) compress(e element) []byte { return g.secret(e) }
+func (g elliptic) compress(e element, _ []byte) []byte { return g.secret(e) }
 
 // embed is the point encoding of Doc 9303-11, appendix B.2, in its steps; the
 // curves have cofactor 1.
@@ -230,8 +231,8 @@ func (g modp) encode(e element) []byte {
 
 func (g modp) secret(e element) []byte { return g.encode(e) }
 
-func (g modp) compress(e element) []byte {
-	sum := sha1.Sum(g.encode(e))
+func (g modp) compress(_ element, sent []byte) []byte {
+	sum := sha1.Sum(sent)
 	return sum[:]
 }
 

@@ -95,12 +95,13 @@ func (v Variant) Run(ctx context.Context, exchange apdu.Exchange, pw Password, o
 	if err != nil {
 		return nil, err
 	}
-	own, chip, secret, err := p.agree(ctx, generator)
+	keys, err := p.exchangeKeys(ctx, "key agreement", tagKeyOwn, tagKeyChip, generator)
 	if err != nil {
 		return nil, err
 	}
+	secret := p.variant.group.secret(keys.shared)
 	defer clear(secret)
-	result, err := p.authenticate(ctx, own, chip, secret)
+	result, err := p.authenticate(ctx, keys, secret)
 	if err != nil {
 		return nil, err
 	}
@@ -186,61 +187,30 @@ func (p *protocol) mapNonce(ctx context.Context, nonce []byte) (generator, chipM
 		generator, err = g.embed(number)
 		return generator, element{}, err
 	}
-	_, chip, shared, err := p.exchangeKeys(ctx, "mapping", tagMapOwn, tagMapChip, g.generator())
+	keys, err := p.exchangeKeys(ctx, "mapping", tagMapOwn, tagMapChip, g.generator())
 	if err != nil {
 		return element{}, element{}, err
 	}
 	s := new(big.Int).SetBytes(nonce)
-	generator = g.combine(g.power(g.generator(), s), shared)
+	generator = g.combine(g.power(g.generator(), s), keys.shared)
 	if g.encode(generator) == nil || isOne(generator) {
 		return element{}, element{}, fault.New(ErrNonce.Code, "mapped to the neutral element")
 	}
-	return generator, chip, nil
+	return generator, keys.chip, nil
 }
 
 func isOne(e element) bool { return e.value != nil && e.value.Cmp(big.NewInt(1)) == 0 }
 
-// exchangeKeys sends an ephemeral key over base and returns both encoded and
-// the shared element.
-func (p *protocol) exchangeKeys(ctx context.Context, name string, ownTag, chipTag byte, base element) (own []byte, chip, shared element, err error) {
-	g := p.variant.group
-	private, err := Scalar(p.random, g.order())
-	if err != nil {
-		return nil, element{}, element{}, err
-	}
-	own = g.encode(g.power(base, private))
-	got, err := p.step(ctx, name, ownTag, own, false)
-	if err != nil {
-		return nil, element{}, element{}, err
-	}
-	if chip, err = g.decode(got[chipTag]); err != nil {
-		return nil, element{}, element{}, err
-	}
-	if bytes.Equal(g.encode(chip), own) {
-		return nil, element{}, element{}, fault.New(ErrKey.Code, "%s: the chip sent our own key back", name)
-	}
-	return own, chip, g.power(chip, private), nil
-}
-
-// agree is the anonymous key agreement over the mapped generator.
-func (p *protocol) agree(ctx context.Context, generator element) (own []byte, chip element, secret []byte, err error) {
-	own, chip, shared, err := p.exchangeKeys(ctx, "key agreement", tagKeyOwn, tagKeyChip, generator)
-	if err != nil {
-		return nil, element{}, nil, err
-	}
-	return own, chip, p.variant.group.secret(shared), nil
-}
-
 // authenticate exchanges the tokens and starts the session.
-func (p *protocol) authenticate(ctx context.Context, own []byte, chip element, secret []byte) (*Result, error) {
+func (p *protocol) authenticate(ctx context.Context, keys exchanged, secret []byte) (*Result, error) {
 	suite := p.variant.Suite
 	kMAC := suite.Derive(secret, sm.CounterMAC)
 	defer clear(kMAC)
-	ours, err := p.token(kMAC, p.variant.group.encode(chip))
+	ours, err := p.token(kMAC, keys.chipSent)
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := p.token(kMAC, own)
+	theirs, err := p.token(kMAC, keys.own)
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +221,7 @@ func (p *protocol) authenticate(ctx context.Context, own []byte, chip element, s
 	if subtle.ConstantTimeCompare(got[tagTokenChip], theirs) != 1 {
 		return nil, fault.New(ErrToken.Code, "mutual authentication")
 	}
-	result := &Result{variant: p.variant, ChipID: p.variant.group.compress(chip)}
+	result := &Result{variant: p.variant, ChipID: p.variant.group.compress(keys.chip, keys.chipSent)}
 	for _, tag := range []byte{tagAuthorities, tagAuthorities2} {
 		if name := got[tag]; len(name) > 0 && len(name) <= maxReference {
 			result.Authorities = append(result.Authorities, string(name))
