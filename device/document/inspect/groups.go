@@ -29,7 +29,7 @@ func (j *judge) groups() {
 			group.SHA256 = hex.EncodeToString(sum[:])
 		}
 		j.data.Groups = append(j.data.Groups, group)
-		hash := j.hash(n, present, listed, body)
+		hash := j.hash(n, present, listed, body, raw)
 		j.checks[GroupHash(n)] = Check{GroupHash(n), hash.result, hash.reason, clauseHash}
 		format := j.format(n, present, raw, trailing)
 		j.checks[GroupFormat(n)] = Check{GroupFormat(n), format.result, format.reason, clauseFormat + "." + strconv.Itoa(n)}
@@ -43,7 +43,7 @@ func (j *judge) groups() {
 	}
 }
 
-func (j *judge) hash(n int, present, listed bool, body []byte) finding {
+func (j *judge) hash(n int, present, listed bool, body, raw []byte) finding {
 	switch {
 	case j.object == nil && j.in.Files[lds.SOD] == nil:
 		return finding{NotPerformed, reasonNoSOD}
@@ -56,12 +56,18 @@ func (j *judge) hash(n int, present, listed bool, body []byte) finding {
 	case j.object.Hash == 0 || !j.object.Hash.Available():
 		return finding{NotAssessable, reasonSupported}
 	}
-	h := j.object.Hash.New()
-	h.Write(body)
-	if subtle.ConstantTimeCompare(h.Sum(nil), j.object.Hashes[n]) != 1 {
-		return finding{Fail, "hash_mismatch"}
+	matches := func(b []byte) bool {
+		h := j.object.Hash.New()
+		h.Write(b)
+		return subtle.ConstantTimeCompare(h.Sum(nil), j.object.Hashes[n]) == 1
 	}
-	return finding{Pass, ""}
+	switch {
+	case matches(body):
+		return finding{Pass, ""}
+	case len(raw) > len(body) && matches(raw): // the signer hashed what follows the data object too
+		return finding{Pass, tolerated([]string{"trailing_bytes_hashed"})}
+	}
+	return finding{Fail, "hash_mismatch"}
 }
 
 // absent is why a group is not there.

@@ -137,7 +137,7 @@ func (j *judge) judgeChain(ds *pki.Certificate) {
 	case chain.State == trust.ChainNoAnchor:
 		j.set(DSChain, NotAssessable, "no_anchor_for_country")
 		j.set(CSCATrust, NotAssessable, "no_anchor_for_country")
-	case errors.Is(chain.Err, pki.ErrAlgorithm):
+	case errors.Is(chain.Err, pki.ErrAlgorithm), errors.Is(chain.Err, pki.ErrForbiddenHash):
 		j.set(DSChain, NotAssessable, string(fault.CodeOf(chain.Err)))
 		j.notPerformed(reasonNoChain, CSCATrust)
 	default:
@@ -167,6 +167,9 @@ func (j *judge) anchored(chain trust.Chain) {
 		}
 	}
 	j.set(CSCATrust, Pass, "source: "+source)
+	if chain.AnchorRevoked {
+		j.set(CSCATrust, Fail, "revoked")
+	}
 	j.data.Anchor = &Anchor{
 		Subject: c.Subject.String(), NotBefore: day(c.NotBefore), NotAfter: day(c.NotAfter), SHA256: c.Fingerprint(),
 		Source: source, Path: len(chain.Path),
@@ -175,12 +178,21 @@ func (j *judge) anchored(chain trust.Chain) {
 	j.settle(DSRevocation, j.revocation(chain.Revocation))
 }
 
+// byCountry says that the list has another issuer name than the signer's
+// certificate.
+func byCountry(r trust.Revocation) string {
+	if r.ByCountry {
+		return " issuer_name_differs"
+	}
+	return ""
+}
+
 // revocation reads what the held lists say of the signer. A list that names it
 // counts whatever its age; to call it good a list must be of its time.
 func (j *judge) revocation(r trust.Revocation) finding {
 	switch r.State {
 	case trust.RevocationRevoked:
-		return finding{Fail, "revoked"}
+		return finding{Fail, "revoked" + byCountry(r)}
 	case trust.RevocationGood:
 		switch limit := j.in.Policy.MaxCRLAge; {
 		case j.in.At.IsZero():
@@ -188,7 +200,7 @@ func (j *judge) revocation(r trust.Revocation) finding {
 		case limit > 0 && r.Age(j.in.At) > limit:
 			return finding{NotAssessable, "list_old: " + day(r.ThisUpdate)}
 		}
-		return finding{Pass, "list_of: " + day(r.ThisUpdate)}
+		return finding{Pass, "list_of: " + day(r.ThisUpdate) + byCountry(r)}
 	case trust.RevocationStale:
 		return finding{NotAssessable, "list_stale: " + day(r.NextUpdate)}
 	case trust.RevocationUnusable:

@@ -64,6 +64,9 @@ func readSOD(raw []byte) (object *lds.SecurityObject, signed *pki.SignedData, od
 	for _, d := range signed.Deviations {
 		oddities = append(oddities, string(d))
 	}
+	if object.Version == 1 && object.LDSVersion == "" {
+		oddities = append(oddities, "no_lds_version")
+	}
 	for _, n := range object.Groups() {
 		if object.Hash != 0 && len(object.Hashes[n]) != object.Hash.Size() {
 			oddities = append(oddities, "hash_length_"+groupList([]int{n}))
@@ -152,6 +155,12 @@ func (j *judge) judgeAlgorithms() {
 			return
 		}
 	}
+	if ds := j.signer.Certificate; ds != nil {
+		if why := keyRefused(ds.PublicKey); why != "" {
+			j.set(SODAlgorithm, Fail, why+": signer_key")
+			return
+		}
+	}
 	var weak []string
 	if j.object.Hash == crypto.SHA1 {
 		weak = append(weak, "hashes")
@@ -170,6 +179,22 @@ func (j *judge) judgeAlgorithms() {
 	default:
 		j.set(SODAlgorithm, Fail, "sha1: "+strings.Join(weak, " "))
 	}
+}
+
+// minModulusBits is the shortest RSA modulus of a document signer that
+// sod.algorithm passes: 829 bits were factored in public in 2020. Doc
+// 9303-12:2021 4.1.6 asks for appropriate lengths and names none.
+const minModulusBits = 1024
+
+// keyRefused is why no signature by that key can be relied on, "" where it can.
+func keyRefused(k *pki.PublicKey) string {
+	switch {
+	case k.Err != nil:
+		return string(fault.CodeOf(k.Err))
+	case k.RSA != nil && k.Bits() < minModulusBits:
+		return "short_key"
+	}
+	return ""
 }
 
 // tolerated is the reason of a check that passed in spite of oddities.

@@ -9,6 +9,9 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 )
 
+// indefinite is the length octet of X.690:2021 8.1.3.6.
+const indefinite = 0x80
+
 // UnwrapSOD returns the CMS message inside EF.SOD (Doc 9303-10, clause 4.6.2).
 // tagged is false where the file is the bare message without tag 77, which the
 // standard does not allow but data sets contain.
@@ -18,6 +21,10 @@ func UnwrapSOD(raw []byte) (cms []byte, tagged bool, err error) {
 			return nil, false, fault.New(ErrTooLarge.Code, "file of %d bytes", len(raw))
 		}
 		return raw, false, nil
+	}
+	if len(raw) > 2 && len(raw) <= MaxFile && raw[0] == byte(tagSOD) && raw[1] == indefinite {
+		// What ends the message stays behind it, where CMS tells it as trailing bytes.
+		return raw[2:], true, nil
 	}
 	file, err := open(raw, tagSOD)
 	if err != nil {

@@ -28,7 +28,9 @@ func issuing(c *pki.Certificate) bool {
 // identifiers decide, and the signature where they do not. vouched is set for
 // a certificate that a verified list vouches for: its own signature then adds
 // nothing, and half a thousand of them would take longer than all else.
-// The error tells a certificate that claims to be self-signed and is not.
+// The error tells a certificate that claims to be self-signed and is not; one
+// that nobody vouches for claims it also where it names no other key (Doc
+// 9303-12:2021 table 6 wants the authority key identifier in every link).
 func anchorKind(c *pki.Certificate, vouched bool) (Kind, error) {
 	if !c.SelfIssued() {
 		return KindLink, nil
@@ -45,7 +47,7 @@ func anchorKind(c *pki.Certificate, vouched bool) (Kind, error) {
 	switch {
 	case err == nil:
 		return KindCSCA, nil
-	case claimed:
+	case claimed, !vouched && !identified:
 		return KindLink, err
 	}
 	return KindLink, nil
@@ -72,6 +74,9 @@ func (b *batch) takeCertificate(c *pki.Certificate, entry string) error {
 	kind, err := anchorKind(c, false)
 	if err != nil && b.store.issuerOf(c, nil) == nil {
 		return fault.New(ErrSelfSignature.Code, "claims to be self-signed: %v", err)
+	}
+	if b.store.Verify(newEntry(c, kind, c.Fingerprint(), nil)) == StandingBroken {
+		return fault.New(ErrSignature.Code, "the issuer that it names is held and did not sign it")
 	}
 	if b.fileKind.directory() && b.store.issuerOf(c, nil) == nil {
 		return fault.New(ErrUnanchored.Code, "CSCA out of an unsigned directory")

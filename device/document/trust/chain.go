@@ -64,6 +64,9 @@ type Chain struct {
 	Err error
 
 	Revocation Revocation // of the signer by its issuer; meaningful when found
+	// AnchorRevoked: a held list names Issuer, or a certificate that Path goes
+	// over. With a CSCA all that it signed is revoked (Doc 9303-12:2021 4.1.5.1).
+	AnchorRevoked bool
 }
 
 // Chain looks for the chain of a document signer. at is the time for judging
@@ -120,6 +123,9 @@ func (s *Store) Chain(ds *pki.Certificate, at time.Time) Chain {
 	c.IssuerNameDiffers = !c.Issuer.Certificate.Subject.Equal(ds.Issuer)
 	c.Path = s.path(c.Issuer)
 	c.Revocation = s.revocation(ds, c.Issuer, at)
+	for _, e := range c.Path {
+		c.AnchorRevoked = c.AnchorRevoked || s.anchorRevoked(e)
+	}
 	return c
 }
 

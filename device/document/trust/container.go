@@ -46,6 +46,7 @@ type item struct {
 // readContainer splits a file into its items. It never fails: a file that is
 // none of the kinds gives FileUnknown and its error.
 func readContainer(raw []byte) (FileKind, []item, error) {
+	raw = bytes.TrimPrefix(raw, []byte("\uFEFF")) // of an editor
 	switch {
 	case len(raw) == 0:
 		return FileUnknown, nil, fault.New(ErrUnrecognized.Code, "file is empty")
@@ -96,6 +97,15 @@ func readPEM(blocks []pki.PEMBlock) (FileKind, []item, error) {
 			return FileUnknown, nil, fault.New(ErrUnrecognized.Code, "file holds a private key")
 		}
 		it := readItem(b.Bytes)
+		if it.kind == FileUnknown && it.signed != nil {
+			if _, inner, err := certificatesOnly(it.signed); err == nil {
+				if kind == FileUnknown {
+					kind = FileCertificate
+				}
+				items = append(items, inner...)
+				continue
+			}
+		}
 		if it.kind == FileUnknown && it.err == nil {
 			it.err = fault.New(ErrUnrecognized.Code, "PEM block %q is not taken", b.Type)
 		}

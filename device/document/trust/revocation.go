@@ -47,6 +47,7 @@ type Revocation struct {
 	NextUpdate time.Time // of that list; zero when not stated
 	RevokedAt  time.Time // when revoked
 	Reason     int       // RFC 5280:2008 5.3.1 when revoked, -1 when not stated
+	ByCountry  bool      // the list's issuer has another name and key, and the same country
 }
 
 // Age is how old the list was at a time, zero without a list.
@@ -57,39 +58,98 @@ func (r Revocation) Age(at time.Time) time.Duration {
 	return at.Sub(r.ThisUpdate)
 }
 
-// revocation looks c up in the lists that its issuer's name or key issued. A
-// list without a next update counts as current: its age is told.
+// revocation looks c up in the lists of its issuer. A list without a next
+// update counts as current: its age is told.
+//
+// A CSCA signs one list for all that it ever issued, with its newest key and
+// under its newest name (Doc 9303-12:2021 4.1.5 and D.1.2.3): the name's country
+// is enough. Since some states have several CSCAs whose serial numbers may meet,
+// lists of the certificate's own issuer, by name, key or link certificates, go
+// before, and one that only the country ties to it counts where none of those is
+// current.
 func (s *Store) revocation(c *pki.Certificate, issuer *Entry, at time.Time) Revocation {
-	best := Revocation{State: RevocationNoCRL, Reason: -1}
+	own, other := Revocation{State: RevocationNoCRL, Reason: -1}, Revocation{State: RevocationNoCRL, Reason: -1}
 	for _, h := range s.crls {
-		sameKey := h.signer != nil && bytes.Equal(h.signer.Certificate.RawSPKI, issuer.Certificate.RawSPKI)
-		if h.signer == nil || (!sameKey && !h.crl.Issuer.Equal(c.Issuer)) {
+		if h.signer == nil {
 			continue
 		}
-		found := Revocation{ThisUpdate: h.crl.ThisUpdate, NextUpdate: h.crl.NextUpdate, Reason: -1}
-		if entry, ok := h.crl.Revoked(c.Serial); ok {
-			found.State, found.RevokedAt, found.Reason = RevocationRevoked, entry.Time, entry.Reason
-			return found
+		best := &own
+		if !h.crl.Issuer.Equal(c.Issuer) && !bytes.Equal(h.signer.Certificate.RawSPKI, issuer.Certificate.RawSPKI) {
+			if h.crl.Issuer.Country() != issuer.country {
+				continue
+			}
+			if !s.linked(h.signer, issuer) && !s.linked(issuer, h.signer) {
+				best = &other
+			}
 		}
-		switch {
-		case !path.Covers(h.crl, c):
-			found.State = RevocationUnusable
-		case !h.crl.NextUpdate.IsZero() && at.After(h.crl.NextUpdate):
-			found.State = RevocationStale
-		default:
-			found.State = RevocationGood
-		}
-		if better(found, best) {
-			best = found
+		if found := h.lookUp(c, at); better(found, *best) {
+			*best = found
 		}
 	}
-	return best
+	if other.ByCountry = true; better(other, own) && own.State != RevocationGood {
+		return other
+	}
+	return own
 }
 
-// better prefers a current list to a stale one, that to an unusable one, and
-// of two alike the newer.
+// linked reports whether held link certificates lead from the key of one
+// anchor to the older key of another: both are the same CSCA.
+func (s *Store) linked(younger, elder *Entry) bool {
+	key := younger.Certificate.RawSPKI
+	for range maxPath {
+		var next *Entry
+		for _, e := range s.byCountry[younger.country] {
+			if e.Kind == KindLink && bytes.Equal(e.Certificate.RawSPKI, key) {
+				if next = s.issuerOf(e.Certificate, []*Entry{e}); next != nil {
+					break
+				}
+			}
+		}
+		if next == nil {
+			return false
+		}
+		if key = next.Certificate.RawSPKI; bytes.Equal(key, elder.Certificate.RawSPKI) {
+			return true
+		}
+	}
+	return false
+}
+
+// lookUp says what one list tells of c.
+func (h *heldCRL) lookUp(c *pki.Certificate, at time.Time) Revocation {
+	found := Revocation{ThisUpdate: h.crl.ThisUpdate, NextUpdate: h.crl.NextUpdate, Reason: -1}
+	if entry, ok := h.crl.Revoked(c.Serial); ok {
+		found.State, found.RevokedAt, found.Reason = RevocationRevoked, entry.Time, entry.Reason
+		return found
+	}
+	switch {
+	case !path.Covers(h.crl, c):
+		found.State = RevocationUnusable
+	case !h.crl.NextUpdate.IsZero() && at.After(h.crl.NextUpdate):
+		found.State = RevocationStale
+	default:
+		found.State = RevocationGood
+	}
+	return found
+}
+
+// anchorRevoked reports whether a list of its issuer's name names the anchor.
+func (s *Store) anchorRevoked(e *Entry) bool {
+	for _, h := range s.crls {
+		if h.signer == nil || !h.crl.Issuer.Equal(e.Certificate.Issuer) {
+			continue
+		}
+		if _, ok := h.crl.Revoked(e.Certificate.Serial); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// better prefers a list that names the certificate to a current one, that to a
+// stale one, that to an unusable one, and of two alike the newer.
 func better(a, b Revocation) bool {
-	rank := map[RevocationState]int{RevocationGood: 3, RevocationStale: 2, RevocationUnusable: 1}
+	rank := map[RevocationState]int{RevocationRevoked: 4, RevocationGood: 3, RevocationStale: 2, RevocationUnusable: 1}
 	if rank[a.State] != rank[b.State] {
 		return rank[a.State] > rank[b.State]
 	}

@@ -23,6 +23,10 @@ func (s *Store) Verify(e *Entry) Standing {
 	if s.issuerOf(e.Certificate, []*Entry{e}) != nil {
 		return StandingIssuer
 	}
+	// Who issued himself and names no key, or his own, would have signed it with that.
+	if c := e.Certificate; c.SelfIssued() && (c.AuthorityKeyID == nil || bytes.Equal(c.AuthorityKeyID, c.SubjectKeyID)) {
+		return StandingBroken
+	}
 	for _, i := range s.issuers(e.Certificate.Issuer, e.Certificate.AuthorityKeyID) {
 		// A name stays when the key changes: where both certificates say which
 		// key is meant, another one of that name is not the issuer.
