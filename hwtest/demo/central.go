@@ -108,7 +108,7 @@ func (c *Central) flags(args []string) []string {
 
 // serve starts the service and returns its address once it answers.
 func (c *Central) serve() (string, error) {
-	args := c.flags([]string{"serve", "--listen", "127.0.0.1:0", "--lists", filepath.Join(c.dir, "lists")})
+	args := c.flags([]string{"serve", "--listen", "127.0.0.1:0", "--page=", "--metrics=", "--lists", filepath.Join(c.dir, "lists")})
 	p := &process{name: centralProgram, cmd: exec.Command(filepath.Join(c.bin, centralProgram), args...), done: make(chan struct{})}
 	p.cmd.Stderr = c.log
 	// A group of its own, as start gives it: Ctrl-C at the terminal is for us.

@@ -1,8 +1,9 @@
 #!/bin/sh
-# The page of a post: ui.sh build puts it into kiosk-ui/dist, and does nothing
-# where nothing has changed since; ui.sh test runs its tests; ui.sh browser runs
-# it in Chromium against a real post of bin/ (or $WATCHPOST_BIN); names of test
-# files after it run these alone.
+# The page of a post and the one of central: ui.sh build puts them into
+# kiosk-ui/dist and kiosk-ui/dist-central, and does nothing where nothing has
+# changed since; ui.sh test runs their tests; ui.sh browser runs the post's in
+# Chromium against a real post of bin/ (or $WATCHPOST_BIN), ui.sh central the
+# other against a real central; names of test files after it run these alone.
 # Node 20.19 or newer is taken if it is there, else npm's own package of it.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
@@ -37,10 +38,11 @@ if [ "$(cat $installed 2>/dev/null)" != "$lock" ]; then
 fi
 
 build() {
-	sources=$({ echo "$lock"; find src public index.html vite.config.ts tsconfig.json -type f | LC_ALL=C sort | xargs sha256sum; } | sha256sum)
-	if [ -s dist/index.html ] && [ "$(cat $built 2>/dev/null)" = "$sources" ]; then return; fi
+	sources=$({ echo "$lock"; find src public central index.html vite.config.ts tsconfig.json -type f | LC_ALL=C sort | xargs sha256sum; } | sha256sum)
+	if [ -s dist/index.html ] && [ -s dist-central/index.html ] && [ "$(cat $built 2>/dev/null)" = "$sources" ]; then return; fi
 	say "building the page"
 	npm run --silent build -- --logLevel warn || die "the page does not build"
+	npm run --silent build -- --logLevel warn --config central/vite.config.ts || die "central's page does not build"
 	echo "$sources" >$built
 }
 
@@ -55,5 +57,9 @@ browser)
 	shift
 	npm run --silent browser -- "$@" # names of test files, none for all
 	;;
-*) die "ui.sh build, test or browser" ;;
+central)
+	shift
+	node_modules/.bin/vitest run --config central/browser/vitest.config.ts "$@"
+	;;
+*) die "ui.sh build, test, browser or central" ;;
 esac

@@ -219,7 +219,7 @@ func TestCentralKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := func() *exec.Cmd {
-		cmd := exec.Command(bin, "serve", "--state", w.config.State, "--passphrase-file", pass, "--lists", w.config.Lists, "--listen", w.config.Listen)
+		cmd := exec.Command(bin, "serve", "--state", w.config.State, "--passphrase-file", pass, "--lists", w.config.Lists, "--listen", w.config.Listen, "--page=", "--metrics=")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		cmd.Stderr = os.Stderr
 		out, err := cmd.StdoutPipe()

@@ -7,8 +7,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"os"
 	"os/exec"
@@ -24,6 +26,7 @@ import (
 	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/device/post/keysapi"
 	"github.com/watchpost/watchpost/device/provision"
+	"github.com/watchpost/watchpost/hwtest/bench"
 	"github.com/watchpost/watchpost/hwtest/gen/pki"
 	swtpm "github.com/watchpost/watchpost/hwtest/tpm"
 	"github.com/watchpost/watchpost/sdk/client"
@@ -65,6 +68,8 @@ type desk struct {
 	chip      *swtpm.TPM
 	client    *client.Client
 	daemon    *process
+	pcscd     string                        // socket of its pcscd, "" for none
+	owners    map[string]ed25519.PrivateKey // by their ids: a and b
 }
 
 // account of an officer whose password is the PIN as well.
@@ -75,12 +80,19 @@ type account struct {
 
 const shiftPIN = "482913"
 
-// newDesk makes the files of a post. change alters its configuration.
+// newDesk makes the files of a post without a reader. change alters its
+// configuration.
 func newDesk(t *testing.T, workplace policy.Workplace, officers []account, change func(*config.Config)) *desk {
+	t.Helper()
+	return newDeskWith(t, workplace, officers, change, nil)
+}
+
+// newDeskWith is newDesk with the reader of a bench.
+func newDeskWith(t *testing.T, workplace policy.Workplace, officers []account, change func(*config.Config), reader *bench.Bench) *desk {
 	t.Helper()
 	dir := swtpm.Dir(t) // sockets lie in it
 	d := &desk{t: t, bin: binaries(t), dir: dir, state: filepath.Join(dir, "s"), config: filepath.Join(dir, "post.yaml"),
-		provision: filepath.Join(dir, "provision"), chip: swtpm.ForTest(t, "")}
+		provision: filepath.Join(dir, "provision"), chip: swtpm.ForTest(t, ""), owners: map[string]ed25519.PrivateKey{}}
 	d.client = client.NewSocket(filepath.Join(d.state, "admin.sock"))
 	d.must(os.MkdirAll(d.state, 0o700))
 	files := filepath.Join(d.provision, provision.FilesName)
@@ -107,7 +119,11 @@ func newDesk(t *testing.T, workplace policy.Workplace, officers []account, chang
 		public, private, err := ed25519.GenerateKey(nil)
 		d.must(err)
 		d.must(provision.Sign(d.provision, id, private))
+		d.owners[id] = private
 		cfg.Owners = append(cfg.Owners, config.Owner{ID: id, PublicKey: base64.StdEncoding.EncodeToString(public)})
+	}
+	if reader != nil {
+		cfg.Capture.Reader = reader.ReaderName(0)
 	}
 	if change != nil {
 		change(cfg)
@@ -116,6 +132,10 @@ func newDesk(t *testing.T, workplace policy.Workplace, officers []account, chang
 	d.must(err)
 	d.write(d.config, raw)
 	d.write(filepath.Join(dir, "pin"), []byte(shiftPIN))
+	d.pcscd = filepath.Join(dir, "no-pcscd")
+	if reader != nil {
+		d.pcscd = reader.PCSCDSocket()
+	}
 	d.startCapture()
 	return d
 }
@@ -203,7 +223,7 @@ func (d *desk) startCapture() {
 	d.must(os.MkdirAll(pictures, 0o700))
 	conf := d.file("capture.yaml", "cameras: []\n")
 	socket := filepath.Join(d.state, "capture.sock")
-	start(d.t, filepath.Join(d.bin, "watchpost-capture"), []string{"PCSCLITE_CSOCK_NAME=" + filepath.Join(d.dir, "no-pcscd")}, "devices", "--socket", socket, "--config", conf)
+	start(d.t, filepath.Join(d.bin, "watchpost-capture"), []string{"PCSCLITE_CSOCK_NAME=" + d.pcscd}, "devices", "--socket", socket, "--config", conf)
 	d.until("the capture process is there", func() bool { _, err := os.Stat(socket); return err == nil })
 }
 
@@ -306,9 +326,12 @@ type hub struct {
 	dir     string
 	keys    struct{ SignKey, SealKey string }
 	address string
+	feed    string // where the feed is served, "" where none is
 }
 
-func newHub(t *testing.T, d *desk) *hub {
+// newHub runs a central. more makes further flags of "serve", once its state is
+// there; nil is none.
+func newHub(t *testing.T, d *desk, more func(*hub) []string) *hub {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "wps")
 	if err != nil {
@@ -330,14 +353,20 @@ func newHub(t *testing.T, d *desk) *hub {
 		t.Fatal(err)
 	}
 	h.keys.SignKey, h.keys.SealKey = keys.SignKey, keys.SealKey
-	p := start(t, filepath.Join(d.bin, "watchpost-central"), nil, h.flags("serve", "--listen", "127.0.0.1:0")...)
+	args := h.flags("serve", "--listen", "127.0.0.1:0", "--page=", "--metrics=")
+	if more != nil {
+		args = append(args, more(h)...)
+	}
+	p := start(t, filepath.Join(d.bin, "watchpost-central"), nil, args...)
 	line, err := p.line.ReadBytes('\n')
 	var running struct {
-		URL string `json:"url"`
+		URL  string `json:"url"`
+		Feed string `json:"feed"`
 	}
 	if err := errors.Join(err, json.Unmarshal(line, &running)); err != nil {
 		t.Fatalf("central does not answer: %v\n%s", err, p.said.String())
 	}
+	h.feed = running.Feed
 	h.address = strings.TrimPrefix(running.URL, "nats://")
 	t.Cleanup(func() { // before the processes are killed: PostgreSQL ends in order
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
@@ -369,4 +398,71 @@ func skipWithout(t *testing.T, missing error, what string) {
 		t.Fatal(missing)
 	}
 	t.Skipf("SKIPPED: %s is not installed (make deps)", what)
+}
+
+// newReader runs a pcscd of the test's own with an empty reader.
+func newReader(t *testing.T) *bench.Bench {
+	t.Helper()
+	b, err := bench.Start(t.Context(), bench.Options{Helper: []string{filepath.Join(binaries(t), "hwtest"), "passport", "serve", "--inside"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// operators makes people of keys operators of central.
+func (h *hub) operators(of map[string]ed25519.PrivateKey) {
+	h.d.t.Helper()
+	for id, key := range of {
+		h.ok("operator", "add", id, base64.StdEncoding.EncodeToString(key.Public().(ed25519.PublicKey)))
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			h.d.t.Fatal(err)
+		}
+		raw := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+		if err := os.WriteFile(h.key(id), raw, 0o600); err != nil {
+			h.d.t.Fatal(err)
+		}
+	}
+}
+
+func (h *hub) key(id string) string { return filepath.Join(h.dir, id+".pem") }
+
+// sign signs a proposal, as a command printed it, on a machine of by's own, and
+// hands it in. It reports whether the proposal took effect.
+func (h *hub) sign(proposal []byte, by string) bool {
+	h.d.t.Helper()
+	write := func(name string, raw []byte) string {
+		path := filepath.Join(h.dir, name)
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			h.d.t.Fatal(err)
+		}
+		return path
+	}
+	signed := h.ok("proposal", "sign", write("p.json", proposal), "--by", by, "--key", h.key(by))
+	return h.approved(h.ok("proposal", "approve", write("s.json", signed)))
+}
+
+func (h *hub) approved(out []byte) bool {
+	h.d.t.Helper()
+	var in struct {
+		Approved bool `json:"approved"`
+	}
+	if err := json.Unmarshal(out, &in); err != nil {
+		h.d.t.Fatal(err)
+	}
+	return in.Approved
+}
+
+// idOf is the id of a proposal as it was printed.
+func (h *hub) idOf(proposal []byte) string {
+	h.d.t.Helper()
+	var in struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(proposal, &in); err != nil {
+		h.d.t.Fatal(err)
+	}
+	return in.ID
 }

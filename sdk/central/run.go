@@ -15,7 +15,9 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/sdk/central/admin"
 	"github.com/watchpost/watchpost/sdk/central/broker"
+	"github.com/watchpost/watchpost/sdk/central/metrics"
 	"github.com/watchpost/watchpost/sdk/central/postgres"
 	"github.com/watchpost/watchpost/sdk/central/publish"
 	"github.com/watchpost/watchpost/sdk/central/registry"
@@ -51,8 +53,11 @@ type Config struct {
 	CertificateLife time.Duration
 	Feed            string // folder of the feed that central publishes, "" publishes none
 	FeedListen      string // where it is served, "" serves none; with TLS, or on this machine alone
-	Log             *slog.Logger
-	Stderr          io.Writer // what PostgreSQL says
+	// Page and Metrics are addresses of this machine where the administration
+	// page (HTTPS) and the metrics (HTTP) are served, "" serves none.
+	Page, Metrics string
+	Log           *slog.Logger
+	Stderr        io.Writer // what PostgreSQL says
 }
 
 func (c Config) certificateLife() time.Duration {
@@ -73,8 +78,12 @@ type Central struct {
 	Lists   *shard.Lists       // nil where it holds none
 	Feed    *publish.Publisher // nil where it publishes none
 	FeedURL string             // of Feed, "" where it is not served
-	nc      *nats.Conn
-	closers []func() error
+	// PageURL, PageFingerprint (SHA-256 of the certificate, hexadecimal) and
+	// MetricsURL are "" where they are not served.
+	PageURL, PageFingerprint, MetricsURL string
+	nc                                   *nats.Conn
+	metrics                              *metrics.Metrics
+	closers                              []func() error
 }
 
 // Run starts all parts and returns when calls are answered. After an error
@@ -106,6 +115,7 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 	if err := r.openStore(ctx, c); err != nil {
 		return nil, err
 	}
+	r.metrics = metrics.New(r.Store, admin.DefaultAwayAfter, time.Now)
 	auth := &registry.Registry{Devices: r.Store, Log: c.Log}
 	nc, err := r.connect(c, auth, account)
 	if err != nil {
@@ -127,7 +137,7 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 	}
 	s, err := Serve(Options{
 		Broker: nc, Identity: identity, KeyOf: auth.Key, BootKeyOf: auth.BootKey, HelloKeyOf: auth.HelloKey, Records: r.Store, Posts: r.Store, Shards: shards,
-		Certify: certify(account), CertificateLife: c.certificateLife(), Orders: r.Store, Log: c.Log,
+		Certify: certify(account), CertificateLife: c.certificateLife(), Orders: r.Store, Metrics: r.metrics, Log: c.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -135,6 +145,9 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 	r.closing(s.Close)
 	r.closing(watchHeads(r.Store, c.HeadsLate, c.Log))
 	if err := r.openFeed(c); err != nil {
+		return nil, err
+	}
+	if err := r.openPage(c); err != nil {
 		return nil, err
 	}
 	return r, nil

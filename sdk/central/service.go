@@ -21,6 +21,7 @@ import (
 	"github.com/watchpost/watchpost/device/audit/checkpoint"
 	"github.com/watchpost/watchpost/device/audit/witness"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/sdk/central/metrics"
 	"github.com/watchpost/watchpost/sdk/central/shard"
 	"github.com/watchpost/watchpost/sdk/central/store"
 	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
@@ -63,7 +64,8 @@ type Options struct {
 	// Certify writes a post's certificate; nil gives none.
 	Certify         func(store.Device) (string, error)
 	CertificateLife time.Duration
-	Orders          Orders // nil: nobody is told that an order waits, only asked
+	Orders          Orders           // nil: nobody is told that an order waits, only asked
+	Metrics         *metrics.Metrics // nil counts nothing
 	Log             *slog.Logger
 }
 
@@ -157,6 +159,7 @@ func (s *Service) answer(m *nats.Msg, came time.Time) {
 	if err != nil {
 		code := codeOf(err)
 		a = &linkv1.Answer{Code: string(code), Retryable: fault.IsRetryable(err)}
+		s.o.Metrics.Refused(code)
 		s.o.Log.Warn("call failed", "post", post, "code", string(code), "cause", err)
 	}
 	wire, err := respond.Seal(a)
@@ -183,12 +186,14 @@ func (s *Service) do(call *linkv1.Call, a *linkv1.Answer, came time.Time) error 
 		ctx, cancel := context.WithDeadline(context.Background(), came.Add(wait))
 		defer cancel()
 		out, err := s.ask(ctx, call, what.Ask)
+		s.o.Metrics.Searched(time.Since(came), coverage(out, err))
 		a.What = &linkv1.Answer_Ask{Ask: out}
 		return err
 	case *linkv1.Call_Deliver:
 		ctx, cancel := context.WithTimeout(context.Background(), deliverLimit)
 		defer cancel()
 		out, err := s.deliver(ctx, call.Post, what.Deliver)
+		s.o.Metrics.Delivered(err)
 		a.What = &linkv1.Answer_Deliver{Deliver: out}
 		return err
 	case *linkv1.Call_Head:
@@ -211,6 +216,19 @@ func (s *Service) do(call *linkv1.Call, a *linkv1.Answer, came time.Time) error 
 		return err
 	}
 	return fault.New("call.invalid", "no call that this central knows")
+}
+
+// coverage says how much of the lists answered, for the metrics.
+func coverage(out *screeningv1.AskResponse, err error) string {
+	if err != nil {
+		return metrics.CoverageNone
+	}
+	for _, c := range out.Coverage {
+		if c.Answered < c.Shards {
+			return metrics.CoveragePartial
+		}
+	}
+	return metrics.CoverageWhole
 }
 
 // ask records who asks before it searches: no search goes unrecorded, and a

@@ -34,8 +34,8 @@ type HeadAlarm struct {
 	Head   string     `json:"head,omitempty"` // what was shown
 }
 
-// lateCode is the code of a head that has not come in time.
-const lateCode = "audit.head_late"
+// HeadLate is the code of a head that has not come in time.
+const HeadLate = "audit.head_late"
 
 // raiseAlarm keeps the same complaint about the same head once.
 const raiseAlarm = "INSERT INTO audit_alarms (device, code, head) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING"
@@ -151,7 +151,7 @@ func takeHead(ctx context.Context, tx pgx.Tx, device string, head checkpoint.Che
 		device, head.Number, head.Lines, head.Time, string(head.Why), sub.Head, *ms); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "UPDATE audit_alarms SET ended = now() WHERE device = $1 AND code = $2 AND ended IS NULL", device, lateCode)
+	_, err = tx.Exec(ctx, "UPDATE audit_alarms SET ended = now() WHERE device = $1 AND code = $2 AND ended IS NULL", device, HeadLate)
 	return err
 }
 
@@ -202,7 +202,7 @@ func (s *Store) LateHeads(ctx context.Context, limit time.Duration) ([]string, e
 		LEFT JOIN LATERAL (SELECT committed_ms, why FROM audit_heads WHERE device = d.id ORDER BY number DESC LIMIT 1) h ON true
 		WHERE d.retired IS NULL AND coalesce(h.why, '') NOT IN ($3, $4)
 		AND coalesce(to_timestamp(h.committed_ms / 1000.0), d.added) < now() - $2::interval
-		ON CONFLICT DO NOTHING RETURNING device`, lateCode, limit, string(checkpoint.Stop), string(checkpoint.Lock))
+		ON CONFLICT DO NOTHING RETURNING device`, HeadLate, limit, string(checkpoint.Stop), string(checkpoint.Lock))
 	if err != nil {
 		return nil, coded(err)
 	}

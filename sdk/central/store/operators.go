@@ -158,7 +158,14 @@ func (s *Store) Note(ctx context.Context, who, what, subject, reason string) err
 
 // History returns the newest lines, at most limit.
 func (s *Store) History(ctx context.Context, limit int) ([]Event, error) {
-	rows, err := s.pool.Query(ctx, "SELECT number, at, who, what, subject, reason FROM history ORDER BY number DESC LIMIT $1", limit)
+	return s.HistoryOf(ctx, "", limit)
+}
+
+// HistoryOf returns the newest lines about a subject (a post, a list with its
+// records, a person), "" for all, at most limit.
+func (s *Store) HistoryOf(ctx context.Context, subject string, limit int) ([]Event, error) {
+	rows, err := s.pool.Query(ctx, `SELECT number, at, who, what, subject, reason FROM history
+		WHERE $1 = '' OR subject = $1 OR starts_with(subject, $1 || '/') ORDER BY number DESC LIMIT $2`, subject, limit)
 	if err != nil {
 		return nil, coded(err)
 	}

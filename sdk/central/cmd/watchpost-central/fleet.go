@@ -2,52 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"encoding/base64"
 
 	"github.com/spf13/cobra"
 
-	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/sdk/central/store"
 )
-
-func operatorCommand(o *shared) *cobra.Command {
-	var by string
-	cmd := &cobra.Command{
-		Use:   "operator",
-		Short: "Who may approve",
-		Long: `Operators approve enrolments, orders and lists, two of them each time, with keys that are
-on their own machines only: the same names and keys that the posts' configuration has as
-owners. A retired name or key is never used again.`,
-		Example: `  openssl pkey -in anna.pem -pubout -outform DER | tail -c 32 | base64
-  watchpost-central operator add anna GAjF...= --by admin`,
-	}
-	add := &cobra.Command{
-		Use: "add NAME KEY", Short: "Add an operator", Args: cobra.ExactArgs(2),
-		Long: "Adds who may approve: a name and the 32 bytes of an Ed25519 public key in base64.", Example: "  watchpost-central operator add anna GAjF...= --by admin",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			key, err := base64.StdEncoding.DecodeString(args[1])
-			if err != nil {
-				return fault.New("central.operator", "the key is 32 bytes in base64")
-			}
-			return o.withStore(cmd.Context(), func(s *store.Store) error {
-				return s.AddOperator(cmd.Context(), args[0], ed25519.PublicKey(key), nil, by)
-			})
-		},
-	}
-	retire := &cobra.Command{
-		Use: "retire NAME", Short: "Take an operator's rights", Args: cobra.ExactArgs(1),
-		Long: "Takes the rights of an operator for good.", Example: "  watchpost-central operator retire anna --by admin",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.withStore(cmd.Context(), func(s *store.Store) error { return s.RetireOperator(cmd.Context(), args[0], by) })
-		},
-	}
-	for _, c := range []*cobra.Command{add, retire} {
-		c.Flags().StringVar(&by, "by", "admin", "who does this, for the history")
-	}
-	cmd.AddCommand(add, retire, printAll(o, "list", "Print all operators", (*store.Store).Operators))
-	return cmd
-}
 
 func enrolCommand(o *shared) *cobra.Command {
 	var by, reason string

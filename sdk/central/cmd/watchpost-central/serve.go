@@ -17,17 +17,22 @@ type running struct {
 	Lists   int    `json:"lists"`
 	Records int    `json:"records"`
 	Feed    string `json:"feed,omitempty"` // where posts fetch it
+	Page    string `json:"page,omitempty"` // of the administration
+	// SHA-256 of the page's certificate, as a browser shows it.
+	Fingerprint string `json:"page_fingerprint,omitempty"`
+	Metrics     string `json:"metrics,omitempty"`
 }
 
 func serveCommand(o *shared) *cobra.Command {
-	var listen, lists, brokerURL, brokerKey, certFile, keyFile, feed, feedListen string
+	var listen, lists, brokerURL, brokerKey, certFile, keyFile, feed, feedListen, page, metrics string
 	var headsLate time.Duration
 	var callout bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer posts until told to end (SIGINT, SIGTERM)",
 		Long: `Starts the broker, the database and the worker, and answers posts. One line of JSON
-on standard output says when and where: {"url", "lists", "records", "feed"}.
+on standard output says when and where: {"url", "lists", "records", "feed", "page",
+"page_fingerprint", "metrics"}.
 
 --lists is a folder laid out as for provisioning: lists/LIST/ is a sealed generation,
 keys/LIST/RECIPIENT its key wrapped for this central (watchpost-central keys).
@@ -36,7 +41,11 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 
 --feed is the folder of a feed (watchpost list stage). What two have signed in it
 (watchpost-central feed) is published, told to the posts at once, and served at
---feed-listen with ranges: HTTPS with --cert and --key, plain on loopback alone.`,
+--feed-listen with ranges: HTTPS with --cert and --key, plain on loopback alone.
+
+The administration page is at --page (HTTPS, a certificate of its own below the state
+folder), for whom "watchpost-central operator password" has given access; figures for
+Prometheus are at --metrics. Both are for this machine: from elsewhere use a tunnel.`,
 		Example: `  watchpost-central serve --state D --passphrase-file pass --lists /srv/lists
   watchpost-central serve --state D --passphrase-file pass --dsn postgres://central@db/central --broker nats://hub:4222 --broker-key hub.nk`,
 		Args: cobra.NoArgs,
@@ -54,7 +63,7 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 			}
 			c := central.Config{
 				State: o.state, Unlocker: passphrase, Lists: lists, DSN: o.dsn, Listen: listen, Broker: brokerURL, Creds: brokerKey,
-				Callout: callout, HeadsLate: headsLate, Feed: feed, FeedListen: feedListen, Log: o.log(cmd.ErrOrStderr()),
+				Callout: callout, HeadsLate: headsLate, Feed: feed, FeedListen: feedListen, Page: page, Metrics: metrics, Log: o.log(cmd.ErrOrStderr()),
 			}
 			if o.debug {
 				c.Stderr = cmd.ErrOrStderr()
@@ -70,7 +79,7 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 			if err != nil {
 				return err
 			}
-			out := running{URL: s.URL, Feed: s.FeedURL}
+			out := running{URL: s.URL, Feed: s.FeedURL, Page: s.PageURL, Fingerprint: s.PageFingerprint, Metrics: s.MetricsURL}
 			if s.Lists != nil {
 				for _, l := range s.Lists.Loaded {
 					out.Lists, out.Records = out.Lists+1, out.Records+l.Records
@@ -88,6 +97,8 @@ listener sees who speaks when. With --broker posts are let in by that cluster's 
 	f.StringVar(&lists, "lists", "", "folder of lists to search (default: none)")
 	f.StringVar(&feed, "feed", "", "folder of the feed to publish (default: none)")
 	f.StringVar(&feedListen, "feed-listen", "", "address where posts fetch the feed (default: bundles alone)")
+	f.StringVar(&page, "page", "127.0.0.1:8444", "address of the administration page on this machine (--page= for none)")
+	f.StringVar(&metrics, "metrics", "127.0.0.1:9465", "address of the metrics on this machine (--metrics= for none)")
 	f.StringVar(&brokerURL, "broker", "", "NATS cluster to use instead of the embedded broker")
 	f.StringVar(&brokerKey, "broker-key", "", "file with central's nkey seed at that cluster")
 	f.BoolVar(&callout, "broker-callout", false, "the cluster asks central who may connect (watchpost-central callout prints its configuration)")
