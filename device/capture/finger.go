@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/watchpost/watchpost/device/fault"
 	driverv1 "github.com/watchpost/watchpost/sdk/proto/driver/v1"
@@ -14,6 +16,9 @@ import (
 type FingerOptions struct {
 	Sensor   string // device ID, "" = the only one
 	Position int    // ISO/IEC 19794-4:2011, table 5: 1 to 10 a finger, 13 to 15 a slap
+	// Gone are the fingers of a slap that will not be there, and why: missing,
+	// bandaged, unable or refused.
+	Gone map[int]string
 	// Advice is told what the person has to do, as it changes; nil = nobody is.
 	Advice func(FingerAdvice)
 }
@@ -43,6 +48,13 @@ var fingerAdvices = map[driverv1.FingerAdvice]FingerAdvice{
 	driverv1.FingerAdvice_FINGER_ADVICE_PARTIAL:      "partial",
 }
 
+var fingerReasons = map[string]driverv1.FingerExceptionReason{
+	"missing":  driverv1.FingerExceptionReason_FINGER_EXCEPTION_REASON_MISSING,
+	"bandaged": driverv1.FingerExceptionReason_FINGER_EXCEPTION_REASON_BANDAGED,
+	"unable":   driverv1.FingerExceptionReason_FINGER_EXCEPTION_REASON_UNABLE,
+	"refused":  driverv1.FingerExceptionReason_FINGER_EXCEPTION_REASON_REFUSED,
+}
+
 // Print is the image of a finger or a slap: 8-bit grey, dark ridges, rows from
 // the top without gaps. It is personal data and the receiver's.
 type Print struct {
@@ -58,16 +70,21 @@ func (Print) LogValue() slog.Value { return slog.StringValue("print (redacted)")
 // String keeps prints out of the fmt verbs.
 func (Print) String() string { return "print (redacted)" }
 
-// FingerCapture waits for one touch of the sensor, until ctx's deadline.
+// FingerCapture waits for one touch of the sensor, of a finger or a hand, until ctx's deadline.
 // Errors: finger.quality for a touch that the sensor rejected, finger.unsupported
 // for a sensor without images, capture.deadline, device.lost, device.busy,
 // device.unknown, capture.lost.
 func (c *Client) FingerCapture(ctx context.Context, o FingerOptions) (Print, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := c.finger.Capture(ctx, &driverv1.FingerCaptureRequest{
+	request := &driverv1.FingerCaptureRequest{
 		DeviceId: o.Sensor, Position: driverv1.FingerPosition(o.Position), AutoCapture: true, Tries: 1,
-	})
+	}
+	for _, position := range slices.Sorted(maps.Keys(o.Gone)) {
+		request.Exceptions = append(request.Exceptions, &driverv1.FingerException{
+			Position: driverv1.FingerPosition(position), Reason: fingerReasons[o.Gone[position]]})
+	}
+	stream, err := c.finger.Capture(ctx, request)
 	if err != nil {
 		return Print{}, fail(err)
 	}

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"image"
 	"image/png"
-	"maps"
 	"math"
 	"slices"
 
 	"github.com/watchpost/watchpost/device/biometric/finger"
+	"github.com/watchpost/watchpost/device/biometric/tenprint"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -24,7 +24,10 @@ func (p *Post) FingerPicture(id, list, record string) ([]byte, error) {
 		p.mu.Unlock()
 		return nil, ErrNoPicture
 	}
-	taken := maps.Clone(a.fingers)
+	var taken map[int]tenprint.Print
+	if a.fingers != nil {
+		taken = a.fingers.Prints()
+	}
 	p.mu.Unlock()
 	views, err := p.Prints(list, record)
 	if err != nil {
@@ -33,7 +36,7 @@ func (p *Post) FingerPicture(id, list, record string) ([]byte, error) {
 	var drawn *image.RGBA
 	best := math.Inf(-1)
 	m := finger.NewMatcher()
-	for _, position := range fingerOrder {
+	for _, position := range tenprint.Plan(false) {
 		probe, has := taken[position]
 		if !has {
 			continue

@@ -2,108 +2,106 @@ package encounter
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/watchpost/watchpost/device/audit"
-	"github.com/watchpost/watchpost/device/biometric/finger"
+	"github.com/watchpost/watchpost/device/biometric/tenprint"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/screening"
 )
 
-// FingerTouch is one print of one finger. It is personal data.
-type FingerTouch struct {
-	Template *finger.Template
-	Record   []byte        // the template as an ISO/IEC 19794-2 record
-	Image    *finger.Image // for the officer's eye
-}
-
-// LogValue keeps prints out of logs.
-func (FingerTouch) LogValue() slog.Value { return slog.StringValue("print (redacted)") }
-
-// String keeps prints out of the fmt verbs.
-func (FingerTouch) String() string { return "print (redacted)" }
-
-// FingerSensor takes one finger. What the person has to do is told to advice
-// (place, hold_still, lift) as it changes. Errors whose code begins with
-// "finger." are of the touch: the sensor itself works.
+// FingerSensor takes one finger, or several at once. What the person has to do
+// is told to advice (place, hold_still, lift) as it changes. Errors that
+// tenprint.OfTouch knows are of the touch: the sensor itself works.
 type FingerSensor interface {
-	CaptureFinger(ctx context.Context, position int, advice func(string)) (FingerTouch, error)
+	// Slaps tells whether hands can be taken at once.
+	Slaps(ctx context.Context) bool
+	CaptureFinger(ctx context.Context, ask tenprint.Ask, advice func(string)) (*tenprint.Touch, error)
 }
 
-// FingerState is where one finger stands.
+// FingerState is where one finger, or several taken at once, stand.
 type FingerState string
 
 // States of a finger.
 const (
-	FingerOpen     FingerState = "open"      // to be taken, perhaps again
-	FingerRunning  FingerState = "running"   // the sensor waits for it
-	FingerTaken    FingerState = "taken"     // the best of its tries is kept
-	FingerFailed   FingerState = "failed"    // every try was used and none gave a print
-	FingerExcepted FingerState = "excepted"  // the person cannot or will not give it
-	FingerNotTaken FingerState = "not_taken" // the officer ended the step without it
+	FingerOpen     = FingerState(tenprint.Open)
+	FingerRunning  = FingerState("running") // the sensor waits for it
+	FingerTaken    = FingerState(tenprint.Taken)
+	FingerFailed   = FingerState(tenprint.Failed)
+	FingerExcepted = FingerState(tenprint.Excepted)
+	FingerNotTaken = FingerState("not_taken") // the officer ended the step without it
 )
 
-// FingerException is why a finger is not given: ANSI/NIST-ITL 1 field 14.018
-// knows the first three.
-type FingerException string
-
-// Exceptions.
-const (
-	FingerMissing  FingerException = "missing"
-	FingerBandaged FingerException = "bandaged"
-	FingerUnable   FingerException = "unable"
-	FingerRefused  FingerException = "refused"
-)
-
-var fingerExceptions = []FingerException{FingerMissing, FingerBandaged, FingerUnable, FingerRefused}
-
-// FingerFacts are what is known of one finger, without its print.
+// FingerFacts are what is known of one finger, or of several that are taken at
+// once, without their prints.
 type FingerFacts struct {
-	Position  int             `json:"position"` // ISO/IEC 19794-2: 1 right thumb to 10 left little finger
+	Position  int             `json:"position"` // ISO/IEC 19794-4: 1 right thumb to 10 left little finger; 13 right four, 14 left four, 15 thumbs
 	State     FingerState     `json:"state"`
 	Tries     int             `json:"tries"`             // used, of at most 3
-	Quality   int             `json:"quality,omitempty"` // 0-100, of the best try
+	Quality   int             `json:"quality,omitempty"` // 0-100, of the best try; of several fingers the worst of them
 	Code      string          `json:"code,omitempty"`    // why the last try did not do
 	Hint      string          `json:"hint,omitempty"`    // what helps
 	Advice    string          `json:"advice,omitempty"`  // of the sensor, while it runs
-	Exception FingerException `json:"exception,omitempty"`
+	Exception tenprint.Reason `json:"exception,omitempty"`
 }
 
-// fingerOrder is in which fingers are asked for: the index fingers first, as
-// one is most often on a list and gives the best prints, the little ones last.
-var fingerOrder = [...]int{2, 7, 3, 8, 1, 6, 4, 9, 5, 10}
+// ErrFingerNone: a step of fingers cannot end without one.
+var ErrFingerNone = &fault.Error{Code: "finger.none", Hint: "take one finger at least, or skip the step with a reason"}
 
-const (
-	fingerTries = 3
-	// A print below is taken again while tries are left, on our own scale: of
-	// FVC2002 DB1 one in twenty lies below 29 (hwtest/gen/prints/README.md).
-	minFingerQuality = 30
-)
+// slapsLimit is how long is waited to be told whether the sensor takes hands.
+const slapsLimit = 3 * time.Second
 
-// Errors of the finger step.
-var (
-	ErrFinger        = &fault.Error{Code: "finger.position", Hint: "positions are 1, right thumb, to 10, left little finger"}
-	ErrFingerTries   = &fault.Error{Code: "finger.no_tries", Hint: "every try of this finger is used: go on with the next"}
-	ErrFingerTwice   = &fault.Error{Code: "finger.duplicate", Hint: "this finger was given for another position: take the one that is asked for"}
-	ErrFingerNone    = &fault.Error{Code: "finger.none", Hint: "take one finger at least, or skip the step with a reason"}
-	errFingerQuality = &fault.Error{Code: "finger.quality", Hint: "wipe finger and sensor, press evenly, then try again"}
-)
+// slaps tells whether hands can be asked for at once.
+func (p *Post) slaps() bool {
+	if p.Sensor == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, slapsLimit)
+	defer cancel()
+	return p.Sensor.Slaps(ctx)
+}
 
-// newFingers are the facts of ten fingers of which nothing is known but what
-// the person has declared.
-func newFingers(declared map[string]string) []FingerFacts {
+// newFingers are the facts of fingers of which nothing is known but what the
+// person has declared.
+func newFingers(slaps bool, declared map[string]string) []FingerFacts {
 	var out []FingerFacts
-	for _, position := range fingerOrder {
+	for _, position := range tenprint.Plan(slaps) {
 		f := FingerFacts{Position: position, State: FingerOpen}
-		if why := FingerException(declared[strconv.Itoa(position)]); slices.Contains(fingerExceptions, why) {
+		if why := tenprint.Reason(declared[strconv.Itoa(position)]); why.Known() && position <= 10 {
 			f.State, f.Exception = FingerExcepted, why
 		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// beginFingers starts the session in which the fingers of a new encounter, or
+// of one taken up again, are taken.
+func (a *active) beginFingers() error {
+	if a.view.Step(StepFingers) == nil {
+		return nil
+	}
+	gone := map[int]tenprint.Reason{}
+	var plan []int
+	for _, f := range a.view.Fingers {
+		plan = append(plan, f.Position)
+		if f.State == FingerExcepted && f.Position <= 10 {
+			gone[f.Position] = f.Exception
+		}
+	}
+	var err error
+	if a.fingers, err = tenprint.New(plan, gone); err != nil {
+		return err
+	}
+	for i := range a.view.Fingers {
+		f := &a.view.Fingers[i]
+		if f.State == FingerOpen || f.State == FingerExcepted {
+			*f = a.fingerFacts(f.Position)
+		}
+	}
+	return nil
 }
 
 // finger returns the facts of a position, nil if the encounter takes none.
@@ -116,43 +114,60 @@ func (e *Encounter) finger(position int) *FingerFacts {
 	return nil
 }
 
-// fingerStep returns what a command on a finger works on. p.mu is held.
-func (p *Post) fingerStep(id string, position int) (*active, *Step, *FingerFacts, error) {
-	a, err := p.find(id)
-	if err != nil {
-		return nil, nil, nil, err
+// fingerFacts are what the session says of a position.
+func (a *active) fingerFacts(position int) FingerFacts {
+	is := a.fingers.Standing(position)
+	f := FingerFacts{Position: position, State: FingerState(is.State), Tries: is.Tries, Quality: is.Quality, Exception: is.Gone}
+	if is.Last != nil {
+		f.Code, f.Hint = string(fault.CodeOf(is.Last)), hintOf(is.Last)
 	}
-	s := a.view.Step(StepFingers)
-	if s == nil || p.Sensor == nil {
-		return nil, nil, nil, ErrNoSuchStep
-	}
-	f := a.view.finger(position)
-	if f == nil {
-		return nil, nil, nil, ErrFinger
-	}
-	if a.view.State != Collecting || s.State != Pending && s.State != Failed {
-		return nil, nil, nil, fault.New(ErrState.Code, "the encounter is %s and step %s is %s", a.view.State, s.Name, s.State)
-	}
-	return a, s, f, nil
+	return f
 }
 
-// CaptureFinger asks for one finger and returns at once; events tell how it
-// goes. A finger has three tries, of which the best is kept.
+// showFingers tells what has changed. p.mu is held.
+func (p *Post) showFingers(a *active) {
+	for i := range a.view.Fingers {
+		f := &a.view.Fingers[i]
+		if now := a.fingerFacts(f.Position); now != *f {
+			*f = now
+			p.emit(a, EventFinger, *f)
+		}
+	}
+}
+
+// fingerStep returns what a command on a finger works on. p.mu is held.
+func (p *Post) fingerStep(id string) (*active, *Step, error) {
+	a, err := p.find(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := a.view.Step(StepFingers)
+	if s == nil || p.Sensor == nil || a.fingers == nil {
+		return nil, nil, ErrNoSuchStep
+	}
+	if a.view.State != Collecting || s.State != Pending && s.State != Failed {
+		return nil, nil, fault.New(ErrState.Code, "the encounter is %s and step %s is %s", a.view.State, s.Name, s.State)
+	}
+	return a, s, nil
+}
+
+// CaptureFinger asks for one finger, or for several at once, and returns at
+// once; events tell how it goes. Each has three tries, of which the best is
+// kept finger by finger.
 func (p *Post) CaptureFinger(id string, position int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a, s, f, err := p.fingerStep(id, position)
+	a, s, err := p.fingerStep(id)
 	if err != nil {
 		return err
 	}
-	if f.Tries >= fingerTries {
-		return ErrFingerTries
+	ask, err := a.fingers.Begin(position)
+	if err != nil {
+		return err
 	}
-	before := f.State
-	if before == FingerExcepted {
-		before = FingerOpen // the person gives it after all
-	}
-	f.State, f.Exception, f.Code, f.Hint, f.Advice = FingerRunning, "", "", "", ""
+	p.showFingers(a) // what was not to be given is, after all
+	f := a.view.finger(position)
+	f.State, f.Advice = FingerRunning, ""
 	s.State, s.Code, s.Hint = Running, "", ""
 	s.Tries++
 	p.emit(a, EventStep, *s)
@@ -166,7 +181,7 @@ func (p *Post) CaptureFinger(id string, position int) error {
 		defer p.work.Done()
 		defer cancel()
 		begun := p.Now()
-		touch, err := p.Sensor.CaptureFinger(ctx, position, func(advice string) { p.adviseFinger(a, position, advice) })
+		touch, err := p.Sensor.CaptureFinger(ctx, ask, func(advice string) { p.adviseFinger(a, position, advice) })
 		if err != nil && ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -177,7 +192,7 @@ func (p *Post) CaptureFinger(id string, position int) error {
 			return // closed meanwhile: the print is dropped
 		}
 		a.view.Step(StepFingers).Millis = p.Now().Sub(begun).Milliseconds()
-		p.noteFinger(a, position, before, touch, err)
+		p.noteFinger(a, position, touch, err)
 	}()
 	return nil
 }
@@ -192,95 +207,57 @@ func (p *Post) adviseFinger(a *active, position int, advice string) {
 }
 
 // noteFinger notes how a touch went. p.mu is held.
-func (p *Post) noteFinger(a *active, position int, before FingerState, touch FingerTouch, err error) {
-	s, f := a.view.Step(StepFingers), a.view.finger(position)
+func (p *Post) noteFinger(a *active, position int, touch *tenprint.Touch, err error) {
+	s := a.view.Step(StepFingers)
 	a.touched = p.Now()
-	f.State, f.Advice = before, ""
 	s.State = Pending
+	if tenprint.OfTouch(err) {
+		err = a.fingers.Miss(position, err)
+	} else if err == nil {
+		_, err = a.fingers.Take(position, touch)
+	}
+	p.showFingers(a)
 	if err == nil {
-		err = a.twice(position, touch)
-	}
-	if err == nil {
-		if kept, has := a.fingers[position]; !has || touch.Template.Quality > kept.Template.Quality {
-			a.keepFinger(position, touch)
-			f.Quality = touch.Template.Quality
-		}
-		if touch.Template.Quality < minFingerQuality {
-			err = errFingerQuality
-		}
-	}
-	if err != nil {
-		f.Code, f.Hint = string(fault.CodeOf(err)), hintOf(err)
-	}
-	if err != nil && !ofTouch(err) { // the sensor's fault, not the finger's
-		s.State, s.Code, s.Hint = Failed, f.Code, f.Hint
-		p.Log.Info("step failed", "encounter", a.id, "step", string(StepFingers), "code", s.Code)
-		p.emit(a, EventFinger, *f)
-		p.emit(a, EventStep, *s)
+		p.settleFingers(a, false)
 		return
 	}
-	f.Tries++
-	_, has := a.fingers[position]
-	switch {
-	case err == nil, has && (f.Tries >= fingerTries || before == FingerTaken):
-		f.State = FingerTaken
-	case f.Tries >= fingerTries:
-		f.State = FingerFailed
-	}
+	// The sensor's fault is no try of the finger.
+	f := a.view.finger(position)
+	f.Code, f.Hint = string(fault.CodeOf(err)), hintOf(err)
+	s.State, s.Code, s.Hint = Failed, f.Code, f.Hint
+	p.Log.Info("step failed", "encounter", a.id, "step", string(StepFingers), "code", s.Code)
 	p.emit(a, EventFinger, *f)
-	p.settleFingers(a, false)
+	p.emit(a, EventStep, *s)
 }
 
-// ofTouch tells errors of one touch from those of the sensor.
-func ofTouch(err error) bool {
-	for _, e := range []*fault.Error{errFingerQuality, ErrFingerTwice, finger.ErrEnrol, finger.ErrImageSize} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
-func (a *active) keepFinger(position int, touch FingerTouch) {
-	if a.fingers == nil {
-		a.fingers = map[int]FingerTouch{}
-	}
-	a.fingers[position] = touch
-}
-
-// twice refuses a finger that was given for another position already.
-func (a *active) twice(position int, touch FingerTouch) error {
-	m := finger.NewMatcher()
-	for other, kept := range a.fingers {
-		if other != position && finger.FMR(m.Score(touch.Template, kept.Template)) <= finger.FMRFloor {
-			return ErrFingerTwice
-		}
-	}
-	return nil
-}
-
-// ExceptFinger notes that a finger will not be given, and why.
-func (p *Post) ExceptFinger(id string, position int, why FingerException, officer string) error {
-	if !slices.Contains(fingerExceptions, why) {
+// ExceptFinger notes that a finger, or all that are taken at once, will not be
+// given, and why.
+func (p *Post) ExceptFinger(id string, position int, why tenprint.Reason, officer string) error {
+	if !why.Known() {
 		return ErrReason
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a, _, f, err := p.fingerStep(id, position)
+	a, _, err := p.fingerStep(id)
 	if err != nil {
 		return err
 	}
-	before := *f
-	f.State, f.Exception, f.Code, f.Hint = FingerExcepted, why, "", ""
-	if err := p.save(a, audit.Line{Actor: officer, Action: audit.StepSkipped, Facts: map[string]string{"step": string(StepFingers), "finger": strconv.Itoa(position)}}); err != nil {
-		*f = before
+	if a.view.finger(position) == nil {
+		return tenprint.ErrPosition
+	}
+	before := slices.Clone(a.view.Fingers)
+	for _, one := range tenprint.Fingers(position) {
+		*a.view.finger(one) = FingerFacts{Position: one, State: FingerExcepted, Exception: why}
+	}
+	err = p.save(a, audit.Line{Actor: officer, Action: audit.StepSkipped, Facts: map[string]string{"step": string(StepFingers), "finger": strconv.Itoa(position)}})
+	a.view.Fingers = before
+	if err == nil {
+		err = a.fingers.Except(position, why)
+	}
+	if err != nil {
 		return err
 	}
-	if kept, has := a.fingers[position]; has {
-		delete(a.fingers, position) // it was another's, or another finger's
-		clear(kept.Image.Pix)
-	}
-	p.emit(a, EventFinger, *f)
+	p.showFingers(a)
 	p.settleFingers(a, false)
 	return nil
 }
@@ -289,18 +266,18 @@ func (p *Post) ExceptFinger(id string, position int, why FingerException, office
 func (p *Post) EndFingers(id string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a, _, _, err := p.fingerStep(id, fingerOrder[0])
+	a, _, err := p.fingerStep(id)
 	if err != nil {
 		return err
 	}
-	if len(a.fingers) == 0 {
+	if len(a.fingers.Prints()) == 0 {
 		return ErrFingerNone
 	}
 	p.settleFingers(a, true)
 	return nil
 }
 
-// settleFingers ends the step once no finger is open, or all that are by the
+// settleFingers ends the step once nothing is open, or with what there is by the
 // officer's word. p.mu is held.
 func (p *Post) settleFingers(a *active, end bool) {
 	s := a.view.Step(StepFingers)
@@ -310,23 +287,21 @@ func (p *Post) settleFingers(a *active, end bool) {
 		if f.State != FingerOpen {
 			continue
 		}
-		if _, has := a.fingers[f.Position]; end && has {
-			f.State = FingerTaken
-		} else if end {
-			f.State = FingerNotTaken
-		} else {
+		if !end {
 			open++
+			continue
 		}
-		if end {
-			p.emit(a, EventFinger, *f)
+		if f.State = FingerNotTaken; a.fingers.Standing(f.Position).Held {
+			f.State = FingerTaken
 		}
+		p.emit(a, EventFinger, *f)
 	}
 	if open > 0 {
 		p.emit(a, EventStep, *s)
 		return
 	}
 	s.State = Done
-	if len(a.fingers) == 0 { // ten exceptions are no search
+	if len(a.fingers.Prints()) == 0 { // ten exceptions are no search
 		s.State, s.Code = Skipped, string(ErrFingerNone.Code)
 	}
 	a.captured = p.Now()
@@ -342,9 +317,10 @@ func (p *Post) settleFingers(a *active, end bool) {
 // held.
 func (a *active) fingerProbes() []screening.FingerProbe {
 	var out []screening.FingerProbe
-	for _, position := range fingerOrder {
-		if t, has := a.fingers[position]; has && a.view.finger(position).State == FingerTaken {
-			out = append(out, screening.FingerProbe{Position: position, Template: t.Record, Quality: t.Template.Quality})
+	taken := a.fingers.Prints()
+	for _, position := range tenprint.Plan(false) {
+		if print, has := taken[position]; has && a.view.finger(position).State == FingerTaken {
+			out = append(out, screening.FingerProbe{Position: position, Template: print.Record, Quality: print.Template.Quality})
 		}
 	}
 	return out

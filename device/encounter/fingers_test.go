@@ -12,29 +12,40 @@ import (
 	"testing"
 
 	"github.com/watchpost/watchpost/device/biometric/finger"
+	"github.com/watchpost/watchpost/device/biometric/tenprint"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/screening"
 )
 
-// pad is a sensor on which a test lays what it wants.
-type pad struct {
+// plate is a sensor on which a test lays what it wants.
+type plate struct {
+	hands bool // several fingers at once
+
 	mu    sync.Mutex
-	next  []touched // guarded by mu
-	asked []int     // guarded by mu
+	next  []touched      // guarded by mu
+	asked []int          // guarded by mu
+	asks  []tenprint.Ask // guarded by mu
 }
 
 type touched struct {
-	touch FingerTouch
+	touch *tenprint.Touch
 	err   error
 }
 
-func (s *pad) CaptureFinger(_ context.Context, position int, advice func(string)) (FingerTouch, error) {
+func (s *plate) Slaps(context.Context) bool { return s.hands }
+
+func (s *plate) CaptureFinger(_ context.Context, ask tenprint.Ask, advice func(string)) (*tenprint.Touch, error) {
 	advice("place")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = append(s.asked, position)
+	s.asked, s.asks = append(s.asked, ask.Code), append(s.asks, ask)
 	t := s.next[0]
 	s.next = s.next[1:]
+	if t.touch != nil && ask.Code <= 10 { // a finger is what it was asked for as
+		one := t.touch.Fingers[0]
+		one.Position = ask.Code
+		return &tenprint.Touch{Fingers: []tenprint.Impression{one}}, t.err
+	}
 	return t.touch, t.err
 }
 
@@ -48,18 +59,14 @@ func lain(t *testing.T, seed uint64, quality int) touched {
 	}
 	made := finger.NewTemplate(360, 360, all)
 	made.Quality = quality
-	record, err := finger.MarshalISO([]finger.View{{Template: made, Position: 2}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return touched{touch: FingerTouch{Template: made, Record: record, Image: blank(made)}}
+	return touched{touch: &tenprint.Touch{Fingers: []tenprint.Impression{{Sure: 1, Template: made, Image: blank(made)}}}}
 }
 
 // tenFingers opens an encounter whose only open step are the fingers.
-func tenFingers(t *testing.T, declared map[string]string, next ...touched) (*bench, *pad, string) {
+func tenFingers(t *testing.T, declared map[string]string, next ...touched) (*bench, *plate, string) {
 	t.Helper()
 	b := newBench(t)
-	s := &pad{next: next}
+	s := &plate{next: next}
 	b.post.Sensor = s
 	e, err := b.post.Open(OpenRequest{Officer: "o1", Purpose: "border_check", Fingers: true, Declared: Declared{Age: Adult, FingerExceptions: declared}})
 	if err != nil {
@@ -98,7 +105,7 @@ func TestBestOfThreeTries(t *testing.T) {
 			t.Errorf("try %d: %+v", try+1, got)
 		}
 	}
-	if err := b.post.CaptureFinger(id, 2); !errors.Is(err, ErrFingerTries) {
+	if err := b.post.CaptureFinger(id, 2); !errors.Is(err, tenprint.ErrNoTries) {
 		t.Errorf("a fourth try: %v", err)
 	}
 	if got := b.give(id, 7); got.State != FingerTaken || got.Tries != 1 || got.Code != "" {
@@ -122,7 +129,7 @@ func TestBestOfThreeTries(t *testing.T) {
 
 func TestTouchesThatDoNotDo(t *testing.T) {
 	twice := lain(t, 3, 90)
-	b, _, id := tenFingers(t, nil, twice, twice, touched{err: finger.ErrEnrol}, touched{err: errFingerQuality},
+	b, _, id := tenFingers(t, nil, twice, twice, touched{err: finger.ErrEnrol}, touched{err: fault.New("finger.quality", "rejected")},
 		touched{err: fault.New("device.lost", "out")}, lain(t, 4, 90))
 	b.give(id, 2)
 	if got := b.give(id, 7); got.Code != "finger.duplicate" || got.State != FingerOpen || got.Tries != 1 {
@@ -153,9 +160,9 @@ func TestFingerExceptions(t *testing.T) {
 	}
 	for _, c := range []struct {
 		position int
-		why      FingerException
+		why      tenprint.Reason
 		want     error
-	}{{2, "", ErrReason}, {2, "tired", ErrReason}, {0, FingerRefused, ErrFinger}, {11, FingerRefused, ErrFinger}} {
+	}{{2, "", ErrReason}, {2, "tired", ErrReason}, {0, tenprint.Refused, tenprint.ErrPosition}, {11, tenprint.Refused, tenprint.ErrPosition}} {
 		if err := b.post.ExceptFinger(id, c.position, c.why, "o1"); !errors.Is(err, c.want) {
 			t.Errorf("finger %d, %q: %v", c.position, c.why, err)
 		}
@@ -165,7 +172,7 @@ func TestFingerExceptions(t *testing.T) {
 	}
 	b.give(id, 2)
 	for _, position := range []int{7, 3, 8, 1, 6, 4, 9, 10} {
-		if err := b.post.ExceptFinger(id, position, FingerBandaged, "o1"); err != nil {
+		if err := b.post.ExceptFinger(id, position, tenprint.Bandaged, "o1"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -178,7 +185,7 @@ func TestFingerExceptions(t *testing.T) {
 func TestTenExceptionsAreNoSearch(t *testing.T) {
 	b, _, id := tenFingers(t, nil)
 	for position := 1; position <= 10; position++ {
-		if err := b.post.ExceptFinger(id, position, FingerRefused, "o1"); err != nil {
+		if err := b.post.ExceptFinger(id, position, tenprint.Refused, "o1"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -190,7 +197,7 @@ func TestTenExceptionsAreNoSearch(t *testing.T) {
 
 func TestFingersOfMinorsAreNotSearched(t *testing.T) {
 	b := newBench(t)
-	b.post.Sensor = &pad{next: []touched{lain(t, 6, 70)}}
+	b.post.Sensor = &plate{next: []touched{lain(t, 6, 70)}}
 	e, err := b.post.Open(OpenRequest{Officer: "o1", Purpose: "border_check", Fingers: true, Declared: Declared{Age: Minor}})
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +228,7 @@ func TestFingerPicture(t *testing.T) {
 	b, _, id := tenFingers(t, nil, mine)
 	b.result = screening.Result{Answer: screening.Candidates, Candidates: []screening.Candidate{candidate()}}
 	b.post.Prints = func(list, record string) ([]finger.View, error) {
-		return []finger.View{{Template: lain(t, 9, 70).touch.Template, Position: 7}, {Template: mine.touch.Template, Position: 2}}, nil
+		return []finger.View{{Template: lain(t, 9, 70).touch.Fingers[0].Template, Position: 7}, {Template: mine.touch.Fingers[0].Template, Position: 2}}, nil
 	}
 	b.give(id, 2)
 	if _, err := b.post.FingerPicture(id, "l", "r1"); !errors.Is(err, ErrNoPicture) {

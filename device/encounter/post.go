@@ -15,6 +15,7 @@ import (
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/biometric/finger"
 	"github.com/watchpost/watchpost/device/biometric/template"
+	"github.com/watchpost/watchpost/device/biometric/tenprint"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/encounter/retention"
@@ -160,11 +161,11 @@ type Post struct {
 type active struct {
 	id       string // of view, readable without the lock
 	view     Encounter
-	probe    *FaceCapture        // live face
-	fingers  map[int]FingerTouch // by position: the best try of each
-	document *DocumentResult     // with the portrait
-	portrait []byte              // JPEG of the portrait, made anew by a decode process
-	captured time.Time           // end of the last step
+	probe    *FaceCapture      // live face
+	fingers  *tenprint.Session // nil: none are to be taken
+	document *DocumentResult   // with the portrait
+	portrait []byte            // JPEG of the portrait, made anew by a decode process
+	captured time.Time         // end of the last step
 	running  map[StepName]context.CancelFunc
 	touched  time.Time // last command or event, for the idle clock
 }
@@ -230,6 +231,7 @@ func (p *Post) Open(req OpenRequest) (Encounter, error) {
 	if !slices.Contains(p.Policy.Search.Purposes, req.Purpose) {
 		return Encounter{}, ErrPurpose
 	}
+	slaps := req.Fingers && p.slaps() // a question to another process
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closing {
@@ -270,7 +272,11 @@ func (p *Post) Open(req OpenRequest) (Encounter, error) {
 			return Encounter{}, ErrNoSuchStep
 		}
 		a.view.Steps = append(a.view.Steps, Step{Name: StepFingers, State: Pending})
-		a.view.Fingers = newFingers(req.Declared.FingerExceptions)
+		a.view.Fingers = newFingers(slaps, req.Declared.FingerExceptions)
+		if err := a.beginFingers(); err != nil {
+			p.searches.Undo(req.Officer)
+			return Encounter{}, err
+		}
 	}
 	if err := p.save(a, audit.Line{Actor: req.Officer, Action: audit.EncounterOpened, Purpose: req.Purpose}); err != nil {
 		p.searches.Undo(req.Officer)
@@ -382,6 +388,9 @@ func (p *Post) resume() error {
 	defer p.mu.Unlock()
 	for _, a := range again {
 		a.view.restart()
+		if err := a.beginFingers(); err != nil {
+			return err
+		}
 		if err := p.save(a, audit.Line{Action: audit.EncounterResumed}); err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/watchpost/watchpost/device/encounter"
+	"github.com/watchpost/watchpost/device/biometric/tenprint"
 	"github.com/watchpost/watchpost/device/officer"
 )
 
@@ -14,25 +14,25 @@ import (
 // the reason of EncounterID.
 type FingerPosition struct {
 	EncounterID
-	Position int `path:"position" minimum:"1" maximum:"10" doc:"ISO/IEC 19794-2: 1 right thumb to 10 left little finger"`
+	Position int `path:"position" minimum:"1" maximum:"15" doc:"ISO/IEC 19794-4: 1 right thumb to 10 left little finger; several at once, where the encounter lists them: 13 right four, 14 left four, 15 both thumbs"`
 }
 
 // FingerExceptionBody says why a finger is not given.
 type FingerExceptionBody struct {
-	Reason encounter.FingerException `json:"reason" enum:"missing,bandaged,unable,refused"`
+	Reason tenprint.Reason `json:"reason" enum:"missing,bandaged,unable,refused"`
 }
 
 // fingerOperations are the ten-finger step and the picture of a candidate
 // that it found.
 func (s *Server) fingerOperations() {
 	register(s, huma.Operation{
-		OperationID: "capture-finger", Method: http.MethodPost, Path: "/v1/encounters/{id}/fingers/{position}", Summary: "Take one finger",
-		Description: "Returns at once; events tell how it goes. A finger has three tries, the best is kept.", Security: signedIn, DefaultStatus: http.StatusAccepted,
+		OperationID: "capture-finger", Method: http.MethodPost, Path: "/v1/encounters/{id}/fingers/{position}", Summary: "Take one finger, or several at once",
+		Description: "Returns at once; events tell how it goes. There are three tries, of which the best is kept finger by finger. Of a hand the fingers are told apart and checked: whose hand, how many, none given before.", Security: signedIn, DefaultStatus: http.StatusAccepted,
 	}, func(ctx context.Context, in *FingerPosition) (*encounterOutput, error) {
 		return s.command(ctx, in.ID, func(*officer.Account) error { return s.post.CaptureFinger(in.ID, in.Position) })
 	})
 	register(s, huma.Operation{
-		OperationID: "except-finger", Method: http.MethodPost, Path: "/v1/encounters/{id}/fingers/{position}/exception", Summary: "Note that a finger is not given, and why", Security: signedIn,
+		OperationID: "except-finger", Method: http.MethodPost, Path: "/v1/encounters/{id}/fingers/{position}/exception", Summary: "Note that a finger, or several that are taken at once, are not given, and why", Security: signedIn,
 	}, func(ctx context.Context, in *struct {
 		FingerPosition
 		Body FingerExceptionBody

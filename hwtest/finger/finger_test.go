@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/watchpost/watchpost/hwtest/gen/slaps"
 )
 
 // heard serves one connection and returns what came over it.
@@ -93,6 +95,45 @@ func TestRefused(t *testing.T) {
 	}
 	if _, err := p.Print(1, "sticky", 0); err == nil {
 		t.Error("an unknown touch")
+	}
+	for _, code := range []int{0, 1, 11, 12, 16} {
+		if _, err := p.Slap(code, Whole, 0); err == nil {
+			t.Errorf("slap %d", code)
+		}
+	}
+	if _, err := p.Slap(13, "folded", 0); err == nil {
+		t.Error("an unknown way to lay a hand down")
+	}
+}
+
+// TestSlaps: each way to lay the right hand down gives a picture of its own, and the
+// same one again.
+func TestSlaps(t *testing.T) {
+	p := NewPerson(5, CacheDir())
+	seen := map[string]Lay{}
+	for _, lay := range []Lay{Whole, Lacking, Twice, Turned} {
+		one, err := p.Slap(13, lay, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := p.Slap(13, lay, 0)
+		if err != nil || !bytes.Equal(one.Pix, again.Pix) || one.Rect != image.Rect(0, 0, slaps.Width, slaps.Height) {
+			t.Errorf("%s: %v, %v", lay, one.Rect, err)
+		}
+		if other, twice := seen[string(one.Pix)]; twice {
+			t.Errorf("%s is %s", lay, other)
+		}
+		seen[string(one.Pix)] = lay
+	}
+	for _, lay := range []Lay{OtherHand, Posing} { // of the right hand's fingers, where the left is asked for
+		one, err := p.Slap(14, lay, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, twice := seen[string(one.Pix)]; twice {
+			t.Errorf("%s is %s", lay, other)
+		}
+		seen[string(one.Pix)] = lay
 	}
 }
 

@@ -1,7 +1,6 @@
 package tenprint
 
 import (
-	"errors"
 	"math"
 	"slices"
 
@@ -10,186 +9,173 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 )
 
+// sureAlone is how sure a position must be where a finger of the slap is lacking:
+// three fingers may be the first three or the last three.
+const sureAlone = 0.9
+
 // Take is how a try went.
 type Take struct {
-	Ask      Ask
-	Fingers  []Taken
-	Findings []fault.Code // of the whole try; empty if it is as asked for
-	Done     bool         // it is not asked for again
+	Fingers  []Seen
+	Findings []fault.Code // of the whole try, the weightiest first; empty if it is as asked for
 }
 
-// Taken is one finger of a try.
-type Taken struct {
+// Seen is one finger of a try.
+type Seen struct {
 	Position int // 0 if it could not be told
 	Quality  int
-	Box      slap.Box   // of a slap
 	Kept     bool       // it is the best so far
 	Code     fault.Code // what is wrong with it, "" nothing
-	Same     int        // with finger.duplicate and finger.sequence: the position that it was given for already
+	Same     int        // with finger.duplicate: the position that it was given for already
 }
 
-// Slap takes a try of a slap. A try of another hand than asked for counts but
-// nothing of it is kept. Errors: ErrPosition, ErrNoTries, those of slap.Segment but
-// slap.empty, which is a finding.
-func (s *Session) Slap(code int, m *finger.Image) (*Take, error) {
-	if code < int(slap.RightFour) || fingersOf(code) == nil || !slices.Contains(s.plan, code) {
-		return nil, ErrPosition
-	}
-	t, err := s.begin(code)
-	if err != nil {
-		return nil, err
-	}
-	want := slap.Expect{Hand: slap.Hand(code)}
-	for p := range s.gone {
-		want.Gone = append(want.Gone, p)
-	}
-	slices.Sort(want.Gone)
-	r, err := slap.Segment(m, want)
-	if errors.Is(err, slap.ErrEmpty) {
-		s.tries[code]++
-		t.Findings = []fault.Code{slap.ErrEmpty.Code}
-		s.end(t)
-		return t, nil
-	}
-	if err != nil {
-		return nil, err
+// weight is the order in which findings are told: what has to be done first.
+var weight = []fault.Code{slap.WrongHand, slap.Unclear, Duplicate, Sequence, slap.TooMany, slap.Turned, slap.CutOff, slap.TooFew, NoPrint, LowQuality}
+
+// unusable are findings after which nothing of a try is kept: whose fingers they are
+// is not known.
+var unusable = []fault.Code{slap.WrongHand, slap.Unclear, Duplicate, Sequence, slap.TooMany, slap.Turned}
+
+// Miss notes a try that gave no picture or nothing in it. Errors: ErrPosition,
+// ErrNoTries.
+func (s *Session) Miss(code int, why error) error {
+	if err := s.may(code); err != nil {
+		return err
 	}
 	s.tries[code]++
-	t.Findings = append(t.Findings, r.Findings...)
-	usable := r.Hand == slap.Hand(code)
-	var fresh []Print
-	for _, f := range r.Fingers {
-		taken := Taken{Position: f.Position, Box: f.Box}
-		var p Print
-		if tpl, err := s.extract.Extract(slap.Cut(m, f.Box)); err != nil {
-			taken.Code = NoPrint
-		} else {
-			p = Print{tpl, tpl.Quality, code}
-			taken.Quality = p.Quality
-		}
-		t.Fingers = append(t.Fingers, taken)
-		fresh = append(fresh, p)
-	}
-	s.duplicates(t, fresh)
-	for i := range t.Fingers {
-		f := &t.Fingers[i]
-		if f.Code == "" && usable && f.Position != 0 {
-			f.Kept = keep(s.slaps, f.Position, fresh[i])
-		}
-		if f.Code == "" && f.Quality < MinQuality {
-			f.Code = LowQuality
-		}
-	}
-	s.end(t)
-	return t, nil
+	s.last[code] = why
+	return nil
 }
 
-// Finger takes a plain impression of one finger.
-func (s *Session) Finger(position int, m *finger.Image) (*Take, error) {
-	if position < 1 || position > 10 || !slices.Contains(s.plan, position) {
+// Take notes a try: prints are held against those taken before, and of each finger
+// the better one is kept. A comparison takes about a millisecond. Errors:
+// ErrPosition, ErrNoTries, and ErrPosition for a touch that is no answer to the code.
+func (s *Session) Take(code int, touch *Touch) (*Take, error) {
+	if err := s.may(code); err != nil {
+		return nil, err
+	}
+	if code <= 10 && (len(touch.Fingers) != 1 || touch.Fingers[0].Position != code) {
 		return nil, ErrPosition
 	}
-	if _, gone := s.gone[position]; gone {
-		return nil, ErrExcepted
-	}
-	t, err := s.begin(position)
-	if err != nil {
-		return nil, err
-	}
-	s.tries[position]++
-	f := Taken{Position: position}
-	var p Print
-	if tpl, err := s.extract.Extract(m); errors.Is(err, finger.ErrEnrol) {
-		f.Code = NoPrint
-	} else if err != nil {
-		s.tries[position]--
-		return nil, err
-	} else {
-		p = Print{tpl, tpl.Quality, position}
-		f.Quality = p.Quality
-	}
-	t.Fingers = []Taken{f}
-	s.duplicates(t, []Print{p})
-	if g := &t.Fingers[0]; g.Code == "" {
-		g.Kept = keep(s.plain, position, p)
-		if g.Quality < MinQuality {
-			g.Code = LowQuality
+	s.tries[code]++
+	t := &Take{Findings: slices.Clone(touch.Findings)}
+	for _, f := range touch.Fingers {
+		seen := Seen{Position: f.Position}
+		if f.Template == nil {
+			seen.Code = NoPrint
+		} else {
+			seen.Quality = f.Template.Quality
 		}
+		t.Fingers = append(t.Fingers, seen)
 	}
-	s.end(t)
-	return t, nil
-}
-
-func (s *Session) begin(code int) (*Take, error) {
-	if s.tries[code] >= Tries {
-		return nil, ErrNoTries
+	s.duplicates(t, touch.Fingers)
+	if code > 10 && s.others(touch.Fingers) {
+		t.Findings = append(t.Findings, Sequence)
 	}
-	return &Take{Ask: Ask{code, s.expected(code), s.tries[code] + 1}}, nil
-}
-
-// end gathers the findings of a try and closes what was asked for if it is as it
-// should be or the last try is used.
-func (s *Session) end(t *Take) {
+	s.keep(code, t, touch)
 	for _, f := range t.Fingers {
 		if f.Code != "" && !slices.Contains(t.Findings, f.Code) {
 			t.Findings = append(t.Findings, f.Code)
 		}
 	}
-	if len(t.Findings) == 0 {
-		s.closed[t.Ask.Code] = true
+	slices.SortStableFunc(t.Findings, func(a, b fault.Code) int { return slices.Index(weight, a) - slices.Index(weight, b) })
+	delete(s.last, code)
+	if len(t.Findings) > 0 {
+		s.last[code] = &fault.Error{Code: t.Findings[0]}
 	}
-	s.settle()
-	t.Done = s.closed[t.Ask.Code]
+	return t, nil
 }
 
-// keep stores a print if it is better than the one before it.
-func keep(in map[int]Print, position int, p Print) bool {
-	if have, ok := in[position]; ok && have.Quality >= p.Quality {
-		return false
+func (s *Session) may(code int) error {
+	switch {
+	case !slices.Contains(s.plan, code):
+		return ErrPosition
+	case s.tries[code] >= Tries:
+		return ErrNoTries
 	}
-	in[position] = p
-	return true
+	return nil
+}
+
+// keep stores what is better than before. A slap that lacks a finger is taken anew as
+// long as there are tries, and only of the last one are the fingers kept whose
+// positions are sure: a print under a wrong position would stand against the right
+// one from then on.
+func (s *Session) keep(code int, t *Take, touch *Touch) {
+	for _, f := range t.Fingers {
+		if f.Code == Duplicate {
+			return
+		}
+	}
+	if slices.ContainsFunc(t.Findings, func(c fault.Code) bool { return slices.Contains(unusable, c) }) ||
+		code > 10 && touch.Hand != slap.Hand(code) {
+		return
+	}
+	lacking := slices.Contains(t.Findings, slap.TooFew)
+	if lacking && s.tries[code] < Tries {
+		return
+	}
+	s.cut[code] = slices.Contains(t.Findings, slap.CutOff)
+	for i := range t.Fingers {
+		f, from := &t.Fingers[i], &touch.Fingers[i]
+		if _, gone := s.gone[f.Position]; f.Code != "" || f.Position == 0 || gone || lacking && from.Sure < sureAlone {
+			continue
+		}
+		if f.Quality < MinQuality {
+			f.Code = LowQuality
+		}
+		if code > 10 {
+			delete(s.last, f.Position)
+			if f.Code != "" {
+				s.last[f.Position] = &fault.Error{Code: f.Code}
+			}
+		}
+		if have, has := s.kept[f.Position]; has && have.Template.Quality >= f.Quality {
+			continue
+		}
+		record, err := finger.MarshalISO([]finger.View{{Template: from.Template, Position: uint8(f.Position)}})
+		if err != nil { // of a size that the record cannot say
+			f.Code = NoPrint
+			continue
+		}
+		f.Kept = true
+		s.kept[f.Position] = Print{Template: from.Template, Record: record, Image: from.Image, From: code}
+	}
 }
 
 // duplicates marks fingers of a try that are one with another of it or with one that
 // was given for another position before.
-func (s *Session) duplicates(t *Take, fresh []Print) {
+func (s *Session) duplicates(t *Take, fresh []Impression) {
 	for i := range t.Fingers {
 		f := &t.Fingers[i]
-		if f.Code != "" {
-			continue
-		}
 		for j := range i {
 			// Fingers that lie over each other share ridges.
-			if t.Fingers[j].Code != NoPrint && apart(f.Box, t.Fingers[j].Box) && s.same(fresh[i], fresh[j]) {
+			if apart(fresh[i].Box, fresh[j].Box) && s.same(fresh[i].Template, fresh[j].Template) {
 				f.Code, f.Same = Duplicate, t.Fingers[j].Position
 				t.Fingers[j].Code, t.Fingers[j].Same = Duplicate, f.Position
 			}
 		}
-		if f.Code != "" {
-			continue
-		}
-		for _, held := range []map[int]Print{s.slaps, s.plain} {
-			for _, p := range positions(held) {
-				if p == f.Position || !s.same(fresh[i], held[p]) {
-					continue
-				}
+		for _, p := range Plan(false) {
+			if f.Code == "" && p != f.Position && s.same(fresh[i].Template, s.kept[p].Template) {
 				f.Code, f.Same = Duplicate, p
-				if _, given := s.slaps[f.Position]; given && t.Ask.Code <= 10 {
-					f.Code = Sequence // the slap holds another finger there
-				}
 			}
 		}
 	}
 }
 
-func positions(in map[int]Print) []int {
-	var out []int
-	for p := range in {
-		out = append(out, p)
+// others tells whether a slap is of other fingers than those taken for the same
+// positions before: of two or more good pairs, none is one finger.
+func (s *Session) others(fresh []Impression) bool {
+	pairs := 0
+	for _, f := range fresh {
+		have := s.kept[f.Position].Template
+		if have == nil || f.Template == nil || min(have.Quality, f.Template.Quality) < MinQuality {
+			continue
+		}
+		if s.same(f.Template, have) {
+			return false
+		}
+		pairs++
 	}
-	slices.Sort(out)
-	return out
+	return pairs >= 2
 }
 
 // apart tells whether two boxes share nothing that counts.
@@ -197,15 +183,7 @@ func apart(a, b slap.Box) bool {
 	return math.Hypot(a.X-b.X, a.Y-b.Y) > (a.Width+b.Width)/2
 }
 
-// same tells whether two prints are of one finger, at SameFMR. One that was read from
-// a stored session has minutiae only, which rates of their own belong to.
-func (s *Session) same(a, b Print) bool {
-	if a.Template == nil || b.Template == nil {
-		return false
-	}
-	score := s.match.Score(a.Template, b.Template)
-	if a.Template.Quality < 0 || b.Template.Quality < 0 {
-		return finger.SumFMR(score, 1) <= SameFMR
-	}
-	return finger.FMR(score) <= SameFMR
+// same tells whether two prints are of one finger, at SameFMR.
+func (s *Session) same(a, b *finger.Template) bool {
+	return a != nil && b != nil && finger.FMR(s.match.Score(a, b)) <= SameFMR
 }

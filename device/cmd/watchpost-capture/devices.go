@@ -47,6 +47,7 @@ Configuration, YAML, unknown keys refused:
     - id: prints
       driver: uru4000       # libfprint's name of the kind of sensor
       dpi: 500              # of its images, from its data sheet
+      slaps: false          # true: it takes the four fingers of a hand at once
     - id: bench
       driver: virtual_image # libfprint's virtual sensor: tests and demonstration
       dpi: 500

@@ -12,6 +12,9 @@ import (
 func Compose(prints []*Print, l Layout, seed uint64) (*image.Gray, Truth) {
 	rng := rand.New(rand.NewPCG(seed, 0x736c6170))
 	picks := rng.Perm(len(prints))[:4]
+	if l.Ordered {
+		picks = []int{0, 1, 2, 3}
+	}
 	if l.TipsOnly {
 		prints = slices.Clone(prints)
 		for _, i := range picks {

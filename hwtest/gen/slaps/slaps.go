@@ -69,6 +69,7 @@ type Layout struct {
 	TipsOnly bool    // a short contact, the tips alone
 	Dirt     float64 // 0 clean to 1: specks, halo, an old print
 	Uneven   float64 // 0 to 1: how unlike the fingers' pressure is
+	Ordered  bool    // the first four prints lie from left to right; otherwise chance picks and orders them
 	Natural  bool    // prints keep their size; otherwise the hand's proportions are given to them
 }
 

@@ -180,8 +180,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Take one finger
-         * @description Returns at once; events tell how it goes. A finger has three tries, the best is kept.
+         * Take one finger, or several at once
+         * @description Returns at once; events tell how it goes. There are three tries, of which the best is kept finger by finger. Of a hand the fingers are told apart and checked: whose hand, how many, none given before.
          */
         post: operations["capture-finger"];
         delete?: never;
@@ -199,7 +199,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Note that a finger is not given, and why */
+        /** Note that a finger, or several that are taken at once, are not given, and why */
         post: operations["except-finger"];
         delete?: never;
         options?: never;
@@ -1845,7 +1845,7 @@ export interface operations {
             header?: never;
             path: {
                 id: string;
-                /** @description ISO/IEC 19794-2: 1 right thumb to 10 left little finger */
+                /** @description ISO/IEC 19794-4: 1 right thumb to 10 left little finger; several at once, where the encounter lists them: 13 right four, 14 left four, 15 both thumbs */
                 position: number;
             };
             cookie?: never;
@@ -1878,7 +1878,7 @@ export interface operations {
             header?: never;
             path: {
                 id: string;
-                /** @description ISO/IEC 19794-2: 1 right thumb to 10 left little finger */
+                /** @description ISO/IEC 19794-4: 1 right thumb to 10 left little finger; several at once, where the encounter lists them: 13 right four, 14 left four, 15 both thumbs */
                 position: number;
             };
             cookie?: never;

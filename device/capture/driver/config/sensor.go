@@ -17,6 +17,9 @@ type Sensor struct {
 	// DPI is the resolution of its images, pixels an inch: libfprint tells it
 	// for hardly any sensor, and a wrong one makes every comparison fail.
 	DPI float64 `yaml:"dpi"`
+	// Slaps says that the sensor is large enough for several fingers at once, the
+	// four of a hand or both thumbs: the library tells that of none.
+	Slaps bool `yaml:"slaps"`
 	// Socket is where a virtual device listens for its feeder; absolute, in a
 	// folder of its own.
 	Socket string `yaml:"socket"`

@@ -75,8 +75,9 @@ func (d *Driver) find(request *driverv1.FingerCaptureRequest) (*sensor, error) {
 	switch p := request.GetPosition(); {
 	case p == driverv1.FingerPosition_FINGER_POSITION_UNSPECIFIED:
 		return nil, driver.Errorf(driver.CallInvalid, "no finger position")
-	case p < driverv1.FingerPosition_FINGER_POSITION_RIGHT_THUMB || p > driverv1.FingerPosition_FINGER_POSITION_LEFT_LITTLE:
-		return nil, driver.Errorf(driver.FingerUnsupported, "the sensor takes one finger at a time")
+	case !takes(found.Sensor, p):
+		return nil, driver.Errorf(driver.FingerUnsupported, "the sensor does not take this position").
+			WithHint("take the fingers one by one; a sensor for several at once has slaps: true in the configuration")
 	case request.GetTries() > maxTries:
 		return nil, driver.Errorf(driver.CallInvalid, "%d tries, at most %d", request.GetTries(), maxTries)
 	case !request.GetAutoCapture():
@@ -84,7 +85,7 @@ func (d *Driver) find(request *driverv1.FingerCaptureRequest) (*sensor, error) {
 	case request.GetMinQuality() > 0:
 		return nil, driver.Errorf(driver.DeviceUnsupported, "the sensor has no measure of quality")
 	case request.GetSegment():
-		return nil, driver.Errorf(driver.DeviceUnsupported, "the sensor takes no slaps")
+		return nil, driver.Errorf(driver.DeviceUnsupported, "the sensor does not part slaps")
 	}
 	return found, nil
 }
@@ -199,9 +200,11 @@ func feedback(position driverv1.FingerPosition, e fprint.Event) *driverv1.Finger
 	case e.Needed:
 		advice = driverv1.FingerAdvice_FINGER_ADVICE_PLACE
 	}
-	return &driverv1.FingerCaptureResponse{Part: &driverv1.FingerCaptureResponse_Feedback{Feedback: &driverv1.FingerFeedback{
-		Fingers: []*driverv1.FingerState{{Position: position, Advice: advice}}, Overall: advice, HandPresent: e.Present,
-	}}}
+	out := &driverv1.FingerFeedback{Overall: advice, HandPresent: e.Present}
+	if position <= driverv1.FingerPosition_FINGER_POSITION_LEFT_LITTLE { // of several the library does not know each
+		out.Fingers = []*driverv1.FingerState{{Position: position, Advice: advice}}
+	}
+	return &driverv1.FingerCaptureResponse{Part: &driverv1.FingerCaptureResponse_Feedback{Feedback: out}}
 }
 
 func (s *sensor) result(request *driverv1.FingerCaptureRequest, e fprint.Event, tries uint32) *driverv1.FingerResult {

@@ -165,6 +165,13 @@ func (d *Driver) news(s *sensor, e fprint.Event) {
 	}
 }
 
+// takes tells whether a sensor gives pictures of a position: single fingers, and
+// several at once where the configuration says so.
+func takes(s config.Sensor, p driverv1.FingerPosition) bool {
+	single := p >= driverv1.FingerPosition_FINGER_POSITION_RIGHT_THUMB && p <= driverv1.FingerPosition_FINGER_POSITION_LEFT_LITTLE
+	return single || s.Slaps && p >= driverv1.FingerPosition_FINGER_POSITION_RIGHT_FOUR && p <= driverv1.FingerPosition_FINGER_POSITION_TWO_THUMBS
+}
+
 // describe says what the sensor is. The library tells no serial number.
 func describe(s config.Sensor, e fprint.Event) *driverv1.Device {
 	device := &driverv1.Device{
@@ -172,8 +179,10 @@ func describe(s config.Sensor, e fprint.Event) *driverv1.Device {
 		Virtual: s.Virtual(),
 		Finger:  &driverv1.FingerAbility{Dpi: s.DPI, AutoCapture: true},
 	}
-	for p := driverv1.FingerPosition_FINGER_POSITION_RIGHT_THUMB; p <= driverv1.FingerPosition_FINGER_POSITION_LEFT_LITTLE; p++ {
-		device.Finger.Positions = append(device.Finger.Positions, p)
+	for p := driverv1.FingerPosition_FINGER_POSITION_RIGHT_THUMB; p <= driverv1.FingerPosition_FINGER_POSITION_TWO_THUMBS; p++ {
+		if takes(s, p) {
+			device.Finger.Positions = append(device.Finger.Positions, p)
+		}
 	}
 	return device
 }
