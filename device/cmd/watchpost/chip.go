@@ -102,15 +102,7 @@ are still dumped.`,
 				}
 			}
 			if err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "watchpost: %v\n", err)
-				if hint := fault.HintOf(err); hint != "" {
-					fmt.Fprintf(cmd.ErrOrStderr(), "  %s\n", hint)
-				}
-				out.Failed()
-				if err := out.JSON(chipFailure{rowError{fault.CodeOf(err)}}); err != nil {
-					return err
-				}
-				return out.End()
+				return failAlone(cmd, err)
 			}
 			if err := out.JSON(inspection); err != nil {
 				return err

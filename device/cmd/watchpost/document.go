@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/document/evidence"
 	"github.com/watchpost/watchpost/device/document/inspect"
+	"github.com/watchpost/watchpost/device/document/lds"
 	"github.com/watchpost/watchpost/device/document/mrz"
 	"github.com/watchpost/watchpost/device/document/trust"
 	"github.com/watchpost/watchpost/device/encounter/policy"
@@ -36,7 +39,8 @@ func documentInspectCommand() *cobra.Command {
 
 In: DIR holds EF.SOD, DG1, DG2... each as [EF[._]]NAME[.bin] in any case
 (EF_SOD.bin, ef.dg1, DG14.bin; also COM, CardAccess, CardSecurity); other
-files are ignored. Where "watchpost chip read --dump" left evidence.json beside
+files are ignored. One that cannot be read, or lies there twice and not alike,
+costs its own checks and no others. Where "watchpost chip read --dump" left evidence.json beside
 them, what the session showed (access control, files refused, proofs of the
 chip) is judged with them again; Active Authentication from its signature,
 other proofs as they were recorded. LINES is the zone as it was read from the
@@ -60,8 +64,8 @@ instead: {form, judged_at, policy, document, access, optical, electronic,
 combined, overall}, each group {result, checks: [{code, performed, result,
 reason, clause}]} with successful, failed, undetermined or not_performed; a
 group, and all of it, is failed if one check is, else undetermined if one is.
-The exit status is 0 whatever the verdict, 3 when there is nothing to
-judge.`,
+The exit status is 0 whatever the verdict. Where there is nothing to judge
+the row is {error: {code}}, and the exit status 3.`,
 		Example: `  watchpost trust import --store anchors DE_ML.ml --anchor german-csca.cer
   watchpost document inspect --dir passport --trust anchors --at 2025-03-01
   watchpost document inspect --no-chip --mrz "P<D<<MUSTERMANN<<ERIKA<<<<<<<<<<<<<<<<<<<<<<|C01X00T478D<<6408125F2702283<<<<<<<<<<<<<<<4"`,
@@ -77,7 +81,7 @@ judge.`,
 			var err error
 			if !noChip {
 				if in, err = readEvidence(dir); err != nil {
-					return err
+					return failAlone(cmd, err)
 				}
 			}
 			if len(zone) > 0 {
@@ -121,17 +125,37 @@ judge.`,
 	return c
 }
 
+// failAlone writes the only row of a command as failed, and the reason for
+// people to standard error.
+func failAlone(cmd *cobra.Command, err error) error {
+	out := newRows(cmd)
+	fmt.Fprintf(out.errOut, "watchpost: %v\n", err)
+	if hint := fault.HintOf(err); hint != "" {
+		fmt.Fprintf(out.errOut, "  %s\n", hint)
+	}
+	out.Failed()
+	if err := out.JSON(chipFailure{rowError{fault.CodeOf(err)}}); err != nil {
+		return err
+	}
+	return out.End()
+}
+
 // readEvidence reads a folder of files, with the session where it was kept.
 func readEvidence(dir string) (inspect.Input, error) {
-	files, err := evidence.ReadFiles(dir)
+	files, unread, err := evidence.ReadFiles(dir)
 	if err != nil {
 		return inspect.Input{}, err
 	}
+	in := inspect.Input{Files: files, Unread: map[lds.File]string{}}
 	session, kept, err := evidence.ReadSession(dir)
-	if err != nil || !kept {
-		return inspect.Input{Files: files}, err
+	if err != nil {
+		return inspect.Input{}, err
 	}
-	return session.Input(files), nil
+	if kept {
+		in = session.Input(files)
+	}
+	maps.Copy(in.Unread, unread)
+	return in, nil
 }
 
 // parseTime reads RFC 3339, or a date as its first instant in UTC.

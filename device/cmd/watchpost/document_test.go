@@ -109,10 +109,6 @@ func TestDocumentInspectPolicy(t *testing.T) {
 func TestDocumentInspectRefuses(t *testing.T) {
 	dir, _ := chipFolder(t)
 	empty := t.TempDir()
-	twice, _ := chipFolder(t)
-	if err := os.WriteFile(filepath.Join(twice, "EF_SOD.bin"), []byte{0x77, 0}, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for name, c := range map[string]struct {
 		args   []string
 		status int
@@ -120,9 +116,6 @@ func TestDocumentInspectRefuses(t *testing.T) {
 		"no folder named":    {nil, exitUsage},
 		"time is no time":    {[]string{"--dir", dir, "--at", "yesterday"}, exitUsage},
 		"an argument":        {[]string{"--dir", dir, "more"}, exitUsage},
-		"no such folder":     {[]string{"--dir", filepath.Join(dir, "no")}, exitFailed},
-		"empty folder":       {[]string{"--dir", empty}, exitFailed},
-		"a file twice":       {[]string{"--dir", twice}, exitFailed},
 		"no such store":      {[]string{"--dir", dir, "--trust", empty}, exitFailed},
 		"no such policy":     {[]string{"--dir", dir, "--policy", filepath.Join(dir, "no")}, exitFailed},
 		"policy is a folder": {[]string{"--dir", dir, "--policy", dir}, exitFailed},
@@ -130,6 +123,47 @@ func TestDocumentInspectRefuses(t *testing.T) {
 		if out, status := runInspect(t, c.args...); status != c.status || len(out) != 0 {
 			t.Errorf("%s: status %d, want %d; %d bytes out", name, status, c.status, len(out))
 		}
+	}
+	for name, c := range map[string]struct{ dir, want string }{
+		"no such folder": {filepath.Join(dir, "no"), "document.file"},
+		"empty folder":   {empty, "document.no_files"},
+	} {
+		if out, status := runInspect(t, "--dir", c.dir); status != exitFailed || string(out) != `{"error":{"code":"`+c.want+`"}}`+"\n" {
+			t.Errorf("%s: status %d, %s", name, status, out)
+		}
+	}
+}
+
+// TestDocumentInspectOddFolder: a file that cannot be read, or is there twice,
+// costs the others nothing.
+func TestDocumentInspectOddFolder(t *testing.T) {
+	dir, _ := chipFolder(t)
+	sod, err := os.ReadFile(filepath.Join(dir, "ef.SOD"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(name string, data []byte) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("EF_SOD.BIN", sod) // the same again
+	put("DG11", []byte{0x6B, 0})
+	put("ef_dg11.bin", []byte{0x6B, 0x01, 0x00})
+	put("DG12.txt", []byte("nothing of a chip"))
+	put("DG99", []byte{1})
+	if err := os.Symlink("/dev/zero", filepath.Join(dir, "EF.DG2")); err != nil {
+		t.Fatal(err)
+	}
+	out, status := runInspect(t, "--dir", dir, "--at", "2026-03-01")
+	got := results(t, out)
+	if status != exitOK || got["sod.signature"] != "pass" || got["dg1.hash"] != "pass" || got["dg2.hash"] != "not-performed" ||
+		!bytes.Contains(out, []byte(`{"code":"dg2.format","result":"not-performed","reason":"document.file"`)) {
+		t.Errorf("status %d, %s", status, out)
+	}
+	if _, there := got["dg12.hash"]; there {
+		t.Error("another program's file was taken for one of the chip")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/watchpost/watchpost/device/document/trust"
+	"github.com/watchpost/watchpost/device/fault"
 )
 
 // checkRow is the form of "trust check".
@@ -19,7 +20,16 @@ type checkRow struct {
 	Unparsed     int                    `json:"unparsed"`
 	Unusable     int                    `json:"unusable"`
 	Signatures   map[trust.Standing]int `json:"signatures"`
+	Lists        int                    `json:"lists"`
+	Broken       int                    `json:"lists_broken"`
+	Refused      []refusedFileRow       `json:"refused"`
 	Milliseconds float64                `json:"ms"`
+}
+
+// refusedFileRow is a file that could not be read.
+type refusedFileRow struct {
+	File   string     `json:"file"`
+	Reason fault.Code `json:"reason"`
 }
 
 func trustCheckCommand() *cobra.Command {
@@ -31,11 +41,14 @@ certificate under its issuer where one of the files holds it. Trusts nobody and
 keeps nothing: it says whether the files can be read and hang together.
 
 Out: one JSON object {files, certificates, distinct, unparsed, unusable,
-signatures, ms}: certificates in all files and distinct ones among them; those
+signatures, lists, lists_broken, refused, ms}: certificates in all files and distinct ones among them; those
 that could not be read; those whose key or algorithm is not supported; and of
 the distinct ones how many are signed with their own key (self), by a
 certificate of the files (issuer), by one that the files do not hold
-(no_issuer), or not by the issuer that they name although it is there (broken).`,
+(no_issuer), or not by the issuer that they name although it is there (broken).
+lists counts signed lists and lists_broken those whose own signature does not
+hold; refused names files that could not be read, [{file, reason}], which make
+the exit status 3.`,
 		Example: `  watchpost trust check DE_ML_2024-08.ml DE_ML_2025-03.ml NL_ML.ml ICAO_ml.ml csca/*.cer`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -46,9 +59,15 @@ certificate of the files (issuer), by one that the files do not hold
 			}
 			out := newRows(cmd)
 			row := checkRow{Files: len(files), Certificates: v.Certificates, Distinct: len(v.Entries), Unparsed: v.Unparsed, Unusable: v.Unusable,
+				Lists: v.Lists, Broken: v.Broken, Refused: []refusedFileRow{},
 				Signatures: map[trust.Standing]int{}, Milliseconds: float64(time.Since(start).Microseconds()) / 1000}
 			for _, s := range []trust.Standing{trust.StandingSelf, trust.StandingIssuer, trust.StandingNoIssuer, trust.StandingBroken} {
 				row.Signatures[s] = v.Standings[s]
+			}
+			for _, r := range v.Refused {
+				fmt.Fprintf(out.errOut, "watchpost: %s: %v\n", r.Path, r.Err)
+				row.Refused = append(row.Refused, refusedFileRow{r.Path, fault.CodeOf(r.Err)})
+				out.Failed()
 			}
 			if err := out.JSON(row); err != nil {
 				return err
@@ -131,5 +150,8 @@ func readSide(ctx context.Context, path string) ([]*trust.Entry, []time.Time, er
 		return s.Entries(), editions, nil
 	}
 	v, err := trust.Look(ctx, path)
+	if err == nil && len(v.Refused) > 0 {
+		err = v.Refused[0].Err
+	}
 	return v.Entries, v.Editions, err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/big"
 	"os"
@@ -91,15 +92,27 @@ func TestTrustCheckAndDiff(t *testing.T) {
 	if got := changes(store, b); got != "added UT csca, added UT link, removed XO csca" {
 		t.Errorf("store and edition: %s", got)
 	}
-	for name, args := range map[string][]string{
-		"a file that is no list": {"check", path("text", []byte("hello"))},
-		"a file that is missing": {"check", filepath.Join(dir, "none")},
-		"a list cut short":       {"check", path("cut.ml", newer[:len(newer)/2])},
-		"a folder without store": {"diff", dir, a},
+	broken := bytes.Clone(newer)
+	broken[len(broken)-3] ^= 1
+	for name, tc := range map[string]struct {
+		file, want string
+	}{
+		"a file that is no list":      {path("text", []byte("hello")), `"lists":2,"lists_broken":0,"refused":[{"file":"FILE","reason":"trust.unrecognized"}]`},
+		"a file that is missing":      {filepath.Join(dir, "none"), `"lists":2,"lists_broken":0,"refused":[{"file":"FILE","reason":"trust.file"}]`},
+		"a list cut short":            {path("cut.ml", newer[:len(newer)/2]), `"lists":2,"lists_broken":0,"refused":[{"file":"FILE","reason":"pki.malformed"}]`},
+		"a list whose signature ends": {path("broken.ml", broken), `"lists":3,"lists_broken":1,"refused":[]`},
 	} {
-		if out, status := runTrust(t, args...); status != exitFailed || out != "" {
+		out, status := runTrust(t, "check", a, tc.file, b)
+		want := strings.ReplaceAll(tc.want, "FILE", tc.file)
+		if (status == exitFailed) != strings.Contains(want, "reason") || !strings.Contains(out, want) || !strings.Contains(out, `"distinct":4,`) {
 			t.Errorf("%s: %d %s", name, status, out)
 		}
+	}
+	if out, status := runTrust(t, "diff", dir, a); status != exitFailed || out != "" {
+		t.Errorf("a folder without store: %d %s", status, out)
+	}
+	if out, status := runTrust(t, "diff", a, filepath.Join(dir, "none")); status != exitFailed || out != "" {
+		t.Errorf("a missing side: %d %s", status, out)
 	}
 	if _, status := runTrust(t, "diff", a); status != exitUsage {
 		t.Errorf("one side: %d", status)

@@ -34,7 +34,7 @@ var (
 	ErrFile = &fault.Error{Code: "document.file"}
 	// ErrWrite: the folder or a file cannot be written.
 	ErrWrite = &fault.Error{Code: "evidence.write"}
-	// ErrDuplicate: a file is there twice, under different names.
+	// ErrDuplicate: a file is there twice, under different names and not alike.
 	ErrDuplicate = &fault.Error{Code: "document.duplicate_file"}
 	// ErrEmpty: the folder holds no file of a chip.
 	ErrEmpty = &fault.Error{Code: "document.no_files"}

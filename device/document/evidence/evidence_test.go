@@ -59,7 +59,7 @@ func kept(t *testing.T) (dir string, judged inspect.Inspection) {
 // again judges what a folder holds.
 func again(t *testing.T, dir string) inspect.Inspection {
 	t.Helper()
-	files, err := ReadFiles(dir)
+	files, _, err := ReadFiles(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,10 +135,10 @@ func TestTranscriptIsJudged(t *testing.T) {
 
 func TestFolderRefused(t *testing.T) {
 	empty := t.TempDir()
-	if _, err := ReadFiles(empty); !errors.Is(err, ErrEmpty) {
+	if _, _, err := ReadFiles(empty); !errors.Is(err, ErrEmpty) {
 		t.Errorf("empty: %v", err)
 	}
-	if _, err := ReadFiles(filepath.Join(empty, "none")); !errors.Is(err, ErrFile) {
+	if _, _, err := ReadFiles(filepath.Join(empty, "none")); !errors.Is(err, ErrFile) {
 		t.Errorf("no folder: %v", err)
 	}
 	if _, ok, err := ReadSession(empty); ok || err != nil {
@@ -147,13 +147,19 @@ func TestFolderRefused(t *testing.T) {
 	if err := Write(filepath.Join(sessionAsFile(t), "x"), nil, Session{}); !errors.Is(err, ErrWrite) {
 		t.Errorf("folder in a file: %v", err)
 	}
-	for _, name := range []string{"EF_DG1.bin", "dg1"} {
-		if err := os.WriteFile(filepath.Join(empty, name), []byte{0x61}, 0o600); err != nil {
+	odd := t.TempDir()
+	for name, data := range map[string]string{"EF_DG1.bin": "a", "dg1": "b", "EF.dg1.bin": "a", "DG3": "same", "ef_dg3.BIN": "same", "SOD.txt": "no file of a chip"} {
+		if err := os.WriteFile(filepath.Join(odd, name), []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := ReadFiles(empty); !errors.Is(err, ErrDuplicate) {
-		t.Errorf("twice: %v", err)
+	if err := os.Symlink("/dev/zero", filepath.Join(odd, "DG2")); err != nil {
+		t.Fatal(err)
+	}
+	files, unread, err := ReadFiles(odd)
+	if err != nil || len(files) != 1 || string(files["DG3"]) != "same" || len(unread) != 2 ||
+		unread["DG1"] != string(ErrDuplicate.Code) || unread["DG2"] != string(ErrFile.Code) {
+		t.Errorf("%v, %d files, unread %v", err, len(files), unread)
 	}
 	for name, text := range map[string]string{
 		"no JSON": "x", "another version": `{"version":2}`, "no version": `{}`, "unknown key": `{"version":1,"name":"x"}`,

@@ -61,31 +61,40 @@ func writePrivate(path string, data []byte) error {
 }
 
 // ReadFiles reads the files of dir that are named as files of a chip, as
-// lds.NamedFile knows them; others are ignored.
-func ReadFiles(dir string) (map[lds.File][]byte, error) {
+// lds.NamedFile knows them; others are ignored. A file that cannot be read, or
+// that lies there twice with different octets, costs the others nothing: unread
+// has its code. An error means that there is nothing to judge.
+func ReadFiles(dir string) (files map[lds.File][]byte, unread map[lds.File]string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fault.Wrap(ErrFile.Code, err)
+		return nil, nil, fault.Wrap(ErrFile.Code, err)
 	}
-	files := map[lds.File][]byte{}
+	files, unread = map[lds.File][]byte{}, map[lds.File]string{}
 	for _, e := range entries {
 		name, ok := lds.NamedFile(e.Name())
 		if !ok || e.IsDir() {
 			continue
 		}
-		if _, twice := files[name]; twice {
-			return nil, fault.New(ErrDuplicate.Code, "%s is there twice, under different names", name)
-		}
 		// One octet over the limit is kept, so that the judge sees that the file is too large.
-		if files[name], err = readLimited(filepath.Join(dir, e.Name()), lds.MaxFile+1); err != nil {
-			return nil, fault.Wrap(ErrFile.Code, err)
+		data, err := readLimited(filepath.Join(dir, e.Name()), lds.MaxFile+1)
+		held, twice := files[name]
+		switch {
+		case unread[name] != "":
+		case err != nil:
+			unread[name] = string(ErrFile.Code)
+			delete(files, name)
+		case twice && !bytes.Equal(held, data):
+			unread[name] = string(ErrDuplicate.Code)
+			delete(files, name)
+		default:
+			files[name] = data
 		}
 	}
-	if len(files) == 0 {
-		return nil, fault.New(ErrEmpty.Code, "the folder holds no file of a chip").
+	if len(files)+len(unread) == 0 {
+		return nil, nil, fault.New(ErrEmpty.Code, "the folder holds no file of a chip").
 			WithHint("files are named EF_SOD.bin, EF_DG1.bin and so on")
 	}
-	return files, nil
+	return files, unread, nil
 }
 
 // ReadSession reads evidence.json of dir; ok is false where there is none.

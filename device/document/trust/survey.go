@@ -12,16 +12,26 @@ import (
 type Survey struct {
 	Certificates int              // in all files
 	Unparsed     int              // of those
+	Lists        int              // signed lists in all files
+	Broken       int              // of those: no signer's signature over the list holds
+	Refused      []RefusedFile    // files that could not be read as a whole, in order
 	Unusable     int              // distinct ones whose key or signature algorithm is not supported
 	Standings    map[Standing]int // of the distinct ones, each beside the others
 	Editions     []time.Time      // of the signed lists, in order; zero where a list has no date
 	Entries      []*Entry         // the distinct ones, in order
 }
 
+// RefusedFile is a file that could not be read, and why: ErrFile, ErrTooLarge,
+// ErrUnrecognized, ErrLDIF, ErrList, or an error of package pki.
+type RefusedFile struct {
+	Path string
+	Err  error
+}
+
 // Look reads certificates, master lists and LDIF files and verifies every
 // certificate under its issuer where the files hold it. Whoever signed a list is
-// not asked for: what Look returns is trusted by nobody. Errors are those of
-// whole files: ErrFile, ErrTooLarge, ErrUnrecognized, ErrLDIF, ErrList.
+// not asked for: what Look returns is trusted by nobody. A file that cannot be
+// read costs the others nothing. The error is that of an ended ctx.
 func Look(ctx context.Context, paths ...string) (Survey, error) {
 	v := Survey{Standings: map[Standing]int{}}
 	s := newStore("")
@@ -29,18 +39,8 @@ func Look(ctx context.Context, paths ...string) (Survey, error) {
 		if err := ctx.Err(); err != nil {
 			return v, err
 		}
-		raw, err := readBounded(path)
-		if err != nil {
-			return v, err
-		}
-		_, items, err := readContainer(raw)
-		if err != nil {
-			return v, err
-		}
-		for i := range items {
-			if err := v.item(s, &items[i]); err != nil {
-				return v, err
-			}
+		if err := v.file(s, path); err != nil {
+			v.Refused = append(v.Refused, RefusedFile{path, err})
 		}
 	}
 	v.Entries = s.entries
@@ -53,7 +53,31 @@ func Look(ctx context.Context, paths ...string) (Survey, error) {
 	return v, nil
 }
 
+func (v *Survey) file(s *Store, path string) error {
+	raw, err := readBounded(path)
+	if err != nil {
+		return err
+	}
+	kind, items, err := readContainer(raw)
+	if err != nil && kind == FileCertificate {
+		v.Certificates++
+		v.Unparsed++
+	}
+	for i := range items {
+		if itemErr := v.item(s, &items[i]); err == nil {
+			err = itemErr
+		}
+	}
+	return err
+}
+
 func (v *Survey) item(s *Store, it *item) error {
+	if it.signed != nil && it.err == nil && (it.kind == FileMasterList || it.kind == FileDeviationList) {
+		v.Lists++
+		if !it.signedSoundly() {
+			v.Broken++
+		}
+	}
 	switch {
 	case it.kind == FileCertificate && it.err != nil:
 		v.Certificates++
@@ -65,7 +89,9 @@ func (v *Survey) item(s *Store, it *item) error {
 		if err != nil {
 			return err
 		}
-		v.Editions = append(v.Editions, it.signed.Signers[0].SigningTime)
+		if len(it.signed.Signers) > 0 {
+			v.Editions = append(v.Editions, it.signed.Signers[0].SigningTime)
+		}
 		for _, raw := range raws {
 			c, err := pki.ParseCertificate(raw)
 			if err != nil {
@@ -77,6 +103,16 @@ func (v *Survey) item(s *Store, it *item) error {
 		}
 	}
 	return nil
+}
+
+// signedSoundly reports whether one signer's signature over a list holds.
+func (it *item) signedSoundly() bool {
+	for i := range it.signed.Signers {
+		if it.signed.VerifySigner(i).OK() {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *Survey) certificate(s *Store, c *pki.Certificate) {
