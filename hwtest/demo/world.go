@@ -168,11 +168,11 @@ func (w *World) list(ctx context.Context, files string, to vault.Recipient, o Op
 		}
 		templates = append(templates, found.Template)
 		if name == listPhotograph {
-			pixels, err := faces.DecodeRGB(ctx, raw)
+			pix, size, err := Portraits{o.Portraits}.listPhoto()
 			if err != nil {
-				return fmt.Errorf("decode %s: %w", name, err)
+				return err
 			}
-			if photo, err = photograph.Encode(pixels.Pix, pixels.Width, pixels.Height); err != nil {
+			if photo, err = photograph.Encode(pix, size.X, size.Y); err != nil {
 				return fmt.Errorf("make %s small: %w", name, err)
 			}
 		}
@@ -335,7 +335,7 @@ func (w *World) sign(o Options) error {
 	if err := os.WriteFile(w.Config, raw, 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	devices := fmt.Sprintf("cameras:\n  - id: %s\n    kind: images\n    path: %s\n    fps: 30\n    loop: true\nfingers:\n  - id: %s\n    driver: virtual_image\n    dpi: %d\n    socket: %s\n",
+	devices := fmt.Sprintf("cameras:\n  - id: %s\n    kind: images\n    path: %s\n    fps: 30\n    loop: true\nfingers:\n  - id: %s\n    driver: virtual_image\n    dpi: %d\n    slaps: true\n    socket: %s\n",
 		cameraID, w.Camera, sensorID, prints.DPI, w.FingerSocket())
 	if err := os.WriteFile(w.Capture, []byte(devices), 0o600); err != nil {
 		return fmt.Errorf("write the capture configuration: %w", err)
