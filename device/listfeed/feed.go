@@ -65,6 +65,12 @@ type Counter interface {
 	Raise(ctx context.Context) error // by one
 }
 
+// Check judges the files of a target that is no list, as they lie in a folder,
+// before they are in force: that whoever reads them can, and that they undo
+// nothing. What it refuses is refused with its code, and what was in force
+// stays.
+type Check func(ctx context.Context, p target.Path, dir string) error
+
 // Options of Open.
 type Options struct {
 	Dir     string // folder of contents, made where it is not there
@@ -75,9 +81,9 @@ type Options struct {
 	Raise   func(time.Time)  // told of times that two have signed; may be nil
 	Counter Counter          // may be nil
 	Site    string           // NAME of policy, accounts and the like that are for this post; those of "all" are too
+	Check   Check            // judges files before they are in force; may be nil
 	Changed func(Change)     // called after each change is in force, from Apply's or Refresh's goroutine; may be nil
 	Log     *slog.Logger     // nil: none
-	Mirror  string           // folder where verified bytes are kept as they came, for neighbours; "" keeps none
 }
 
 // What can go wrong, beyond the codes of package target.
@@ -146,6 +152,7 @@ type Status struct {
 	Fresh     time.Time // until when the last timestamp holds; zero for none yet
 	Stale     bool      // now is after Fresh: the source is silent or frozen
 	Lists     []ListStatus
+	Contents  []ContentStatus // in order of their paths
 }
 
 // Updater takes what carriers bring. It is safe for concurrent use; refreshes

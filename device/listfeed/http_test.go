@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/listfeed"
 	"github.com/watchpost/watchpost/device/listfeed/carrier"
 	"github.com/watchpost/watchpost/device/listfeed/feedtest"
 	"github.com/watchpost/watchpost/device/listfeed/target"
@@ -187,12 +188,11 @@ func TestAttackHTTP(t *testing.T) {
 // TLS, and boxes that are not pinned be turned away on either side.
 func TestNeighbour(t *testing.T) {
 	w, _ := begin(t)
-	giver := w.Device()
-	giver.Mirror = feedtest.Dir(t)
-	w.Must(giver.Restart(w.Root))
 	taker := w.Device()
-	w.Commit("un", w.Devices("un", unList, giver, taker))
-	refresh(t, w, giver)
+	w.Commit("un", w.Devices("un", unList, taker))
+	giver := feedtest.Dir(t)
+	_, err := listfeed.Copy(ctx, folder(t, w.Repo.Dir()), listfeed.CopyOptions{Root: w.Root, To: giver, Now: taker.Now})
+	w.Must(err)
 
 	pin := func(name string) carrier.Pin {
 		p, err := carrier.PinOf(feedtest.Public(name)[0])
@@ -208,7 +208,7 @@ func TestNeighbour(t *testing.T) {
 	w.Must(err)
 	serving, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	mirror := folder(t, giver.Mirror)
+	mirror := folder(t, giver)
 	go func() { done <- carrier.Serve(serving, l, mirror, mutual("giver", pin("taker"))) }()
 	defer func() {
 		stop()

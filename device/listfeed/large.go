@@ -35,12 +35,13 @@ func (r *round) large(ctx context.Context) error {
 		}
 	}
 	for _, w := range r.of(target.Kind.Single) {
-		if r.u.held.contents[w.path.String()].Sum == w.sum {
+		before := r.u.held.contents[w.path.String()]
+		if before.Sum == w.sum && !before.Gone && !before.damaged {
 			continue
 		}
-		if err := r.content(ctx, w); err != nil {
+		if err := r.content(ctx, w, before); err != nil {
 			r.notTaken(w, err)
-		} else if err := r.commit(ctx); err != nil {
+		} else if err := r.countUp(ctx); err != nil {
 			return err
 		}
 	}
@@ -317,7 +318,7 @@ func (r *round) files(ctx context.Context, m *target.Manifest, key *vault.Key, d
 					return
 				}
 				go func() {
-					plain, err := r.openChunk(m, key, sealed, i, n)
+					plain, err := m.OpenChunk(sealed[:0], key, sealed, i, n)
 					one <- open{i, n, plain, err}
 				}()
 			}

@@ -3,7 +3,9 @@ package listfeed
 import (
 	"iter"
 	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/watchpost/watchpost/device/fault"
@@ -123,6 +125,12 @@ func (u *Updater) Status() Status {
 		s.Lists = append(s.Lists, ListStatus{List: name, Owner: l.Owner, Generation: l.Version, Segment: l.Segment, Issued: l.Issued, Expires: l.Expires, Behind: l.behind})
 	}
 	sortLists(s.Lists)
+	for name, c := range h.contents {
+		if p, err := target.ParsePath(name); err == nil && !c.Gone {
+			s.Contents = append(s.Contents, ContentStatus{p, c.Version, c.Created, c.Expires, c.damaged})
+		}
+	}
+	slices.SortFunc(s.Contents, func(a, b ContentStatus) int { return strings.Compare(a.Path.String(), b.Path.String()) })
 	return s
 }
 

@@ -36,7 +36,7 @@ func (u *Updater) refresh(ctx context.Context, c Carrier, bundle bool) (Result, 
 	if err := r.large(ctx); err != nil {
 		return r.result, err
 	}
-	return r.result, r.pruneMirror()
+	return r.result, nil
 }
 
 // round is one refresh.
@@ -44,13 +44,14 @@ type round struct {
 	u      *Updater
 	c      Carrier
 	bundle bool
+	whole  bool // what is for other posts is wanted as well
 	tuf
 	wanted   []wanted
-	lists    map[string]*list        // changed in this round
-	devs     map[string]deviceState  // read in this round
-	contents map[string]contentState // taken in this round
-	coming   []Change                // with the next commit
-	lines    []audit.Line            // with the next commit
+	lists    map[string]*list       // changed in this round
+	devs     map[string]deviceState // read in this round
+	contents map[string]filesState  // taken in this round
+	coming   []Change               // with the next commit
+	lines    []audit.Line           // with the next commit
 	result   Result
 }
 
@@ -221,7 +222,7 @@ func (r *round) want(d *metadata.DelegatedRole) {
 			r.refuse(p, fault.New("listfeed.kind", "this program does not know targets of kind %q", p.Kind))
 			continue
 		}
-		if p.Kind.Single() && p.Name != r.u.o.Site && p.Name != allSites {
+		if p.Kind.Single() && p.Name != r.u.o.Site && p.Name != allSites && !r.whole {
 			continue // for another post
 		}
 		w := wanted{path: p, size: f.Length}
@@ -255,7 +256,7 @@ func (r *round) object(ctx context.Context, w wanted) ([]byte, error) {
 	if target.SumOf(raw) != w.sum {
 		return nil, fault.New("listfeed.hash", "the object is not the one that was signed")
 	}
-	return raw, r.mirror(w.sum, raw)
+	return raw, nil
 }
 
 // of yields what is wanted of a kind, in order of the paths.

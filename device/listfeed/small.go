@@ -35,7 +35,16 @@ func (r *round) small(ctx context.Context) error {
 		}
 	}
 	gone := r.withdraw()
-	if err := r.commit(ctx); err != nil {
+	if err := r.withdrawFiles(&gone); err != nil {
+		return err
+	}
+	// The chip counts what must not come back: lists that are gone, and roots
+	// whose keys may have been stolen.
+	commit := r.commit
+	if gone.any() || r.root.Signed.Version != r.u.held.root.Signed.Version {
+		commit = r.countUp
+	}
+	if err := commit(ctx); err != nil {
 		return err
 	}
 	return r.shred(gone)
@@ -155,9 +164,6 @@ func (r *round) apply(ctx context.Context, w wanted, l *list, index *target.Segm
 		if target.SumOf(raw) != s.Sum {
 			return fault.New("listfeed.hash", "segment %d is not the one that was signed", next.Segment+1)
 		}
-		if err := r.mirror(s.Sum, raw); err != nil {
-			return err
-		}
 		c, err := target.OpenChanges(raw, key, w.path.Name, l.Version, next.Segment+1, next.Last)
 		if err != nil {
 			return err
@@ -196,20 +202,26 @@ func (r *round) changed(c Change) {
 	r.coming = append(r.coming, c)
 	line := audit.Line{Time: r.u.o.Now(), Actor: "post", Action: audit.Provisioned, Object: c.Path.String()}
 	switch {
-	case c.Withdrawn:
+	case c.Withdrawn && c.Path.Kind == target.KindList:
 		line.Action, line.Object = audit.ListWithdrawn, c.Path.Name
+	case c.Withdrawn:
+		line.Facts = map[string]string{"withdrawn": strconv.FormatUint(c.Version, 10)}
 	case c.Path.Kind == target.KindList || c.Path.Kind == target.KindSegment:
 		line.Action, line.Object = audit.ListChanged, c.Path.Name
 		line.Facts = map[string]string{"generation": strconv.FormatUint(c.Version, 10)}
 		if c.Segment > 0 {
 			line.Facts["segment"] = strconv.FormatUint(c.Segment, 10)
 		}
+	default:
+		line.Facts = map[string]string{"version": strconv.FormatUint(c.Version, 10)}
 	}
 	r.lines = append(r.lines, line)
 }
 
 // gone is what withdraw leaves to be destroyed after the commit.
-type gone struct{ lists, keys []string }
+type gone struct{ lists, keys, folders []string }
+
+func (g gone) any() bool { return len(g.lists)+len(g.folders) > 0 }
 
 // withdraw takes lists out of force that their owner does not publish any
 // more, whose owner is delegated to no more, or that are not for this device
@@ -255,6 +267,9 @@ func (r *round) shred(g gone) error {
 	for _, name := range g.lists {
 		errs = append(errs, fault.Wrap("listfeed.write", os.RemoveAll(r.u.listDir(name))))
 	}
+	for _, dir := range g.folders {
+		errs = append(errs, fault.Wrap("listfeed.write", os.RemoveAll(dir)))
+	}
 	return errors.Join(errs...)
 }
 
@@ -279,9 +294,6 @@ func (r *round) commit(ctx context.Context) error {
 		if err := u.o.State.Commit(ctx, r.changes, r.lines...); err != nil {
 			return err
 		}
-	}
-	if err := r.mirrorMetadata(); err != nil {
-		return err
 	}
 	r.changes, r.lines = map[string][]byte{}, nil
 	u.mu.Lock()

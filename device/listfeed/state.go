@@ -19,7 +19,7 @@ const (
 	stateVersions  = "versions"  // JSON: highest version of each role, for when bytes are damaged
 	stateCounter   = "counter"   // JSON: what the chip's counter was raised to
 	stateDevices   = "devices/"  // + path: JSON deviceState
-	stateContent   = "content/"  // + path: JSON contentState
+	stateContent   = "content/"  // + path: JSON filesState
 	stateList      = "list/"     // + list: JSON listState
 	statePending   = "pending/"  // + list: JSON listState that is about to be put in force
 	stateSegment   = "segment/"  // + list/GENERATION/NUMBER: sealed bytes
@@ -41,6 +41,22 @@ type contentState struct {
 	Key     target.KeyName `json:"key"`
 }
 
+// fileState is a file of a target as it was taken.
+type fileState struct {
+	Path string     `json:"path"`
+	Sum  target.Sum `json:"sum"`
+}
+
+// filesState is a target of files that is no list: no table of its own vouches
+// for them, so what was taken is kept here.
+type filesState struct {
+	contentState
+	Files []fileState `json:"files"`
+	Gone  bool        `json:"gone,omitempty"` // withdrawn; Version is the floor
+
+	damaged bool // what lies on the disk is not what was taken
+}
+
 // listState is a list's cursor.
 type listState struct {
 	contentState
@@ -58,7 +74,7 @@ func (u *Updater) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h := held{tuf: tuf{versions: map[string]int64{}}, devices: map[string]deviceState{}, contents: map[string]contentState{}, lists: map[string]*list{}, pending: map[string]listState{}}
+	h := held{tuf: tuf{versions: map[string]int64{}}, devices: map[string]deviceState{}, contents: map[string]filesState{}, lists: map[string]*list{}, pending: map[string]listState{}}
 	if raw := kept[stateVersions]; len(raw) > 0 {
 		if err := json.Unmarshal(raw, &h.versions); err != nil {
 			return damaged(stateVersions)
@@ -92,6 +108,13 @@ func (u *Updater) load(ctx context.Context) error {
 	if err := h.loadMetadata(kept, u.o.Root, u.log); err != nil {
 		return err
 	}
+	for name, c := range h.contents {
+		if p, err := target.ParsePath(name); err == nil && !c.Gone && u.checkFiles(p, c) != nil {
+			c.damaged = true
+			h.contents[name] = c
+			u.log.Error("target damaged", "kind", string(p.Kind), "name", p.Name, "code", "listfeed.damaged")
+		}
+	}
 	for name, l := range h.lists {
 		if l.Gone {
 			continue
@@ -101,7 +124,7 @@ func (u *Updater) load(ctx context.Context) error {
 		}
 	}
 	u.held = h
-	return nil
+	return u.onlyVersions(h.contents)
 }
 
 func into[T any](raw []byte, m map[string]T, name string) error {

@@ -44,7 +44,7 @@ type held struct {
 	tuf
 	count    uint64 // of the counter
 	devices  map[string]deviceState
-	contents map[string]contentState
+	contents map[string]filesState
 	lists    map[string]*list
 	pending  map[string]listState
 }

@@ -84,7 +84,8 @@ func RootSpec(version int64, now time.Time) repo.RootSpec {
 func Owners() []repo.Owner {
 	return []repo.Owner{
 		{Name: "un", Keys: Public("anna", "boris", "carla"), Threshold: 2, Paths: []string{"un/list/*", "un/segment/*", "un/devices/*"}},
-		{Name: "site", Keys: Public("anna", "boris"), Threshold: 2, Paths: []string{"site/policy/*", "site/accounts/*", "site/trust/*", "site/devices/*"}},
+		{Name: "site", Keys: Public("anna", "boris"), Threshold: 2, Paths: []string{"site/policy/*", "site/accounts/*", "site/trust/*", "site/devices/*",
+			"site/anchors/*", "site/crl/*", "site/deviation/*", "site/thresholds/*", "site/models/*"}},
 	}
 }
 
@@ -367,7 +368,7 @@ type Device struct {
 	Dir     string
 	Clock   time.Time // set by tests; Now never goes below what was raised
 	Counter *Counter  // nil: none
-	Mirror  string    // "": none
+	Check   listfeed.Check
 	floor   time.Time
 }
 
@@ -402,7 +403,7 @@ func (d *Device) Now() time.Time {
 // Restart opens the device anew from what it kept.
 func (d *Device) Restart(root []byte) error {
 	o := listfeed.Options{
-		Dir: d.Dir, State: d.State, Keys: d.Keys, Root: root, Now: d.Now, Site: "post-1", Mirror: d.Mirror,
+		Dir: d.Dir, State: d.State, Keys: d.Keys, Root: root, Now: d.Now, Site: "post-1", Check: d.Check,
 		Raise: func(t time.Time) {
 			if t.After(d.floor) {
 				d.floor = t
