@@ -134,7 +134,7 @@ func verdictOf(r pki.SignerResult) (Result, string) {
 		case err == nil:
 		case errors.Is(err, pki.ErrNoSigner):
 			return NotAssessable, reasonNoSigner
-		case errors.Is(err, pki.ErrAlgorithm), errors.Is(err, pki.ErrForbiddenHash):
+		case errors.Is(err, pki.ErrAlgorithm), errors.Is(err, pki.ErrForbiddenHash), errors.Is(err, pki.ErrCurve) && namedCurve(r.Certificate):
 			return NotAssessable, string(fault.CodeOf(err))
 		default:
 			return Fail, string(fault.CodeOf(err))
@@ -142,6 +142,10 @@ func verdictOf(r pki.SignerResult) (Result, string) {
 	}
 	return NotAssessable, reasonNoSigner
 }
+
+// namedCurve reports whether a signer's key names its curve: one that is not
+// known here may be sound. Parameters written out that are no curve's are not.
+func namedCurve(c *pki.Certificate) bool { return c != nil && !c.PublicKey.Explicit }
 
 // judgeAlgorithms judges by policy what hashes and signatures are made with.
 func (j *judge) judgeAlgorithms() {

@@ -47,6 +47,8 @@ func anchorKind(c *pki.Certificate, vouched bool) (Kind, error) {
 	switch {
 	case err == nil:
 		return KindCSCA, nil
+	case c.Algorithm.Err != nil && (claimed || !identified):
+		return KindCSCA, nil // an algorithm that is not judged here is no sign of a change
 	case claimed, !vouched && !identified:
 		return KindLink, err
 	}

@@ -150,3 +150,30 @@ func certificatesOnly(certificates ...[]byte) []byte {
 		der.Marshal(der.ContextConstructed(0), certificates...), der.Marshal(der.Set))
 	return der.Marshal(der.Sequence, pkitest.OID(1, 2, 840, 113549, 1, 7, 2), der.Marshal(der.ContextConstructed(0), signed))
 }
+
+// TestUnjudgedRoots: a root that its operator gives is an anchor by his word,
+// also where its own signature cannot be judged.
+func TestUnjudgedRoots(t *testing.T) {
+	s := newState(t, "UT")
+	md5 := der.Marshal(der.Sequence, pkitest.OID(1, 2, 840, 113549, 1, 1, 4), []byte{5, 0})
+	for name, noIDs := range map[string]bool{"key named": false, "no key named": true} {
+		raw := pkitest.Certificate{Serial: 7, Subject: s.name, Key: s.root, CA: true, KeyUsage: pkitest.UsageCA, NoKeyIDs: noIDs}.Issue(t)
+		b := newBench(t)
+		b.take(withAlgorithm(t, raw, pkitest.SHA256.Identifier(s.root), md5))
+		if k := b.kinds(); k[trust.KindCSCA] != 1 {
+			t.Errorf("%s: %v", name, k)
+		}
+	}
+}
+
+// withAlgorithm puts a certificate of serial number 7 together again with
+// another algorithm in both places.
+func withAlgorithm(t *testing.T, raw, given, algorithm []byte) []byte {
+	t.Helper()
+	parts := bytes.SplitN(raw, given, 3)
+	if len(parts) != 3 {
+		t.Fatal("algorithm not found")
+	}
+	tbs := der.Marshal(der.Sequence, der.Marshal(der.ContextConstructed(0), []byte{2, 1, 2}), []byte{2, 1, 7}, algorithm, parts[1])
+	return der.Marshal(der.Sequence, tbs, algorithm, parts[2])
+}

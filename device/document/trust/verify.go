@@ -24,7 +24,7 @@ func (s *Store) Verify(e *Entry) Standing {
 		return StandingIssuer
 	}
 	// Who issued himself and names no key, or his own, would have signed it with that.
-	if c := e.Certificate; c.SelfIssued() && (c.AuthorityKeyID == nil || bytes.Equal(c.AuthorityKeyID, c.SubjectKeyID)) {
+	if c := e.Certificate; c.SelfIssued() && c.Algorithm.Err == nil && (c.AuthorityKeyID == nil || bytes.Equal(c.AuthorityKeyID, c.SubjectKeyID)) {
 		return StandingBroken
 	}
 	for _, i := range s.issuers(e.Certificate.Issuer, e.Certificate.AuthorityKeyID) {
