@@ -104,7 +104,7 @@ func TestAttackGateByLease(t *testing.T) {
 	var line *wire.Proxy
 	h := new(hub)
 	d := newDesk(t, policy.Gate, nil, func(c *config.Config) {
-		h = newHub(t, &desk{t: t, bin: binaries(t)})
+		h = newHub(t, &desk{t: t, bin: binaries(t)}, nil)
 		if line, err = wire.Listen(h.address); err != nil {
 			t.Fatal(err)
 		}

@@ -36,12 +36,15 @@ const closeLimit = 5 * time.Second
 type Config struct {
 	State    string         // folder, made if missing
 	Unlocker vault.Unlocker // of State/vault.json
-	Lists    string         // folder of lists for the worker, "" has none
-	DSN      string         // of PostgreSQL, "" runs a private one in State
-	Listen   string         // of the embedded broker
-	TLS      *tls.Config    // of the embedded broker, nil is without
-	Broker   string         // URL of a cluster instead of the embedded broker
-	Creds    string         // file with central's nkey seed at that cluster
+	Lists    string         // folder of lists for the worker of this process, "" has none
+	Shards   int            // that workers on other machines hold, instead of Lists; 0 is none
+	// WorstGroup is shard.Options.WorstGroup, of Lists.
+	WorstGroup float64
+	DSN        string      // of PostgreSQL, "" runs a private one in State
+	Listen     string      // of the embedded broker
+	TLS        *tls.Config // of the embedded broker, nil is without
+	Broker     string      // URL of a cluster instead of the embedded broker
+	Creds      string      // file with central's nkey seed at that cluster
 	// Callout: the cluster asks central who may connect (CalloutAccount is where
 	// posts live); else the cluster's own rules decide.
 	Callout bool
@@ -122,21 +125,12 @@ func Run(ctx context.Context, c Config) (_ *Central, err error) {
 		return nil, err
 	}
 	r.nc = nc
-	shards := 0
-	if c.Lists != "" {
-		if r.Lists, err = shard.Load(ctx, c.Lists, c.State, v, time.Now); err != nil {
-			return nil, err
-		}
-		r.closing(r.Lists.Close)
-		worker, err := shard.Serve(nc, 0, searchesAtOnce, r.Lists, c.Log)
-		if err != nil {
-			return nil, err
-		}
-		r.closing(worker.Close)
-		shards = 1
+	search, shards, err := r.openSearch(ctx, c, v)
+	if err != nil {
+		return nil, err
 	}
 	s, err := Serve(Options{
-		Broker: nc, Identity: identity, KeyOf: auth.Key, BootKeyOf: auth.BootKey, HelloKeyOf: auth.HelloKey, Records: r.Store, Posts: r.Store, Shards: shards,
+		Broker: nc, Identity: identity, KeyOf: auth.Key, BootKeyOf: auth.BootKey, HelloKeyOf: auth.HelloKey, Records: r.Store, Posts: r.Store, Shards: shards, SearchKey: search,
 		Certify: certify(account), CertificateLife: c.certificateLife(), Orders: r.Store, Metrics: r.metrics, Log: c.Log,
 	})
 	if err != nil {

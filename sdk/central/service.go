@@ -21,6 +21,7 @@ import (
 	"github.com/watchpost/watchpost/device/audit/checkpoint"
 	"github.com/watchpost/watchpost/device/audit/witness"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/sdk/central/metrics"
 	"github.com/watchpost/watchpost/sdk/central/shard"
 	"github.com/watchpost/watchpost/sdk/central/store"
@@ -60,7 +61,8 @@ type Options struct {
 	HelloKeyOf func(post string) (ed25519.PublicKey, error)
 	Posts      Posts
 	Records    Records
-	Shards     int // that hold lists, from 0
+	Shards     int        // that hold lists, from 0
+	SearchKey  *vault.Key // under which searches go to workers
 	// Certify writes a post's certificate; nil gives none.
 	Certify         func(store.Device) (string, error)
 	CertificateLife time.Duration
@@ -247,7 +249,7 @@ func (s *Service) ask(ctx context.Context, call *linkv1.Call, q *screeningv1.Ask
 	if err != nil {
 		return nil, err
 	}
-	out, err := shard.Ask(ctx, s.o.Broker, s.o.Shards, q)
+	out, err := shard.Ask(ctx, s.o.Broker, s.o.Shards, s.o.SearchKey, q)
 	if err != nil {
 		return nil, err
 	}

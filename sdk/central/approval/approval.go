@@ -33,6 +33,10 @@ type Row struct {
 	Code     string          `json:"code,omitempty"`  // of an enrolment: compare with the box
 	Order    json.RawMessage `json:"order,omitempty"` // an order in words
 	Content  string          `json:"content"`         // what is signed, base64
+	Needed   int             `json:"needed"`          // so many different operators
+	// Of a list that was approved: when it went out, or the code of why not.
+	Published *time.Time `json:"published,omitempty"`
+	Refused   string     `json:"refused,omitempty"`
 }
 
 // Signed is an operator's word for a proposal.
@@ -47,6 +51,10 @@ func RowOf(p store.Proposal) (Row, error) {
 	r := Row{
 		ID: hex.EncodeToString(p.ID), Kind: p.Kind, Subject: p.Subject, Reason: p.Reason, State: p.State, MadeBy: p.MadeBy, Made: p.Made.UTC(),
 		Expires: p.Expires.UTC(), Approved: p.Approved, Content: base64.StdEncoding.EncodeToString(p.Content),
+		Needed: p.Needed, Published: p.Published,
+	}
+	if p.Refused != nil {
+		r.Refused = *p.Refused
 	}
 	switch p.Kind {
 	case store.KindEnrolment:

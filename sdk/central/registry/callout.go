@@ -75,6 +75,9 @@ func userOf(key string, rights Rights, account nkeys.KeyPair, target string) (st
 	if !rights.Central {
 		u.Pub.Allow.Add(rights.Publish...)
 		u.Sub.Allow.Add(rights.Subscribe...)
+		if rights.Replies {
+			u.Resp = &jwt.ResponsePermission{MaxMsgs: maxReplies, Expires: replyWithin}
+		}
 	}
 	text, err := u.Encode(account)
 	return text, fault.Wrap("link.callout", err)

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/sdk/central/shard"
 	"github.com/watchpost/watchpost/sdk/central/store"
 	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
 )
@@ -29,6 +30,7 @@ type Devices interface {
 	DeviceByKey(ctx context.Context, publicKey string) (store.Device, error)
 	LeaseOf(ctx context.Context, device string) (store.Lease, error)
 	LeaseByKey(ctx context.Context, bootKey string) (store.Lease, error)
+	WorkerByKey(ctx context.Context, publicKey string) (store.Worker, error)
 }
 
 // Registry judges connections and gives the keys of posts. It is safe for
@@ -47,7 +49,15 @@ type Rights struct {
 	Central   bool // everything
 	Publish   []string
 	Subscribe []string
+	Replies   bool // may answer what comes, and only that
 }
+
+// How a worker may answer one question: a word that it is at work, and the
+// answer, within more than anybody waits.
+const (
+	maxReplies  = 4
+	replyWithin = time.Minute
+)
 
 // Errors of letting in, beside those of the register.
 var (
@@ -68,6 +78,10 @@ func (r *Registry) Admit(ctx context.Context, key, signature string, nonce []byt
 	defer cancel()
 	if l, err := r.Devices.LeaseByKey(ctx, key); err == nil {
 		return Rights{Name: l.Device + " (boot)", Publish: []string{linkv1.LeaseSubject(l.Device)}, Subscribe: []string{linkv1.InboxPrefix(l.Device) + ".>"}}, nil
+	}
+	if w, err := r.Devices.WorkerByKey(ctx, key); err == nil {
+		one, all := shard.Subjects(w.Shard)
+		return Rights{Name: w.ID + " (worker)", Publish: []string{shard.Here(key)}, Subscribe: []string{one, all}, Replies: true}, nil
 	}
 	d, err := r.Devices.DeviceByKey(ctx, key)
 	if err != nil {
@@ -92,6 +106,9 @@ func (r *Registry) Check(c server.ClientAuthentication) bool {
 	u := &server.User{Username: rights.Name}
 	if !rights.Central {
 		u.Permissions = &server.Permissions{Publish: &server.SubjectPermission{Allow: rights.Publish}, Subscribe: &server.SubjectPermission{Allow: rights.Subscribe}}
+		if rights.Replies {
+			u.Permissions.Response = &server.ResponsePermission{MaxMsgs: maxReplies, Expires: replyWithin}
+		}
 	}
 	c.RegisterUser(u)
 	return true

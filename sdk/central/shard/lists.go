@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/watchpost/watchpost/device/biometric/calibration"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/screening/local"
 	"github.com/watchpost/watchpost/device/vault"
@@ -26,14 +27,36 @@ type Lists struct {
 	dirs   []*store.Dir
 }
 
-// Limits are the error budgets of a worker's searches.
-var Limits = local.Limits{FPIR: 1e-3, MaxCandidates: 20, AlarmMaxList: 1000, AlarmMinFrames: 3} // design section 10
+// LimitsAt are the error budgets of a worker's searches (design section 10): of
+// the whole lists, shared evenly among the parts that they are split into.
+// worstGroup is how many times as often strangers of the worst group are taken
+// for one another as stated, 0 for as stated; posts hold the same by their
+// policy (face_worst_group).
+func LimitsAt(at Place, worstGroup float64) local.Limits {
+	return local.Limits{
+		FPIR: 1e-3 / float64(at.Of), MaxCandidates: 20, AlarmMaxList: 1000 / at.Of, AlarmMinFrames: 3,
+		Faces: calibration.FaceCurve{Factor: worstGroup},
+	}
+}
+
+// Options of Load.
+type Options struct {
+	Folder string // as in provisioning: lists/LIST/ and keys/LIST/RECIPIENT
+	State  string // of the worker
+	Vault  *vault.Vault
+	At     Place
+	// WorstGroup is as in LimitsAt.
+	WorstGroup float64
+	Now        func() time.Time
+}
 
 // Load takes the lists of a folder into state and loads them. The folder is
 // laid out as in provisioning: lists/LIST/ is a sealed generation and
-// keys/LIST/RECIPIENT the list's key wrapped for the vault of this worker.
-// An older generation than the one held is store.rollback.
-func Load(ctx context.Context, folder, state string, v *vault.Vault, now func() time.Time) (*Lists, error) {
+// keys/LIST/RECIPIENT the list's key wrapped for the vault of this worker at its
+// place. An older generation than the one held is store.rollback, a part of
+// another place vault.open.
+func Load(ctx context.Context, o Options) (*Lists, error) {
+	folder := o.Folder
 	entries, err := os.ReadDir(filepath.Join(folder, "lists"))
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -43,42 +66,27 @@ func Load(ctx context.Context, folder, state string, v *vault.Vault, now func() 
 	}
 	l := new(Lists)
 	for _, e := range entries {
-		if err := l.add(ctx, folder, state, e.Name(), v); err != nil {
+		if err := l.add(ctx, o, e.Name()); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
 	}
-	l.Source, err = local.New(Limits, now, l.lists...)
+	l.Source, err = local.New(LimitsAt(o.At, o.WorstGroup), o.Now, l.lists...)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-func (l *Lists) add(ctx context.Context, folder, state, list string, v *vault.Vault) error {
-	us, err := v.Recipient()
+// add takes a list in and loads it.
+func (l *Lists) add(ctx context.Context, o Options, list string) error {
+	if err := l.take(ctx, o, list); err != nil {
+		return err
+	}
+	key, err := o.Vault.ListKey(o.At.KeyName(list))
 	if err != nil {
 		return err
 	}
-	wrapped, err := readKey(filepath.Join(folder, "keys", list, us.ID()))
-	if err != nil {
-		return err
-	}
-	if err := v.AcceptListKey(list, wrapped); err != nil {
-		return err
-	}
-	key, err := v.ListKey(list)
-	if err != nil {
-		return err
-	}
-	d, err := store.OpenDir(ctx, filepath.Join(state, "lists", list))
-	if err != nil {
-		return err
-	}
-	l.dirs = append(l.dirs, d)
-	if _, err := d.Adopt(ctx, filepath.Join(folder, "lists", list), list, key, 0); err != nil {
-		return err
-	}
-	g, err := d.Open(list, key, 0)
+	g, err := l.dirs[len(l.dirs)-1].Open(list, key, 0)
 	if err != nil {
 		return err
 	}
@@ -88,6 +96,33 @@ func (l *Lists) add(ctx context.Context, folder, state, list string, v *vault.Va
 	}
 	l.lists, l.Loaded = append(l.lists, loaded), append(l.Loaded, loaded.Manifest())
 	return nil
+}
+
+// take brings a list and its key into the state of the worker.
+func (l *Lists) take(ctx context.Context, o Options, list string) error {
+	us, err := o.Vault.Recipient()
+	if err != nil {
+		return err
+	}
+	wrapped, err := readKey(filepath.Join(o.Folder, "keys", list, us.ID()))
+	if err != nil {
+		return err
+	}
+	name := o.At.KeyName(list)
+	if err := o.Vault.AcceptListKey(name, wrapped); err != nil {
+		return err
+	}
+	key, err := o.Vault.ListKey(name)
+	if err != nil {
+		return err
+	}
+	d, err := store.OpenDir(ctx, filepath.Join(o.State, "lists", list))
+	if err != nil {
+		return err
+	}
+	l.dirs = append(l.dirs, d)
+	_, err = d.Adopt(ctx, filepath.Join(o.Folder, "lists", list), list, key, 0)
+	return err
 }
 
 func readKey(path string) ([]byte, error) {

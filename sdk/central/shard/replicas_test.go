@@ -44,9 +44,9 @@ func cluster(t testing.TB) (connect func() *nats.Conn) {
 }
 
 // run serves shard n on a connection of its own, which is killed by closing it.
-func run(t testing.TB, nc *nats.Conn, n int, lists Searcher) *nats.Conn {
+func run(t testing.TB, nc *nats.Conn, n, of int, lists Searcher) *nats.Conn {
 	t.Helper()
-	_, err := Serve(nc, n, 64, lists, slog.New(slog.DiscardHandler))
+	_, err := Serve(nc, Place{n, of}, 64, lists, testKey, slog.New(slog.DiscardHandler))
 	if err == nil {
 		err = nc.Flush()
 	}
@@ -72,14 +72,14 @@ func TestSoakScatterGather(t *testing.T) {
 func scatterGather(t *testing.T, rounds int, most time.Duration) {
 	connect := cluster(t)
 	for n := range shards {
-		run(t, connect(), n, part{record: fmt.Sprint(n)})
+		run(t, connect(), n, shards, part{record: fmt.Sprint(n)})
 	}
 	gatherer := connect()
 	took := make([]time.Duration, 0, rounds)
 	for range rounds {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		begun := time.Now()
-		r, err := Ask(ctx, gatherer, shards, asked())
+		r, err := Ask(ctx, gatherer, shards, testKey, asked())
 		took = append(took, time.Since(begun))
 		cancel()
 		if err != nil || r.Coverage[0].Answered != shards || r.Coverage[0].Records != 10*shards {
@@ -119,10 +119,10 @@ func TestReplicas(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			connect := cluster(t)
-			run(t, connect(), 0, part{record: "a"})
-			first := run(t, connect(), 1, c.first)
+			run(t, connect(), 0, 2, part{record: "a"})
+			first := run(t, connect(), 1, 2, c.first)
 			if c.replica {
-				run(t, connect(), 1, part{record: "b"})
+				run(t, connect(), 1, 2, part{record: "b"})
 			}
 			if c.kill {
 				first.Close()
@@ -134,7 +134,7 @@ func TestReplicas(t *testing.T) {
 			gatherer := connect()
 			for range times {
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				r, err := Ask(ctx, gatherer, 2, asked())
+				r, err := Ask(ctx, gatherer, 2, testKey, asked())
 				cancel()
 				if err != nil || len(r.Coverage) != 1 || r.Coverage[0].Shards != 2 || r.Coverage[0].Answered != c.answered {
 					t.Fatalf("%v, %v", r, err)
@@ -189,12 +189,12 @@ func answerOf(t *testing.T, r *screeningv1.AskResponse) screening.Answer {
 func TestSearchOnce(t *testing.T) {
 	connect := cluster(t)
 	hold, taken := make(chan struct{}), make(chan struct{}, 4)
-	run(t, connect(), 0, part{record: "a", hold: hold, asked: taken})
+	run(t, connect(), 0, 1, part{record: "a", hold: hold, asked: taken})
 	done := make(chan error, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		_, err := Ask(ctx, connect(), 1, asked())
+		_, err := Ask(ctx, connect(), 1, testKey, asked())
 		done <- err
 	}()
 	<-taken

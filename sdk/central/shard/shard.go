@@ -18,6 +18,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/screening"
+	"github.com/watchpost/watchpost/device/vault"
 	screeningv1 "github.com/watchpost/watchpost/sdk/proto/screening/v1"
 )
 
@@ -27,6 +28,9 @@ func subject(n int) string { return fmt.Sprintf("search.%d", n) }
 
 // subjectAll is where all workers of shard n take it.
 func subjectAll(n int) string { return fmt.Sprintf("search.%d.all", n) }
+
+// Subjects are those that workers of shard n listen to.
+func Subjects(n int) (one, all string) { return subject(n), subjectAll(n) }
 
 const (
 	replicas = "replicas" // queue group of the workers of a shard
@@ -76,8 +80,10 @@ func (w *Worker) Close() error {
 // searches run at once; one more is refused with source.busy. Workers of the
 // same n are replicas: they hold the same, and a search goes to one of them. Who
 // gets no answer in time asks all; a worker that is at the search already goes
-// on and does not begin it twice.
-func Serve(nc *nats.Conn, n, parallel int, lists Searcher, log *slog.Logger) (*Worker, error) {
+// on and does not begin it twice. Questions and answers are sealed under key, as
+// central seals them: a broker between the two neither reads nor makes one.
+func Serve(nc *nats.Conn, at Place, parallel int, lists Searcher, key *vault.Key, log *slog.Logger) (*Worker, error) {
+	n := at.Shard
 	slots := make(chan struct{}, parallel)
 	known := searches{under: map[string]bool{}}
 	us := nuid.Next()
@@ -104,7 +110,7 @@ func Serve(nc *nats.Conn, n, parallel int, lists Searcher, log *slog.Logger) (*W
 		}
 		go func() {
 			defer func() { <-slots; done() }()
-			out, err := search(m, lists)
+			out, err := search(m, at, id, lists, key)
 			respond(m, us, out, err, log)
 		}()
 	}
@@ -159,13 +165,18 @@ func (s *searches) end(id string) {
 	}
 }
 
-func search(m *nats.Msg, lists Searcher) (*screeningv1.AskResponse, error) {
+// search answers one question, sealed.
+func search(m *nats.Msg, at Place, id string, lists Searcher, key *vault.Key) ([]byte, error) {
 	patience, err := time.ParseDuration(m.Header.Get(patienceHeader))
 	if err != nil {
 		return nil, fault.New("call.no_deadline", "a search without patience")
 	}
+	plain, err := unseal(key, at, toWorker, id, m.Data)
+	if err != nil {
+		return nil, err
+	}
 	in := new(screeningv1.AskRequest)
-	if proto.Unmarshal(m.Data, in) != nil {
+	if proto.Unmarshal(plain, in) != nil {
 		return nil, fault.New("call.invalid", "no question")
 	}
 	q, err := Question(in)
@@ -178,15 +189,17 @@ func search(m *nats.Msg, lists Searcher) (*screeningv1.AskResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	return response(r), nil
+	out, err := proto.Marshal(response(r))
+	if err != nil {
+		return nil, fault.Wrap("call.invalid", err)
+	}
+	return seal(key, at, fromWorker, id, out)
 }
 
-func respond(m *nats.Msg, us string, out *screeningv1.AskResponse, err error, log *slog.Logger) {
+func respond(m *nats.Msg, us string, out []byte, err error, log *slog.Logger) {
 	reply := nats.NewMsg(m.Reply)
 	reply.Header.Set(workerHeader, us)
-	if err == nil {
-		reply.Data, err = proto.Marshal(out)
-	}
+	reply.Data = out
 	if err != nil {
 		reply.Header.Set(codeHeader, string(fault.CodeOf(err)))
 		log.Warn("search failed", "shard", m.Subject, "code", string(fault.CodeOf(err)))
@@ -200,7 +213,7 @@ func respond(m *nats.Msg, us string, out *screeningv1.AskResponse, err error, lo
 // before ctx ends. A list's coverage counts as many shards as there are and as
 // many answers as came; a list that no answer names is not in the coverage.
 // An error only if no shard answered.
-func Ask(ctx context.Context, nc *nats.Conn, n int, q *screeningv1.AskRequest) (*screeningv1.AskResponse, error) {
+func Ask(ctx context.Context, nc *nats.Conn, n int, key *vault.Key, q *screeningv1.AskRequest) (*screeningv1.AskResponse, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return nil, fault.New("call.no_deadline", "a search needs a deadline")
@@ -213,7 +226,7 @@ func Ask(ctx context.Context, nc *nats.Conn, n int, q *screeningv1.AskRequest) (
 	answers, errs := make([]*screeningv1.AskResponse, n), make([]error, n)
 	var all sync.WaitGroup
 	for i := range n {
-		all.Go(func() { answers[i], errs[i] = one(ctx, nc, i, id, raw, time.Until(deadline)) })
+		all.Go(func() { answers[i], errs[i] = one(ctx, nc, Place{i, n}, id, raw, time.Until(deadline), key) })
 	}
 	all.Wait()
 	answers = slices.DeleteFunc(answers, func(a *screeningv1.AskResponse) bool { return a == nil })
@@ -225,7 +238,12 @@ func Ask(ctx context.Context, nc *nats.Conn, n int, q *screeningv1.AskRequest) (
 
 // one asks shard n: one of its workers, and all of them where that one fails,
 // is gone or takes long. The first answer counts.
-func one(ctx context.Context, nc *nats.Conn, n int, id string, question []byte, patience time.Duration) (*screeningv1.AskResponse, error) {
+func one(ctx context.Context, nc *nats.Conn, at Place, id string, question []byte, patience time.Duration, key *vault.Key) (*screeningv1.AskResponse, error) {
+	n := at.Shard
+	question, err := seal(key, at, toWorker, id, question)
+	if err != nil {
+		return nil, err
+	}
 	replies := make(chan *nats.Msg, 16)
 	inbox := nc.NewRespInbox()
 	sub, err := nc.ChanSubscribe(inbox, replies)
@@ -260,7 +278,7 @@ func one(ctx context.Context, nc *nats.Conn, n int, id string, question []byte, 
 				working[at] = true
 				break
 			}
-			out, err := read(m, n)
+			out, err := read(m, at, id, key)
 			if err == nil {
 				return out, nil
 			}
@@ -296,15 +314,17 @@ func unavailable(n int, err error) *fault.Error {
 // noResponders reports whether the broker says that nobody listens.
 func noResponders(m *nats.Msg) bool { return len(m.Data) == 0 && m.Header.Get("Status") == "503" }
 
-func read(m *nats.Msg, n int) (*screeningv1.AskResponse, *fault.Error) {
+func read(m *nats.Msg, at Place, id string, key *vault.Key) (*screeningv1.AskResponse, *fault.Error) {
+	n := at.Shard
 	if noResponders(m) {
 		return nil, unavailable(n, nats.ErrNoResponders)
 	}
 	if code := m.Header.Get(codeHeader); code != "" {
 		return nil, fault.New(fault.Code(code), "shard %d", n)
 	}
+	plain, err := unseal(key, at, fromWorker, id, m.Data)
 	out := new(screeningv1.AskResponse)
-	if err := proto.Unmarshal(m.Data, out); err != nil {
+	if err != nil || proto.Unmarshal(plain, out) != nil {
 		return nil, fault.New("source.unavailable", "shard %d: no answer of the form", n)
 	}
 	return out, nil
@@ -314,6 +334,11 @@ func read(m *nats.Msg, n int) (*screeningv1.AskResponse, *fault.Error) {
 func merge(answers []*screeningv1.AskResponse, shards int) *screeningv1.AskResponse {
 	out := new(screeningv1.AskResponse)
 	for _, a := range answers {
+		for _, c := range a.Candidates {
+			for _, s := range c.Scores { // stated for a part; the others could have found a stranger as well
+				s.Fpir = min(1, s.Fpir*float64(shards))
+			}
+		}
 		out.Candidates = append(out.Candidates, a.Candidates...)
 		for _, c := range a.Coverage {
 			// A worker speaks for one shard, whatever it says.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/screening"
+	"github.com/watchpost/watchpost/device/vault"
 	screeningv1 "github.com/watchpost/watchpost/sdk/proto/screening/v1"
 )
 
@@ -49,6 +50,15 @@ func (p part) Ask(ctx context.Context, _ screening.Question) (screening.Reply, e
 	}, nil
 }
 
+// testKey seals the searches of these tests.
+var testKey = func() *vault.Key {
+	key, err := vault.NewRing().Random()
+	if err != nil {
+		panic(err)
+	}
+	return key
+}()
+
 // connect runs a broker and connects to it.
 func connect(t *testing.T) *nats.Conn {
 	t.Helper()
@@ -69,9 +79,9 @@ func connect(t *testing.T) *nats.Conn {
 	return nc
 }
 
-func serve(t *testing.T, nc *nats.Conn, n int, p part) *Worker {
+func serve(t *testing.T, nc *nats.Conn, n, of int, p part) *Worker {
 	t.Helper()
-	w, err := Serve(nc, n, 1, p, slog.New(slog.DiscardHandler))
+	w, err := Serve(nc, Place{n, of}, 1, p, testKey, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,10 +99,10 @@ func TestShards(t *testing.T) {
 	nc := connect(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	serve(t, nc, 0, part{record: "a"})
-	second := serve(t, nc, 1, part{record: "b"})
+	serve(t, nc, 0, 2, part{record: "a"})
+	second := serve(t, nc, 1, 2, part{record: "b"})
 
-	whole, err := Ask(ctx, nc, 2, asked())
+	whole, err := Ask(ctx, nc, 2, testKey, asked())
 	if err != nil || len(whole.Candidates) != 2 || len(whole.Coverage) != 1 {
 		t.Fatalf("%v, %v", whole, err)
 	}
@@ -109,12 +119,12 @@ func TestShards(t *testing.T) {
 	defer close(hold)
 	for name, start := range map[string]func() *Worker{
 		"gone":  func() *Worker { return nil },
-		"fails": func() *Worker { return serve(t, nc, 1, part{err: errors.New("no")}) },
-		"hangs": func() *Worker { return serve(t, nc, 1, part{hold: hold}) },
+		"fails": func() *Worker { return serve(t, nc, 1, 2, part{err: errors.New("no")}) },
+		"hangs": func() *Worker { return serve(t, nc, 1, 2, part{hold: hold}) },
 	} {
 		sub := start()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		r, err := Ask(ctx, nc, 2, asked())
+		r, err := Ask(ctx, nc, 2, testKey, asked())
 		cancel()
 		if err != nil || len(r.Candidates) != 1 || r.Coverage[0].Shards != 2 || r.Coverage[0].Answered != 1 {
 			t.Errorf("%s: %v, %v", name, r, err)
@@ -127,15 +137,12 @@ func TestShards(t *testing.T) {
 	}
 
 	t.Run("no worker at all", func(t *testing.T) {
-		if r, err := Ask(ctx, nc, 1, asked()); err != nil || len(r.Coverage) != 1 {
-			t.Fatalf("%v, %v", r, err)
-		}
-		if _, err := Ask(ctx, connect(t), 2, asked()); fault.CodeOf(err) != "source.unavailable" {
+		if _, err := Ask(ctx, connect(t), 2, testKey, asked()); fault.CodeOf(err) != "source.unavailable" {
 			t.Fatal(err)
 		}
 	})
 	t.Run("without a deadline", func(t *testing.T) {
-		if _, err := Ask(context.Background(), nc, 1, asked()); fault.CodeOf(err) != "call.no_deadline" {
+		if _, err := Ask(context.Background(), nc, 1, testKey, asked()); fault.CodeOf(err) != "call.no_deadline" {
 			t.Fatal(err)
 		}
 	})
@@ -143,14 +150,14 @@ func TestShards(t *testing.T) {
 		wait, taken := make(chan struct{}), make(chan struct{}, 1)
 		defer close(wait)
 		busy := connect(t)
-		serve(t, busy, 0, part{hold: wait, asked: taken})
-		go func() { _, _ = Ask(ctx, busy, 1, asked()) }()
+		serve(t, busy, 0, 1, part{hold: wait, asked: taken})
+		go func() { _, _ = Ask(ctx, busy, 1, testKey, asked()) }()
 		select {
 		case <-taken: // the only place
 		case <-ctx.Done():
 			t.Fatal("the question did not come")
 		}
-		if _, err := Ask(ctx, busy, 1, asked()); fault.CodeOf(err) != "source.busy" {
+		if _, err := Ask(ctx, busy, 1, testKey, asked()); fault.CodeOf(err) != "source.busy" {
 			t.Fatalf("not busy: %v", err)
 		}
 	})

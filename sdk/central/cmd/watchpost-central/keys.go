@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -46,6 +48,32 @@ ever printed.`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return showKeys(cmd, o, vault.Open) },
 	}
+}
+
+// withVault runs f with the vault of the state folder; make makes one where there
+// is none.
+func (o *shared) withVault(cmd *cobra.Command, make bool, f func(*vault.Vault) error) error {
+	passphrase, err := o.passphrase(cmd.InOrStdin())
+	if err != nil {
+		return err
+	}
+	defer clear(passphrase)
+	if err := vault.Harden(); err != nil {
+		return err
+	}
+	path, open := filepath.Join(o.state, central.VaultFile), vault.Open
+	if _, err := os.Stat(path); make && errors.Is(err, fs.ErrNotExist) {
+		open = vault.Create
+		if err := os.MkdirAll(o.state, 0o711); err != nil {
+			return fault.Wrap("central.state", err)
+		}
+	}
+	v, err := open(cmd.Context(), path, passphrase)
+	if err != nil {
+		return err
+	}
+	defer v.Lock()
+	return f(v)
 }
 
 func showKeys(cmd *cobra.Command, o *shared, open func(context.Context, string, vault.Unlocker) (*vault.Vault, error)) error {

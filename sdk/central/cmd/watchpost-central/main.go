@@ -95,7 +95,7 @@ To set one up:
 	f.StringVar(&o.dsn, "dsn", "", "PostgreSQL to use instead of the private one")
 	f.BoolVar(&o.debug, "debug", false, "say more on standard error; never personal data")
 	cmd.AddCommand(serveCommand(o), initCommand(o), keysCommand(o), deviceCommand(o), leaseCommand(o), headsCommand(o),
-		operatorCommand(o), enrolCommand(o), proposalCommand(o), orderCommand(o), fleetCommand(o), calloutCommand(o), backupCommand(o), restoreCommand(o), feedCommand(o))
+		operatorCommand(o), enrolCommand(o), proposalCommand(o), orderCommand(o), fleetCommand(o), calloutCommand(o), backupCommand(o), restoreCommand(o), feedCommand(o), workerCommand(o))
 	for _, c := range cmd.Commands() {
 		refuseUnknown(c)
 	}

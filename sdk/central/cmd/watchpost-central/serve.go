@@ -9,6 +9,7 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/sdk/central"
+	"github.com/watchpost/watchpost/sdk/central/shard"
 )
 
 // running is the one line that serve prints when calls are answered.
@@ -26,6 +27,8 @@ type running struct {
 func serveCommand(o *shared) *cobra.Command {
 	var listen, lists, brokerURL, brokerKey, certFile, keyFile, feed, feedListen, page, metrics string
 	var headsLate time.Duration
+	var shards int
+	var worst float64
 	var callout bool
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -53,6 +56,12 @@ Prometheus are at --metrics. Both are for this machine: from elsewhere use a tun
 			if feed == "" && feedListen != "" {
 				return fault.New("usage", "--feed-listen goes with --feed")
 			}
+			if shards != 0 && lists != "" || shards < 0 || shards > shard.MaxShards {
+				return fault.New("usage", "--shards is 1 to %d and stands in the place of --lists", shard.MaxShards)
+			}
+			if err := checkWorstGroup(worst); err != nil {
+				return err
+			}
 			passphrase, err := o.passphrase(cmd.InOrStdin())
 			if err != nil {
 				return err
@@ -62,7 +71,7 @@ Prometheus are at --metrics. Both are for this machine: from elsewhere use a tun
 				return err
 			}
 			c := central.Config{
-				State: o.state, Unlocker: passphrase, Lists: lists, DSN: o.dsn, Listen: listen, Broker: brokerURL, Creds: brokerKey,
+				State: o.state, Unlocker: passphrase, Lists: lists, Shards: shards, WorstGroup: worst, DSN: o.dsn, Listen: listen, Broker: brokerURL, Creds: brokerKey,
 				Callout: callout, HeadsLate: headsLate, Feed: feed, FeedListen: feedListen, Page: page, Metrics: metrics, Log: o.log(cmd.ErrOrStderr()),
 			}
 			if o.debug {
@@ -99,6 +108,8 @@ Prometheus are at --metrics. Both are for this machine: from elsewhere use a tun
 	f.StringVar(&feedListen, "feed-listen", "", "address where posts fetch the feed (default: bundles alone)")
 	f.StringVar(&page, "page", "127.0.0.1:8444", "address of the administration page on this machine (--page= for none)")
 	f.StringVar(&metrics, "metrics", "127.0.0.1:9465", "address of the metrics on this machine (--metrics= for none)")
+	f.IntVar(&shards, "shards", 0, "ask so many shards of workers on other machines (watchpost-central worker) instead of --lists")
+	worstGroupFlag(cmd, &worst)
 	f.StringVar(&brokerURL, "broker", "", "NATS cluster to use instead of the embedded broker")
 	f.StringVar(&brokerKey, "broker-key", "", "file with central's nkey seed at that cluster")
 	f.BoolVar(&callout, "broker-callout", false, "the cluster asks central who may connect (watchpost-central callout prints its configuration)")

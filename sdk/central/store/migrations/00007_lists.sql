@@ -10,7 +10,9 @@ CREATE TABLE workers (
     public_key text NOT NULL UNIQUE,          -- nkey, prefix U (Ed25519)
     shard      integer NOT NULL CHECK (shard BETWEEN 0 AND 255),
     added      timestamptz NOT NULL DEFAULT now(),
-    retired    timestamptz                    -- a retired id or key is never used again
+    retired    timestamptz,                   -- a retired id or key is never used again
+    told       timestamptz,                   -- its last word of presence
+    holds      jsonb                          -- and what it says that it holds
 );
 
 -- The number of the lock that waits to be lifted: the post gets no lease.
