@@ -189,7 +189,7 @@ func (m *Matcher) collect(t *alignment, a, b *Template, reach, turn float32, war
 	clear(m.usedB[:len(b.Minutiae)])
 	// Mutual nearest neighbours.
 	for i := range m.points {
-		k, cost := nearest(&m.points[i], b.Minutiae, reach, turn)
+		k, cost := nearest(&m.points[i], b, reach, turn)
 		if k < 0 || m.usedB[k] {
 			continue
 		}
@@ -228,14 +228,18 @@ func far(p *placed, q *Minutia, reach float32) bool {
 	return dx*dx+dy*dy > reach*reach
 }
 
-func nearest(p *placed, all []Minutia, reach, turn float32) (best int, cost float32) {
+func nearest(p *placed, b *Template, reach, turn float32) (best int, cost float32) {
 	best, cost = -1, unmatchable
-	for k := range all {
-		if far(p, &all[k], reach) {
+	for _, k := range b.order.from(p.x - reach) {
+		q := &b.Minutiae[k]
+		if q.X > p.x+reach {
+			break
+		}
+		if far(p, q, reach) {
 			continue
 		}
-		if c := costOf(p, &all[k], reach, turn); c < cost {
-			best, cost = k, c
+		if c := costOf(p, q, reach, turn); c < cost || c == cost && int(k) < best {
+			best, cost = int(k), c
 		}
 	}
 	return best, cost

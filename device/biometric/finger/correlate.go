@@ -90,15 +90,67 @@ func (t *alignment) correlate(a, b *Template, colour int) (g agreement) {
 	return g
 }
 
+// side is that of a patch in samples of the relief.
+const side = mapStep / reliefStep
+
+// samples are those of a patch that are taken: half of them, in quincunx.
+type samples [side * side / 2]int32
+
+// round is how far a patch's first sample lies from its last at most, in
+// 1/65536 of a sample: the diagonal and a little.
+const round = 3 * side / 2 << 16
+
+// inner sums the products of a patch's samples with those of r that lie under
+// it, and the squares of the latter. The patch begins at (x, y), turned, all
+// of it within r.
+func (r *relief) inner(own *samples, x, y, cos, sin int) (ab, bb int32) {
+	for v := 0; v < side; v += 2 {
+		// A row of even samples and the next one's odd ones.
+		x0, y0 := x-sin*v, y+cos*v
+		x1, y1 := x0-sin+cos, y0+cos+sin
+		row := own[v*side/2:][:side]
+		for u := range side / 2 {
+			p, q := int32(r.pix[(y0>>16)*r.w+x0>>16]), int32(r.pix[(y1>>16)*r.w+x1>>16])
+			ab += row[u]*p + row[side/2+u]*q
+			bb += p*p + q*q
+			x0, y0, x1, y1 = x0+2*cos, y0+2*sin, x1+2*cos, y1+2*sin
+		}
+	}
+	return ab, bb
+}
+
+// edge does as inner does where some of the patch lies outside r: that part
+// counts as background.
+func (r *relief) edge(own *samples, x, y, cos, sin int) (ab, bb int32) {
+	n := 0
+	for v := range side {
+		qx, qy := x-sin*v, y+cos*v
+		if v&1 != 0 {
+			qx, qy = qx+cos, qy+sin
+		}
+		for range side / 2 {
+			ix, iy := qx>>16, qy>>16
+			if uint(ix) < uint(r.w) && uint(iy) < uint(r.h) {
+				q := int32(r.pix[iy*r.w+ix])
+				ab += own[n] * q
+				bb += q * q
+			}
+			n++
+			qx += 2 * cos
+			qy += 2 * sin
+		}
+	}
+	return ab, bb
+}
+
 // patch correlates one patch of a, at map element (x, y), with b around
 // (bx, by), at shifts along (nx, ny). Every second sample is taken, in
 // quincunx.
 func (t *alignment) patch(a, b *relief, x, y int, bx, by, nx, ny float32) (still, best float32, ok bool) {
-	const side = mapStep / reliefStep
 	if (y+1)*side > a.h || (x+1)*side > a.w {
 		return 0, 0, false
 	}
-	var own [side * side / 2]int32
+	var own samples
 	aa, n := int32(0), 0
 	for v := range side {
 		row := a.pix[(y*side+v)*a.w+x*side:][:side]
@@ -119,24 +171,11 @@ func (t *alignment) patch(a, b *relief, x, y int, bx, by, nx, ny float32) (still
 		// The first sample of the patch, in b.
 		px := int((bx+shift*nx)/reliefStep*one) - (cos*(side-1)-sin*(side-1))/2 + one/2
 		py := int((by+shift*ny)/reliefStep*one) - (sin*(side-1)+cos*(side-1))/2 + one/2
-		ab, bb := int32(0), int32(0)
-		n := 0
-		for v := range side {
-			qx, qy := px-sin*v, py+cos*v
-			if v&1 != 0 {
-				qx, qy = qx+cos, qy+sin
-			}
-			for range side / 2 {
-				ix, iy := qx>>16, qy>>16
-				if uint(ix) < uint(b.w) && uint(iy) < uint(b.h) {
-					q := int32(b.pix[iy*b.w+ix])
-					ab += own[n] * q
-					bb += q * q
-				}
-				n++
-				qx += 2 * cos
-				qy += 2 * sin
-			}
+		var ab, bb int32
+		if px-round >= 0 && py-round >= 0 && px+round < b.w<<16 && py+round < b.h<<16 {
+			ab, bb = b.inner(&own, px, py, cos, sin)
+		} else {
+			ab, bb = b.edge(&own, px, py, cos, sin)
 		}
 		if bb == 0 {
 			continue

@@ -98,6 +98,7 @@ func turn256(radians float32) int { return int(math.Round(float64(radians) * (12
 // prepare computes the cylinders of the minutiae.
 func (t *Template) prepare() {
 	t.hull = convexHull(t.Minutiae)
+	t.order.sort(t.Minutiae)
 	t.cylinders = make([]cylinder, 0, len(t.Minutiae))
 	for i := range t.Minutiae {
 		if c, ok := t.cylinder(i); ok {

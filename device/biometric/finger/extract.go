@@ -9,11 +9,12 @@ import (
 )
 
 // Geometry of the planes. Blocks carry orientation and foreground, cells the
-// oriented filters' choice.
+// oriented filters' choice: kernel.Taps filters one at a time.
 const (
-	pad   = 24 // margin of padded planes: no filter reaches further
-	block = 8
-	cell  = 2
+	pad        = 24 // margin of padded planes: no filter reaches further
+	block      = 8
+	cellWidth  = 4
+	cellHeight = 2
 )
 
 // Extractor finds minutiae. It keeps its working memory between images, and is
@@ -52,11 +53,11 @@ func (e *Extractor) resize(w, h int) {
 	e.w, e.h = w, h
 	e.stride = w + 2*pad
 	e.bw, e.bh = (w+block-1)/block, (h+block-1)/block
-	e.cw, e.ch = (w+cell-1)/cell, (h+cell-1)/cell
+	e.cw, e.ch = (w+cellWidth-1)/cellWidth, (h+cellHeight-1)/cellHeight
 	for _, p := range []*[]float32{&e.src, &e.high, &e.mean, &e.tmp} {
 		*p = grow(*p, w*h)
 	}
-	n := e.stride * (h + 2*pad + cell)
+	n := e.stride * (h + 2*pad + cellHeight)
 	for _, p := range []*[]float32{&e.norm, &e.along, &e.enh} {
 		*p = grow(*p, n)
 		clear(*p)
@@ -138,11 +139,9 @@ func (e *Extractor) normalise() {
 	top /= float64(len(e.energy))
 	floor := float32(0.15*top + 1)
 	for y := range h {
-		out := e.norm[e.at(0, y):][:w]
-		for x := range out {
-			i := y*w + x
-			v := e.high[i] / (float32(math.Sqrt(float64(e.src[i]))) + floor)
-			out[x] = min(2.5, max(-2.5, v))
+		out, high, mean := e.norm[e.at(0, y):][:w], e.high[y*w:][:w], e.src[y*w:][:w]
+		for x, v := range high {
+			out[x] = min(2.5, max(-2.5, v/(sqrt32(mean[x])+floor)))
 		}
 	}
 }

@@ -30,17 +30,19 @@ func (e *Extractor) tensor(plane []float32) {
 		row := (y / block) * e.bw
 		base := e.at(0, y)
 		up, mid, down := plane[base-s:][:e.w], plane[base:][:e.w], plane[base+s:][:e.w]
-		for x := 1; x < e.w-1; x++ {
-			l := up[x-1] + 2*mid[x-1] + down[x-1]
-			r := up[x+1] + 2*mid[x+1] + down[x+1]
-			t := up[x-1] + 2*up[x] + up[x+1]
-			b := down[x-1] + 2*down[x] + down[x+1]
-			gx, gy := r-l, b-t
-			i := row + x/block
-			xx, yy := gx*gx, gy*gy
-			f.xx[i] += xx - yy
-			f.xy[i] += 2 * gx * gy
-			f.en[i] += xx + yy
+		for bx := range e.bw {
+			var xx, xy, en float32
+			for x := max(1, bx*block); x < min(e.w-1, bx*block+block); x++ {
+				u, m, d := up[x-1:x+2:x+2], mid[x-1:x+2:x+2], down[x-1:x+2:x+2]
+				gx := (u[2] + 2*m[2] + d[2]) - (u[0] + 2*m[0] + d[0])
+				gy := (d[0] + 2*d[1] + d[2]) - (u[0] + 2*u[1] + u[2])
+				xx += gx * gx
+				xy += gx * gy
+				en += gy * gy
+			}
+			f.xx[row+bx] += xx - en
+			f.xy[row+bx] += 2 * xy
+			f.en[row+bx] += xx + en
 		}
 	}
 }

@@ -141,10 +141,7 @@ func (b *filterBank) place(stride int) {
 func laid(to []kernel.Tap, t []tap, stride int) []kernel.Tap {
 	to = grow(to, len(t))
 	for i, v := range t {
-		to[i].Off = 2 * (v.dy*stride + v.dx)
-		for k := range to[i].W {
-			to[i].W[k] = v.w
-		}
+		to[i] = kernel.Tap{Off: int32(2 * (v.dy*stride + v.dx)), W: v.w}
 	}
 	return to
 }
@@ -155,13 +152,13 @@ func (e *Extractor) choose() {
 	for cy := range e.ch {
 		for cx := range e.cw {
 			i := cy*e.cw + cx
-			x, y := cx*cell, cy*cell
+			x, y := cx*cellWidth, cy*cellHeight
 			b := (y/block)*e.bw + x/block
 			if !e.mask[b] {
 				e.cellPer[i] = noPeriod
 				continue
 			}
-			a := f.angle(float32(x)+0.5, float32(y)+0.5)
+			a := f.angle(float32(x)+(cellWidth-1)/2.0, float32(y)+(cellHeight-1)/2.0)
 			e.cellOri[i] = uint8(int(a*(orientations/math.Pi)+0.5) % orientations)
 			e.cellPer[i] = uint8(min(max(int(e.period[b]+0.5), 0), periods-1))
 		}
@@ -177,29 +174,24 @@ func (e *Extractor) enhance(pass int) {
 	e.filter(e.enh, e.along, func(i int) []kernel.Tap { return bank.across[e.cellOri[i]][e.cellPer[i]] })
 }
 
-// filter filters the foreground's cells, each with its own filter; two
-// neighbours that have the same one together. A cell over the image's edge
-// writes into the padding, which holds one more row and column for that.
+// filter filters the foreground's cells, each with its own filter. A cell over
+// the image's edge writes into the padding, which holds one more row for that.
 func (e *Extractor) filter(dst, src []float32, of func(i int) []kernel.Tap) {
-	var out [kernel.TapWidth]float32 // two cells, each left, below, right, below
+	var out [kernel.TapWidth]float32 // left, below, right of it, below, and so on
 	e.pairs = grow(e.pairs, 2*len(src))
 	kernel.Pair(e.pairs, src, e.stride)
 	for cy := range e.ch {
 		kernel.Rest()
 		row := cy * e.cw
-		ori, per := e.cellOri[row:row+e.cw], e.cellPer[row:row+e.cw]
-		for cx := 0; cx < len(ori); cx++ {
-			if per[cx] == noPeriod {
+		for cx, per := range e.cellPer[row : row+e.cw] {
+			if per == noPeriod {
 				continue
 			}
-			i := e.at(cx*cell, cy*cell)
+			i := e.at(cx*cellWidth, cy*cellHeight)
 			kernel.Taps(&out, e.pairs, 2*i, of(row+cx))
 			j := i + e.stride
-			dst[i], dst[j], dst[i+1], dst[j+1] = out[0], out[1], out[2], out[3]
-			if cx+1 < len(ori) && ori[cx] == ori[cx+1] && per[cx] == per[cx+1] {
-				dst[i+2], dst[j+2], dst[i+3], dst[j+3] = out[4], out[5], out[6], out[7]
-				cx++
-			}
+			dst[i], dst[i+1], dst[i+2], dst[i+3] = out[0], out[2], out[4], out[6]
+			dst[j], dst[j+1], dst[j+2], dst[j+3] = out[1], out[3], out[5], out[7]
 		}
 	}
 }

@@ -23,17 +23,27 @@ const (
 // ridges, or those of the valleys. A ridge's ending is a valley's bifurcation.
 func (e *Extractor) minutiae(valleys bool) []Minutia {
 	s := &e.skel
-	s.stride = e.stride
-	s.on = grow(s.on, len(e.enh))
-	clear(s.on)
+	s.begin(e.stride, len(e.enh))
+	var flip uint32 // of the sign
+	if valleys {
+		flip = 1
+	}
 	for y := range e.h {
 		row := e.at(0, y)
-		for x := range e.w {
-			// A filtered value of exactly zero is background.
-			v := e.enh[row+x]
-			if (v < 0 && !valleys || v > 0 && valleys) && e.mask[(y/block)*e.bw+x/block] {
-				s.on[row+x] = 1
+		line := s.bits[(y+pad)*s.words:][:s.words]
+		for bx, in := range e.mask[(y/block)*e.bw:][:e.bw] {
+			if !in {
+				continue
 			}
+			x := bx * block
+			on := uint64(0)
+			for k, v := range e.enh[row+x : row+min(e.w, x+block)] {
+				// A filtered value of exactly zero is background.
+				b := math.Float32bits(v)
+				on |= uint64((b>>31^flip)&((b|-b)>>31)) << k
+			}
+			at := x + pad // a multiple of 8
+			line[at>>6] |= on << (at & 63)
 		}
 	}
 	s.thin()
@@ -76,14 +86,14 @@ func (e *Extractor) clean() {
 		path, node = s.trace(int(i), b[0], fragmentLength, path[:0])
 		switch {
 		case node && len(path) <= spurLength:
-			s.on[i] = 0
+			s.turnOff(i)
 			for _, p := range path[:len(path)-1] {
-				s.on[p] = 0
+				s.turnOff(p)
 			}
 		case !node && len(path) < fragmentLength:
-			s.on[i] = 0
+			s.turnOff(i)
 			for _, p := range path {
-				s.on[p] = 0
+				s.turnOff(p)
 			}
 		}
 	}
@@ -105,7 +115,7 @@ func (e *Extractor) clean() {
 			across := e.across(x0, y0, x1, y1)
 			if (len(path) <= bridgeLength && across) || slices.Contains(ends, end) {
 				for _, p := range path[:len(path)-1] {
-					s.on[p] = 0
+					s.turnOff(p)
 				}
 				break
 			}
@@ -166,7 +176,7 @@ func (e *Extractor) join() {
 			for k := 1; k < n; k++ {
 				x := p.x + int(math.Round(float64(gx)*float64(k)/float64(n)))
 				y := p.y + int(math.Round(float64(gy)*float64(k)/float64(n)))
-				s.on[e.at(x, y)] = 1
+				s.turnOn(e.at(x, y))
 			}
 			break
 		}

@@ -214,7 +214,7 @@ func (t *Template) Unpack(packed []uint64) {
 	codes, loose := int(head>>packCodesAt&255), int(head>>packLooseAt&255)
 	*t = Template{
 		Width: int(head >> packWidthAt & 0xffff), Height: int(head >> packHeightAt & 0xffff), Quality: int(head>>packQualityAt&255) - 1,
-		Minutiae: t.Minutiae[:0], cylinders: t.cylinders[:0],
+		Minutiae: t.Minutiae[:0], cylinders: t.cylinders[:0], order: t.order,
 	}
 	at := packed[packedRows(head)*packRow:]
 	for i := range codes {
@@ -230,4 +230,5 @@ func (t *Template) Unpack(packed []uint64) {
 		t.Minutiae = append(t.Minutiae, unpackMinutia(w))
 	}
 	t.hull = convexHull(t.Minutiae)
+	t.order.sort(t.Minutiae)
 }

@@ -130,7 +130,7 @@ func (e *Extractor) spectrum(x, y int, out *[periods]float32) {
 			px := float32(x) + d*nx + float32(k)*ux
 			py := float32(y) + d*ny + float32(k)*uy
 			ix, iy := int(px+0.5), int(py+0.5)
-			if ix < 0 || iy < 0 || ix >= e.w || iy >= e.h {
+			if uint(ix) >= uint(e.w) || uint(iy) >= uint(e.h) {
 				continue
 			}
 			s += e.norm[e.at(ix, iy)]
@@ -140,13 +140,20 @@ func (e *Extractor) spectrum(x, y int, out *[periods]float32) {
 			sig[i] = s / n
 		}
 	}
+	// The waves are even and odd about the middle: half the products do.
+	var even, odd [sigHalf + 1]float32
+	even[0] = sig[sigHalf]
+	for i := 1; i <= sigHalf; i++ {
+		even[i], odd[i] = sig[sigHalf+i]+sig[sigHalf-i], sig[sigHalf+i]-sig[sigHalf-i]
+	}
 	total := float32(1e-6)
 	var pw [periods]float32
 	for p := range pw {
 		c, s := float32(0), float32(0)
-		for i, v := range sig {
-			c += v * periodTable[p][0][i]
-			s += v * periodTable[p][1][i]
+		cosine, sine := periodTable[p][0][sigHalf:], periodTable[p][1][sigHalf:]
+		for i, v := range even {
+			c += v * cosine[i]
+			s += odd[i] * sine[i]
 		}
 		pw[p] = c*c + s*s
 		total += pw[p]

@@ -20,7 +20,8 @@ func (e *Extractor) segment() {
 			c = sqrt32(f.a[i]*f.a[i]+f.b[i]*f.b[i]) / f.c[i]
 		}
 		rel := min(1, soft[i]/top)
-		e.mask[i] = soft[i] > 3 && rel > 0.12 && rel*(0.25+c) > 0.11
+		// What is so faint is print only where it has a direction.
+		e.mask[i] = (soft[i] > 3 || soft[i] > 0.7 && c > 0.35) && rel > 0.12 && rel*(0.25+c) > 0.11
 	}
 	for range 2 {
 		e.majority()

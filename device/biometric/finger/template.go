@@ -11,6 +11,7 @@ type Template struct {
 
 	cylinders []cylinder
 	hull      [][2]float32 // of the minutiae
+	order     order
 	ridges    ridgeMap
 	relief    relief
 

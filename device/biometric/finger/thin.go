@@ -1,12 +1,16 @@
 package finger
 
+import "math/bits"
+
 // skeleton is a padded plane of one-pixel lines.
 type skeleton struct {
 	stride int
-	on     []uint8
-	codes  []uint8 // of what is on, while thin runs
-	list   []int32
-	gone   []int32
+	words  int      // of a row of bits
+	bits   []uint64 // pixels, the first of a row in bit 0 of its first word
+	gone   []uint64
+	on     []uint8 // pixels, 0 or 1
+	codes  []uint8 // neighbours of what is on
+	list   []int32 // what was on after thin, from the top
 }
 
 // ring is the order of neighbours: east, then clockwise as seen.
@@ -15,46 +19,31 @@ func (s *skeleton) ring() [8]int {
 	return [8]int{1, w + 1, w, w - 1, -1, -w - 1, -w, -w + 1}
 }
 
-// code packs the eight neighbours of i, east in bit 0.
-func (s *skeleton) code(i int) int {
-	w := s.stride
-	o := s.on
-	return int(o[i+1]) | int(o[i+w+1])<<1 | int(o[i+w])<<2 | int(o[i+w-1])<<3 |
-		int(o[i-1])<<4 | int(o[i-w-1])<<5 | int(o[i-w])<<6 | int(o[i-w+1])<<7
+// code packs the eight neighbours of i, which is on: east in bit 0, then as in
+// ring. thin computes the codes, turnOff and turnOn keep them.
+func (s *skeleton) code(i int) int { return int(s.codes[i]) }
+
+// turnOff takes a pixel away. It may be off already.
+func (s *skeleton) turnOff(i int32) {
+	s.on[i] = 0
+	word, mask := s.bit(int(i))
+	s.bits[word] &^= mask
+	for k, d := range s.ring() {
+		s.codes[int(i)+d] &^= 1 << (k ^ 4) // the bit that points here
+	}
 }
 
-// thinTable says in which of the two sub-iterations a pixel with a neighbour
-// code goes (bits 0 and 1). After Guo and Hall, CACM 32:3, 1989, algorithm A1,
-// which leaves lines of one pixel in eight-connection.
-var thinTable = makeThinTable()
-
-func makeThinTable() (t [256]uint8) {
-	for c := range t {
-		// p[1..8] as in the paper: north first, clockwise as seen.
-		var p [10]int
-		for k := range 8 {
-			// bit k is east+k*45 degrees clockwise; north is 6.
-			p[1+(k+2)%8] = c >> k & 1
-		}
-		p[9] = p[1]
-		// The paper's numbering: P2 north, P3 north-east, ... P9 north-west.
-		p2, p3, p4, p5, p6, p7, p8, p9 := p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8]
-		not := func(v int) int { return 1 - v }
-		cross := not(p2)&(p3|p4) + not(p4)&(p5|p6) + not(p6)&(p7|p8) + not(p8)&(p9|p2)
-		n1 := (p9 | p2) + (p3 | p4) + (p5 | p6) + (p7 | p8)
-		n2 := (p2 | p3) + (p4 | p5) + (p6 | p7) + (p8 | p9)
-		n := min(n1, n2)
-		if cross != 1 || n < 2 || n > 3 {
-			continue
-		}
-		if (p2|p3|not(p5))&p4 == 0 {
-			t[c] |= 1
-		}
-		if (p6|p7|not(p9))&p8 == 0 {
-			t[c] |= 2
-		}
+// turnOn adds a pixel. It may be on already.
+func (s *skeleton) turnOn(i int) {
+	s.on[i] = 1
+	word, mask := s.bit(i)
+	s.bits[word] |= mask
+	c := uint8(0)
+	for k, d := range s.ring() {
+		s.codes[i+d] |= 1 << (k ^ 4)
+		c |= s.on[i+d] << k
 	}
-	return t
+	s.codes[i] = c
 }
 
 // crossings is the number of off-to-on steps around a pixel, by code: 1 at an
@@ -72,50 +61,89 @@ func makeCrossings() (t [256]uint8) {
 	return t
 }
 
-// thin reduces s.on to lines. What is on must keep one pixel from the plane's
-// edge.
-func (s *skeleton) thin() {
+// begin makes the skeleton an empty plane.
+func (s *skeleton) begin(stride, size int) {
+	s.stride, s.words = stride, (stride+63)/64
+	rows := size / stride
+	s.on, s.codes = grow(s.on, size), grow(s.codes, size)
+	s.bits, s.gone = grow(s.bits, rows*s.words), grow(s.gone, rows*s.words)
+	clear(s.on)
+	clear(s.bits)
 	s.list = s.list[:0]
-	for i, v := range s.on {
-		if v != 0 {
+}
+
+// bit is where a pixel lies in s.bits.
+func (s *skeleton) bit(i int) (word int, mask uint64) {
+	x := i % s.stride
+	return i/s.stride*s.words + x>>6, 1 << (x & 63)
+}
+
+// thin reduces what is on in s.bits to lines, and sets s.on, the codes and the
+// list by them. What is on must keep one pixel from the plane's edge.
+func (s *skeleton) thin() {
+	for changed := true; changed; {
+		changed = false
+		for second := range 2 {
+			if s.peel(second == 1) {
+				changed = true
+			}
+		}
+	}
+	for _, i := range s.list {
+		s.on[i] = 0
+	}
+	s.list = s.list[:0]
+	for k, w := range s.bits {
+		for ; w != 0; w &= w - 1 {
+			i := k/s.words*s.stride + k%s.words*64 + bits.TrailingZeros64(w)
+			s.on[i] = 1
 			s.list = append(s.list, int32(i))
 		}
 	}
-	// Codes are kept up to date as pixels go: most stay as they are.
-	s.codes = grow(s.codes, len(s.on))
-	for _, i := range s.list {
-		s.codes[i] = uint8(s.code(int(i)))
-	}
 	w := s.stride
-	for changed := true; changed; {
-		changed = false
-		for sub := range 2 {
-			s.gone = s.gone[:0]
-			keep := s.list[:0]
-			for _, i := range s.list {
-				if thinTable[s.codes[i]]>>sub&1 != 0 {
-					s.gone = append(s.gone, i)
-				} else {
-					keep = append(keep, i)
-				}
-			}
-			s.list = keep
-			changed = changed || len(s.gone) > 0
-			for _, i := range s.gone {
-				s.on[i] = 0
-				// Each neighbour loses the bit that points here.
-				c := s.codes[int(i)-w-1:][:2*w+3]
-				c[0] &^= 1 << 1
-				c[1] &^= 1 << 2
-				c[2] &^= 1 << 3
-				c[w] &^= 1 << 0
-				c[w+2] &^= 1 << 4
-				c[2*w] &^= 1 << 7
-				c[2*w+1] &^= 1 << 6
-				c[2*w+2] &^= 1 << 5
-			}
+	for _, i := range s.list {
+		o := s.on[int(i)-w-1:][:2*w+3]
+		s.codes[i] = o[w+2] | o[2*w+2]<<1 | o[2*w+1]<<2 | o[2*w]<<3 | o[w]<<4 | o[0]<<5 | o[1]<<6 | o[2]<<7
+	}
+}
+
+// peel is one of the two sub-iterations of Guo and Hall, CACM 32:3, 1989,
+// algorithm A1, which leaves lines of one pixel in eight-connection: 64 pixels
+// at once, all by what was before. It reports whether any pixel went.
+func (s *skeleton) peel(second bool) (any bool) {
+	n := s.words
+	for k := n; k < len(s.bits)-n; k++ {
+		p := s.bits[k]
+		s.gone[k] = 0
+		if p == 0 {
+			continue
+		}
+		// The neighbours as the paper numbers them: north, then clockwise.
+		p2, p6 := s.bits[k-n], s.bits[k+n]
+		before, after := k-1, k+1 // the plane's margin is off: rows may run together
+		p3, p4, p5 := p2>>1|s.bits[after-n]<<63, p>>1|s.bits[after]<<63, p6>>1|s.bits[min(after+n, len(s.bits)-1)]<<63
+		p7, p8, p9 := p6<<1|s.bits[before+n]>>63, p<<1|s.bits[before]>>63, p2<<1|s.bits[max(before-n, 0)]>>63
+		a, b, c, d := ^p2&(p3|p4), ^p4&(p5|p6), ^p6&(p7|p8), ^p8&(p9|p2)
+		one := (a ^ b ^ c ^ d) &^ (a&b | c&d)
+		a, b, c, d = p9|p2, p3|p4, p5|p6, p7|p8
+		two, four := a&b|c&d|(a|b)&(c|d), a&b&c&d
+		a, b, c, d = p2|p3, p4|p5, p6|p7, p8|p9
+		two &= a&b | c&d | (a|b)&(c|d)
+		four &= a & b & c & d
+		held := (p2 | p3 | ^p5) & p4
+		if second {
+			held = (p6 | p7 | ^p9) & p8
+		}
+		gone := p & one & two &^ four &^ held
+		s.gone[k] = gone
+		any = any || gone != 0
+	}
+	if any {
+		for k := n; k < len(s.bits)-n; k++ {
+			s.bits[k] &^= s.gone[k]
 		}
 	}
+	return any
 }
 
 // trace follows a line from start by way of first for at most limit steps and

@@ -13,15 +13,23 @@ func taps(out *[TapWidth]float32, pairs []float32, at int, filter []Tap) {
 }
 
 func tapsAVX2(out *[TapWidth]float32, pairs []float32, at int, filter []Tap) {
-	var sum archsimd.Float32x8
-	for i := range filter {
-		t := &filter[i]
-		// A slice of three indexes: its bounds take half the instructions.
-		p := at + t.Off
+	var even, odd archsimd.Float32x8
+	for len(filter) >= 2 {
+		t, u := filter[0], filter[1]
+		// Slices of three indexes: their bounds take half the instructions.
+		p, q := at+int(t.Off), at+int(u.Off)
 		v := archsimd.LoadFloat32x8((*[TapWidth]float32)(pairs[p : p+TapWidth : p+TapWidth]))
-		sum = sum.Add(archsimd.LoadFloat32x8(&t.W).Mul(v))
+		w := archsimd.LoadFloat32x8((*[TapWidth]float32)(pairs[q : q+TapWidth : q+TapWidth]))
+		even = even.Add(archsimd.BroadcastFloat32x8(t.W).Mul(v))
+		odd = odd.Add(archsimd.BroadcastFloat32x8(u.W).Mul(w))
+		filter = filter[2:]
 	}
-	sum.Store(out)
+	if len(filter) == 1 {
+		p := at + int(filter[0].Off)
+		v := archsimd.LoadFloat32x8((*[TapWidth]float32)(pairs[p : p+TapWidth : p+TapWidth]))
+		even = even.Add(archsimd.BroadcastFloat32x8(filter[0].W).Mul(v))
+	}
+	even.Add(odd).Store(out)
 	archsimd.ClearAVXUpperBits()
 }
 
