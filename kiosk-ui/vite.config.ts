@@ -1,12 +1,24 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import en from './src/texts/en.json' with { type: 'json' };
+import { pack } from './src/texts/pack.ts';
+
+const packed = '\0texts';
+/** texts puts the packed table in place of en.json. */
+const texts = {
+  name: 'texts',
+  apply: 'build' as const,
+  enforce: 'pre' as const,
+  resolveId: (source: string, importer: string | undefined) => (source === './en.json' && importer?.endsWith('/texts/texts.ts') ? packed : undefined),
+  load: (id: string) => (id === packed ? `import { unpack } from '/src/texts/pack.ts';\nexport default unpack(${JSON.stringify(pack(en))});` : undefined),
+};
 
 // The page is served by the post itself from the embedded dist folder. Nothing
 // is loaded from elsewhere and nothing is inlined, so that the post's content
 // security policy can forbid both.
 export default defineConfig({
   // Short class names: every page has them twice, in its script and in its styles.
-  plugins: [svelte({ compilerOptions: { cssHash: ({ hash, css }) => `s${hash(css).slice(0, 3)}`, discloseVersion: false } })],
+  plugins: [texts, svelte({ compilerOptions: { cssHash: ({ hash, css }) => `s${hash(css).slice(0, 3)}`, discloseVersion: false } })],
   build: {
     target: 'chrome120',
     assetsInlineLimit: 0,

@@ -26,8 +26,13 @@ func advise(rules *policy.Policy, e *Encounter) Advice {
 			reasons = append(reasons, Reason{Source: "step", Code: string(StepDocument), Reason: "no_checks", Severity: policy.Refer})
 		}
 	}
+	if f := e.Presentation; f != nil {
+		if s := rules.PresentationSeverity(f.Check.Result); s != policy.Ignore {
+			reasons = append(reasons, Reason{Source: "check", Code: string(f.Check.Code), Result: f.Check.Result.String(), Reason: f.Check.Reason, Clause: f.Check.Clause, Severity: s})
+		}
+	}
 	for _, s := range e.Steps {
-		if s.State != Done {
+		if s.State != Done && s.Name != StepPresentation { // its check says it
 			reasons = append(reasons, Reason{Source: "step", Code: string(s.Name), Result: s.State.String(), Reason: s.Code, Severity: policy.Refer})
 		}
 	}

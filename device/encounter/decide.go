@@ -201,8 +201,13 @@ type MessageFinding struct {
 
 func outcomeMessage(e *Encounter) Message {
 	m := Message{Version: formVersion, ID: e.ID, Post: e.Post, Purpose: e.Purpose, Decision: *e.Decision, Answer: e.Answer.String()}
-	if e.Inspection != nil {
+	if e.Inspection != nil || e.Presentation != nil {
 		m.Checks = make(map[string]string)
+	}
+	if e.Presentation != nil {
+		m.Checks[string(e.Presentation.Check.Code)] = e.Presentation.Check.Result.String()
+	}
+	if e.Inspection != nil {
 		for _, c := range e.Inspection.Checks {
 			m.Checks[string(c.Code)] = c.Result.String()
 		}

@@ -125,6 +125,9 @@ type Encounter struct {
 	Advice     *Advice              `json:"advice,omitempty"`
 	Decision   *Decision            `json:"decision,omitempty"`
 	KeepUntil  time.Time            `json:"keep_until,omitzero"`
+
+	// Presentation is there where policy asks for a challenge.
+	Presentation *PresentationFacts `json:"presentation,omitempty"`
 }
 
 // LogValue keeps personal data out of logs.

@@ -30,6 +30,9 @@ const (
 	EventAdjudicated EventKind = "candidate.adjudicated"
 	EventOutcome     EventKind = "encounter.outcome"
 	EventDevice      EventKind = "device.changed"
+
+	EventChallenge    EventKind = "challenge.drawn"     // what the page has to show the person
+	EventPresentation EventKind = "presentation.judged" // what came of it
 )
 
 // EventKinds returns every kind there is.
@@ -37,6 +40,7 @@ func EventKinds() []EventKind {
 	return []EventKind{
 		EventOpened, EventResumed, EventStep, EventProgress, EventFinger, EventInspection, EventComparison,
 		EventScreening, EventAnswer, EventLateHit, EventAdjudicated, EventOutcome, EventDevice,
+		EventChallenge, EventPresentation,
 	}
 }
 

@@ -170,6 +170,9 @@ func needsEvidence(e *Encounter) bool {
 	if len(e.Candidates) > 0 || e.Decision.Outcome == Referred || e.Decision.Outcome == Refused {
 		return true
 	}
+	if e.Presentation != nil && e.Presentation.Failed {
+		return true
+	}
 	if e.Inspection != nil {
 		for _, c := range e.Inspection.Checks {
 			if c.Result == inspect.Fail {
@@ -185,6 +188,9 @@ func needsEvidence(e *Encounter) bool {
 func (e *Encounter) strip() {
 	e.Declared = Declared{Age: e.Declared.Age}
 	e.Face, e.Comparison, e.Fingers = nil, nil, nil
+	if f := e.Presentation; f != nil {
+		e.Presentation = &PresentationFacts{Display: f.Display, Tries: f.Tries, Of: f.Of, Kind: f.Kind, Check: f.Check, Failed: f.Failed, Bench: f.Bench}
+	}
 	for i := range e.Candidates {
 		c := &e.Candidates[i]
 		c.Name, c.Contact, c.Scores, c.Reason = "", "", []screening.Score{}, ""

@@ -116,7 +116,7 @@ type Screener interface {
 }
 
 // Dependencies are the parts that a post works with. None but Clock, Room,
-// Sensor, Prints and Photographs may be nil.
+// Sensor, Watcher, Prints and Photographs may be nil.
 type Dependencies struct {
 	Name      string // of the post
 	Policy    *policy.Policy
@@ -137,6 +137,9 @@ type Dependencies struct {
 	Log         *slog.Logger
 	Answered    func(time.Duration) // told of each answer: last capture to answer
 	Ended       func(Outcome)       // told of each outcome
+
+	Watcher          FaceWatcher // nil: no challenge can be given
+	TravellerDisplay bool        // the screen of the page faces the traveller
 }
 
 // Post runs the encounters of one appliance. It is safe for concurrent use.
@@ -266,6 +269,7 @@ func (p *Post) Open(req OpenRequest) (Encounter, error) {
 		a.view.Steps = append(a.view.Steps, Step{Name: StepDocument, State: Pending})
 	}
 	a.view.Steps = append(a.view.Steps, Step{Name: StepFace, State: Pending})
+	p.addPresentation(&a.view)
 	if req.Fingers {
 		if p.Sensor == nil {
 			p.searches.Undo(req.Officer)
@@ -422,6 +426,7 @@ func (e *Encounter) restart() {
 		}
 	}
 	e.Inspection, e.Face, e.Comparison, e.Advice = nil, nil, nil, nil
+	e.Presentation = e.Presentation.restarted()
 	for i := range e.Fingers {
 		if f := &e.Fingers[i]; f.State != FingerExcepted {
 			*f = FingerFacts{Position: f.Position, State: FingerOpen}

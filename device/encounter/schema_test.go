@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/watchpost/watchpost/device/biometric/pad"
 	"github.com/watchpost/watchpost/device/document/inspect"
 	"github.com/watchpost/watchpost/device/encounter/policy"
 	"github.com/watchpost/watchpost/device/screening"
@@ -31,14 +32,16 @@ func published(t *testing.T) *jsonschema.Schema {
 		reflect.TypeFor[Finding]():          word(findingWords),
 		reflect.TypeFor[State]():            word(stateWords),
 		reflect.TypeFor[StepState]():        word(stepWords),
-		reflect.TypeFor[StepName]():         word([]string{string(StepDocument), string(StepFace), string(StepFingers)}),
+		reflect.TypeFor[StepName]():         word([]string{string(StepDocument), string(StepFace), string(StepFingers), string(StepPresentation)}),
 		reflect.TypeFor[screening.Answer](): word([]string{"unknown", "clear", "candidates", "not-verified"}),
 		reflect.TypeFor[inspect.Result]():   word([]string{"unknown", "pass", "fail", "not-assessable", "not-performed"}),
+		reflect.TypeFor[pad.Kind]():         word([]string{"unknown", "flash", "turn", "blink"}),
+		reflect.TypeFor[Display]():          word([]string{string(ToOfficer), string(ToTraveller)}),
 		reflect.TypeFor[policy.Severity]():  word([]string{"ignore", "notice", "refer"}),
 	}}
 	data := map[EventKind]reflect.Type{
 		EventOpened: reflect.TypeFor[Encounter](), EventResumed: reflect.TypeFor[Encounter](), EventAnswer: reflect.TypeFor[Encounter](),
-		EventStep: reflect.TypeFor[Step](), EventFinger: reflect.TypeFor[FingerFacts](), EventProgress: reflect.TypeFor[Progress](), EventInspection: reflect.TypeFor[inspect.Inspection](),
+		EventStep: reflect.TypeFor[Step](), EventFinger: reflect.TypeFor[FingerFacts](), EventChallenge: reflect.TypeFor[ChallengeData](), EventPresentation: reflect.TypeFor[PresentationFacts](), EventProgress: reflect.TypeFor[Progress](), EventInspection: reflect.TypeFor[inspect.Inspection](),
 		EventComparison: reflect.TypeFor[ComparisonData](), EventScreening: reflect.TypeFor[Nothing](), EventLateHit: reflect.TypeFor[LateHitData](),
 		EventAdjudicated: reflect.TypeFor[[]Candidate](), EventOutcome: reflect.TypeFor[Decision](), EventDevice: reflect.TypeFor[DeviceData](),
 	}

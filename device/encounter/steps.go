@@ -120,17 +120,26 @@ func (p *Post) Skip(id string, name StepName, officer, reason string) error {
 	if a.view.State != Collecting || (s.State != Pending && s.State != Failed) {
 		return fault.New(ErrState.Code, "step %s is %s", name, s.State)
 	}
-	before := *s
+	before := a.view.clone()
 	s.State, s.Code, s.Hint = Skipped, reason, ""
+	var also *Step
+	if name == StepFace {
+		also = a.withoutFace()
+	}
 	// What an officer has said is kept at once: a restart must not ask again.
 	if err := p.save(a, audit.Line{Actor: officer, Action: audit.StepSkipped, Facts: map[string]string{"step": string(name)}}); err != nil {
-		*s = before
+		a.view = before
 		return err
 	}
 	p.emit(a, EventStep, *s)
+	if also != nil {
+		p.emit(a, EventStep, *also)
+	}
 	if err := p.advance(a); err != nil {
-		*s = before // the officer skips again once there is room
-		p.emit(a, EventStep, *s)
+		a.view = before // the officer skips again once there is room
+		for _, s := range before.Steps {
+			p.emit(a, EventStep, s)
+		}
 		return err
 	}
 	return nil

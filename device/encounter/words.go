@@ -106,6 +106,8 @@ const (
 	StepDocument StepName = "document"
 	StepFace     StepName = "face"
 	StepFingers  StepName = "fingers"
+	// StepPresentation is the challenge against presentation attacks.
+	StepPresentation StepName = "presentation"
 )
 
 // words are the published words of an enumeration by number.

@@ -25,6 +25,11 @@ type DocumentBody struct {
 	CAN string `json:"can,omitempty" maxLength:"16" doc:"card access number"`
 }
 
+// ChallengeBody asks for a challenge.
+type ChallengeBody struct {
+	NoFlash bool `json:"no_flash,omitempty" doc:"the person must not see flashes"`
+}
+
 // SkipBody ends a step without a result.
 type SkipBody struct {
 	Reason string `json:"reason" minLength:"1" maxLength:"200"`
@@ -112,10 +117,22 @@ func (s *Server) encounterOperations() {
 		return s.command(ctx, in.ID, func(*officer.Account) error { return s.post.CaptureFace(in.ID) })
 	})
 	register(s, huma.Operation{
+		OperationID: "challenge", Method: http.MethodPost, Path: "/v1/encounters/{id}/challenge", Summary: "Challenge the person: is this a face, or a picture of one?",
+		Description: "Draws a challenge and returns at once; the event challenge.drawn tells what to show and when, presentation.judged what came of it.",
+		Security:    signedIn, DefaultStatus: http.StatusAccepted,
+	}, func(ctx context.Context, in *struct {
+		EncounterID
+		Body ChallengeBody
+	}) (*encounterOutput, error) {
+		return s.command(ctx, in.ID, func(*officer.Account) error {
+			return s.post.Challenge(in.ID, encounter.ChallengeRequest{NoFlash: in.Body.NoFlash})
+		})
+	})
+	register(s, huma.Operation{
 		OperationID: "skip-step", Method: http.MethodPost, Path: "/v1/encounters/{id}/steps/{step}/skip", Summary: "End a step without a result", Security: signedIn,
 	}, func(ctx context.Context, in *struct {
 		EncounterID
-		Step string `path:"step" enum:"document,face,fingers"`
+		Step string `path:"step" enum:"document,face,fingers,presentation"`
 		Body SkipBody
 	}) (*encounterOutput, error) {
 		return s.command(ctx, in.ID, func(a *officer.Account) error {

@@ -125,6 +125,13 @@ func (c *Client) EndFingers(ctx context.Context, id string) (*Encounter, error) 
 	return c.encounter(ctx, http.MethodPost, "/v1/encounters/"+url.PathEscape(id)+"/fingers/end", nil)
 }
 
+// Challenge has the post draw a challenge against presentation attacks and watch
+// the person answer it; the event challenge.drawn tells what it is, and
+// presentation.judged what came of it.
+func (c *Client) Challenge(ctx context.Context, id string, noFlash bool) (*Encounter, error) {
+	return c.encounter(ctx, http.MethodPost, "/v1/encounters/"+url.PathEscape(id)+"/challenge", map[string]bool{"no_flash": noFlash})
+}
+
 // Skip ends a step ("document", "face", "fingers") without a result.
 func (c *Client) Skip(ctx context.Context, id, step, reason string) (*Encounter, error) {
 	return c.encounter(ctx, http.MethodPost, "/v1/encounters/"+url.PathEscape(id)+"/steps/"+url.PathEscape(step)+"/skip", map[string]string{"reason": reason})

@@ -195,14 +195,20 @@ func correlationOf(a, b Challenge) float64 {
 	return best
 }
 
-// Until a bench with real instruments has run, no pass is a pass.
+// Until a bench with real instruments vouches for a kind, no pass is a pass;
+// nothing else is changed by one.
 func TestSimulatedPassIsNotAssessable(t *testing.T) {
-	if v := Judged(Verdict{Result: Pass}); v.Result != NotAssessable || v.Reason != ReasonSimulated {
+	if v := Judged(Verdict{Result: Pass}, false); v.Result != NotAssessable || v.Reason != ReasonSimulated {
+		t.Errorf("%+v", v)
+	}
+	if v := Judged(Verdict{Result: Pass}, true); v.Result != Pass || v.Reason != "" {
 		t.Errorf("%+v", v)
 	}
 	for _, r := range []Result{Fail, NotAssessable, Unknown} {
-		if v := Judged(Verdict{Result: r, Reason: "x"}); v.Result != r || v.Reason != "x" {
-			t.Errorf("%v became %+v", r, v)
+		for _, benched := range []bool{false, true} {
+			if v := Judged(Verdict{Result: r, Reason: "x"}, benched); v.Result != r || v.Reason != "x" {
+				t.Errorf("%v became %+v", r, v)
+			}
 		}
 	}
 }

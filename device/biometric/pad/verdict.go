@@ -41,15 +41,11 @@ type Verdict struct {
 	Scores map[string]float64 // what it rests on, by name
 }
 
-// Simulated says that the error rates of these challenges are known from
-// simulation only (hwtest pad). A bench with real instruments turns it off, in
-// the commit that brings its figures.
-const Simulated = true
-
-// Judged is what policy may make of a verdict: a pass that only simulation
-// speaks for is not assessable.
-func Judged(v Verdict) Verdict {
-	if Simulated && v.Result == Pass {
+// Judged is what may be made of a verdict: error rates of these challenges are
+// known from simulation only (hwtest pad), so a pass is not assessable unless a
+// bench with real instruments vouches for the kind of challenge.
+func Judged(v Verdict, benched bool) Verdict {
+	if !benched && v.Result == Pass {
 		v.Result, v.Reason = NotAssessable, ReasonSimulated
 	}
 	return v

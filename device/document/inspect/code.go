@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,6 +45,7 @@ const (
 	PortraitMorph         Code = "portrait.morph"          // DG2 is not likely to be a mixture of two people
 	SealSignature         Code = "seal.signature"          // the visible digital seal is signed
 	SealValidity          Code = "seal.validity"           // the seal's signer and dates
+	PresentationAttack    Code = "presentation.attack"     // the live face is a face, not a picture of one (ISO/IEC 30107-3)
 )
 
 // Groups is the highest number of a data group (Doc 9303-10, 8th edition 2021, clause 4.7).
@@ -65,11 +67,14 @@ var fixedCodes = []Code{
 	PortraitMorph, SealSignature, SealValidity,
 }
 
+// personCodes are of the person at the post: no inspection of a document has
+// them.
+var personCodes = []Code{PresentationAttack}
+
 // Codes returns every check code there is, those of the data groups spelt out.
 // A policy may be written for these and no others.
 func Codes() []Code {
-	all := make([]Code, 0, len(fixedCodes)+2*Groups)
-	all = append(all, fixedCodes...)
+	all := slices.Concat(fixedCodes, personCodes)
 	for n := 1; n <= Groups; n++ {
 		all = append(all, GroupHash(n), GroupFormat(n))
 	}
@@ -78,10 +83,8 @@ func Codes() []Code {
 
 // Known reports whether c is one of Codes.
 func (c Code) Known() bool {
-	for _, k := range fixedCodes {
-		if k == c {
-			return true
-		}
+	if slices.Contains(fixedCodes, c) || slices.Contains(personCodes, c) {
+		return true
 	}
 	rest, ok := strings.CutPrefix(string(c), "dg")
 	if !ok {

@@ -42,7 +42,7 @@ func TestCodes(t *testing.T) {
 		}
 		seen[c] = true
 	}
-	if len(seen) != 33+2*16 {
+	if len(seen) != 34+2*16 {
 		t.Errorf("%d codes", len(seen))
 	}
 	for _, bad := range []Code{"", "dg0.hash", "dg17.hash", "dg01.hash", "dg1", "dg1.size", "dg.hash", "ds", "dg+1.hash"} {

@@ -112,6 +112,9 @@ func (p *Policy) validate() error {
 			return fault.New("policy.range", "%s is %d, allowed %d to %d", n.name, n.value, n.min, n.max)
 		}
 	}
+	if err := p.Presentation.validate(); err != nil {
+		return err
+	}
 	for _, r := range []MinorRule{p.Minors.Minor, p.Minors.AgeUnknown} {
 		switch r {
 		case No1N, Search1N:

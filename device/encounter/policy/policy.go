@@ -53,10 +53,12 @@ type Policy struct {
 	// falls back to DefaultSeverity.
 	Severities map[inspect.Code]Weights `yaml:"severities" json:"severities"`
 	Biometric  Biometric                `yaml:"biometric" json:"biometric"`
-	Search     Search                   `yaml:"search" json:"search"`
-	Minors     Minors                   `yaml:"minors" json:"minors"`
-	Retention  Retention                `yaml:"retention" json:"retention"`
-	Officers   Officers                 `yaml:"officers" json:"officers"`
+	// Presentation is how presentation attacks are looked for; absent is off.
+	Presentation *Presentation `yaml:"presentation,omitempty" json:"presentation,omitempty"`
+	Search       Search        `yaml:"search" json:"search"`
+	Minors       Minors        `yaml:"minors" json:"minors"`
+	Retention    Retention     `yaml:"retention" json:"retention"`
+	Officers     Officers      `yaml:"officers" json:"officers"`
 }
 
 // Deadlines bound each step, counted from its start.

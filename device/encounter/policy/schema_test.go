@@ -9,6 +9,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/watchpost/watchpost/device/biometric/pad"
 	"github.com/watchpost/watchpost/device/document/inspect"
 )
 
@@ -17,12 +18,14 @@ func published(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	word := func(words ...any) *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Enum: words} }
 	s, err := jsonschema.For[Policy](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
-		reflect.TypeFor[Workplace]():    word("desk", "gate", "field"),
-		reflect.TypeFor[Severity]():     word("ignore", "notice", "refer"),
-		reflect.TypeFor[MinorRule]():    word("no_1n", "search"),
-		reflect.TypeFor[Act]():          word("confirm_candidate", "override"),
-		reflect.TypeFor[Duration]():     {Type: "string", Description: "duration with unit, as 1m30s", Pattern: `^([0-9.]+(h|m|s|ms))+$`},
-		reflect.TypeFor[inspect.Code](): {Type: "string"},
+		reflect.TypeFor[Workplace]():        word("desk", "gate", "field"),
+		reflect.TypeFor[Severity]():         word("ignore", "notice", "refer"),
+		reflect.TypeFor[MinorRule]():        word("no_1n", "search"),
+		reflect.TypeFor[PresentationMode](): word("off", "advise", "require"),
+		reflect.TypeFor[pad.Kind]():         word("flash", "turn", "blink"),
+		reflect.TypeFor[Act]():              word("confirm_candidate", "override"),
+		reflect.TypeFor[Duration]():         {Type: "string", Description: "duration with unit, as 1m30s", Pattern: `^([0-9.]+(h|m|s|ms))+$`},
+		reflect.TypeFor[inspect.Code]():     {Type: "string"},
 	}})
 	if err != nil {
 		t.Fatal(err)

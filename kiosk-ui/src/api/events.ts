@@ -1,4 +1,4 @@
-import type { Candidate, Check, Comparison, Decision, Encounter, Finger, Inspection, Step } from './words.ts';
+import type { Candidate, Check, Comparison, Decision, Encounter, Finger, Inspection, Presentation, Step } from './words.ts';
 
 // What the post tells over the events websocket. The kinds are those of
 // device/encounter/events.schema.json; a test holds the two together.
@@ -8,6 +8,16 @@ export interface Progress {
   stage: string;
   done: number;
   total: number;
+}
+
+/** Challenge is what the person is to be shown, lead_ms after the event. */
+export interface Challenge {
+  kind: string;
+  steps: { cue: string; millis: number }[];
+  lead_ms: number;
+  display: string;
+  try: number;
+  of: number;
 }
 
 interface Payloads {
@@ -23,6 +33,8 @@ interface Payloads {
   'candidate.late': { closed: boolean; candidate: Candidate };
   'candidate.adjudicated': Candidate[] | null;
   'encounter.outcome': Decision;
+  'challenge.drawn': Challenge;
+  'presentation.judged': Presentation;
   'device.changed': { id: string; kind: string; state: string; code?: string };
 }
 
@@ -42,6 +54,8 @@ export const eventKinds: readonly EventKind[] = [
   'candidate.adjudicated',
   'encounter.outcome',
   'device.changed',
+  'challenge.drawn',
+  'presentation.judged',
 ];
 
 /** PostEvent is one event; data is absent once its encounter is closed. */

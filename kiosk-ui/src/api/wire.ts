@@ -113,6 +113,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/encounters/{id}/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Challenge the person: is this a face, or a picture of one?
+         * @description Draws a challenge and returns at once; the event challenge.drawn tells what to show and when, presentation.judged what came of it.
+         */
+        post: operations["challenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/encounters/{id}/document": {
         parameters: {
             query?: never;
@@ -638,6 +658,10 @@ export interface components {
             second?: string;
             source: string;
         };
+        ChallengeBody: {
+            /** @description the person must not see flashes */
+            no_flash?: boolean;
+        };
         Check: {
             clause: string;
             code: string;
@@ -824,6 +848,7 @@ export interface components {
             /** Format: date-time */
             opened: string;
             post: string;
+            presentation?: components["schemas"]["PresentationFacts"];
             purpose: string;
             /** @enum {string} */
             state: "unknown" | "collecting" | "screening" | "review" | "closed";
@@ -1228,6 +1253,22 @@ export interface components {
             verification_fmr: number;
             /** @enum {string} */
             workplace: "desk" | "gate" | "field";
+        };
+        PresentationFacts: {
+            bench?: string;
+            check: components["schemas"]["Check"];
+            /** @enum {string} */
+            display: "officer" | "traveller";
+            failed?: boolean;
+            flash?: boolean;
+            kind?: string;
+            /** Format: int64 */
+            of: number;
+            scores?: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            tries: number;
         };
         Protocol: {
             kind: string;
@@ -1742,6 +1783,41 @@ export interface operations {
             };
         };
     };
+    challenge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChallengeBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Encounter"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     "read-document": {
         parameters: {
             query?: never;
@@ -2021,7 +2097,7 @@ export interface operations {
             header?: never;
             path: {
                 id: string;
-                step: "document" | "face" | "fingers";
+                step: "document" | "face" | "fingers" | "presentation";
             };
             cookie?: never;
         };

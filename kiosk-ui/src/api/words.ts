@@ -66,6 +66,7 @@ export type Finger = Schemas['FingerFacts'];
 export type Evidence = Schemas['EvidenceOutputBody'];
 export type KeptEvidence = Schemas['KeptEvidence'];
 export type Inspection = Schemas['Inspection'];
+export type Presentation = Schemas['PresentationFacts'];
 export type ListState = Schemas['ListState'];
 export type Counts = Schemas['Counts'];
 export type Report = Schemas['Report'];

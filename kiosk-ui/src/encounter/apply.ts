@@ -27,6 +27,8 @@ export function apply(encounter: Encounter, event: PostEvent): Applied {
       const finger = event.data;
       return { encounter: { ...encounter, fingers: (encounter.fingers ?? []).map((f) => (f.position === finger.position ? finger : f)) }, stale: false };
     }
+    case 'presentation.judged':
+      return { encounter: { ...encounter, presentation: event.data }, stale: false };
     case 'inspection.ready':
       return { encounter: { ...encounter, inspection: event.data }, stale: false };
     case 'comparison.done': {
@@ -48,6 +50,7 @@ export function apply(encounter: Encounter, event: PostEvent): Applied {
     case 'encounter.outcome':
       return { encounter, stale: true };
     case 'step.progress':
+    case 'challenge.drawn':
     case 'device.changed':
       return same;
     default:
