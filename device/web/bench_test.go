@@ -184,7 +184,7 @@ func newBench(t *testing.T, limits Limits, change ...func(*policy.Policy)) *benc
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	b.post, err = encounter.NewPost(encounter.Dependencies{
 		Name: "p1", Policy: rules, Documents: b, Camera: b, Portraits: b, Faces: b, Screener: b, Photographs: b, Store: b.store,
-		Events: encounter.NewEvents(), Now: b.Now, Log: log, Answered: func(time.Duration) {}, Ended: func(encounter.Outcome) {},
+		Events: encounter.NewEvents(), Now: b.Now, Log: log, Answered: func(time.Duration) {}, Ended: func(encounter.Outcome) {}, Watcher: b,
 	})
 	if err != nil {
 		t.Fatal(err)
