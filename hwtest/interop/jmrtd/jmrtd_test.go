@@ -81,13 +81,13 @@ type peer struct {
 	out *bufio.Scanner
 }
 
-func startPeer(t *testing.T, b *bench.Bench) *peer {
+func startPeer(t *testing.T, b *bench.Bench, classPath string) *peer {
 	t.Helper()
 	libraries, err := filepath.Glob("/usr/lib/*/libpcsclite.so.1")
 	if err != nil || len(libraries) == 0 {
 		t.Fatal("libpcsclite1 is not installed")
 	}
-	c := exec.CommandContext(t.Context(), "java", "-Dsun.security.smartcardio.library="+libraries[0], "-cp", build(t), "Read", b.ReaderName(0))
+	c := exec.CommandContext(t.Context(), "java", "-Dsun.security.smartcardio.library="+libraries[0], "-cp", classPath, "Read", b.ReaderName(0))
 	c.Env = append(os.Environ(), "PCSCLITE_CSOCK_NAME="+b.PCSCDSocket())
 	c.Stderr = os.Stderr
 	in, err := c.StdinPipe()
@@ -160,7 +160,7 @@ func start(t *testing.T, variable string) (*bench.Bench, *peer) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
-	return b, startPeer(t, b)
+	return b, startPeer(t, b, build(t))
 }
 
 // profile is one passport and what JMRTD 0.8.6 is known to make of it.
