@@ -33,6 +33,10 @@ type Profile struct {
 	PortraitData []byte `yaml:"-"`
 	NoPortrait   bool   `yaml:"no_portrait,omitempty"` // no DG2 at all
 
+	// Bomb takes the portrait's place before EF.SOD is signed: lds.BombJPEG,
+	// lds.BombJP2, lds.BombCodestream, lds.BombTLV or lds.BombCount.
+	Bomb string `yaml:"bomb,omitempty"`
+
 	// ForgedPortrait takes the portrait's place after EF.SOD was signed, as a
 	// forger's would: a file as Portrait, or its octets.
 	ForgedPortrait     string `yaml:"forged_portrait,omitempty"`
@@ -192,6 +196,10 @@ func (p Profile) groups() (map[int][]byte, error) {
 	}
 	if p.NoPortrait {
 		return groups, nil
+	}
+	if p.Bomb != "" {
+		groups[2], err = lds.Bomb(p.Bomb, p.Person().Sex)
+		return groups, fault.Wrap(codeProfile, err)
 	}
 	portrait := p.PortraitData
 	if portrait == nil && p.Portrait == "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/hwtest/gen/pki"
 	"github.com/watchpost/watchpost/hwtest/passport"
+	"github.com/watchpost/watchpost/hwtest/passport/lds"
 )
 
 // channel is a virtual passport as a Channel.
@@ -199,6 +200,22 @@ func TestNegative(t *testing.T) {
 		t.Errorf("%d profiles in %d families", total, len(perFamily))
 	}
 	t.Logf("%d negative profiles: %v", total, perFamily)
+}
+
+// TestBombs: what is small and asks for much is read, its hash holds, and it is
+// refused for what it asks, at once.
+func TestBombs(t *testing.T) {
+	for bomb, want := range map[string]string{
+		lds.BombJPEG: "dg2.format fail lds.image_size", lds.BombJP2: "dg2.format fail lds.image_size", lds.BombCodestream: "dg2.format fail lds.image_size",
+		lds.BombTLV: "dg2.format fail lds.malformed", lds.BombCount: "dg2.format fail lds.malformed",
+	} {
+		b := sound(t)
+		b.p.PortraitData, b.p.Bomb = nil, bomb
+		i, err := b.run(t)
+		if got := outcomes(i, err); !slices.Contains(got, want) || i.Result(inspect.GroupHash(2)) != inspect.Pass || i.Result(inspect.GroupHash(1)) != inspect.Pass {
+			t.Errorf("%s: %q", bomb, got)
+		}
+	}
 }
 
 // negative is one profile and the outcome that only it has.

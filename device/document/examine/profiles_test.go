@@ -240,6 +240,7 @@ var imageCases = []negative{
 	face("record with 65,535 faces", "dg2.format fail lds.too_large", func(r []byte) []byte { r[12], r[13] = 0xFF, 0xFF; return r }),
 	fileOf("images", "DG2 without a face", "DG2", "dg2.format fail lds.empty", func([]byte) []byte { return der.TLV(0x75, der.TLV(0x7F61, der.SmallInt(0))) }),
 	fileOf("images", "DG2 is DG1", "DG2", "dg2.format fail lds.wrong_tag", is(0x61, 0x03, 0x5F, 0x1F, 0x00)),
+	{"images", "picture of gigapixels", func(_ testing.TB, b *bench) { b.p.PortraitData, b.p.Bomb = nil, lds.BombJP2 }, "dg2.format fail lds.image_size"},
 	group("displayed portrait is no image", "DG5", "dg5.format fail lds.image_format", der.TLV(0x65, der.SmallInt(1), der.TLV(0x5F40, []byte("GIF89a  ")))),
 	group("displayed portrait missing", "DG5", "dg5.format fail lds.empty", der.TLV(0x65, der.SmallInt(0))),
 	group("displayed portrait uncounted", "DG5", "dg5.format fail lds.malformed", der.TLV(0x65, der.TLV(0x5F40, picture(40)))),

@@ -110,8 +110,8 @@ func instance(e der.Element, k kind) ([]Image, error) {
 				return images, err
 			}
 			for _, img := range images {
-				if img.Format == ImageUnknown {
-					return images, fault.New(ErrImage.Code, "%s image of no known format", k.name)
+				if err := img.check(k.name); err != nil {
+					return images, err
 				}
 			}
 			return images, nil

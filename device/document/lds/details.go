@@ -238,8 +238,8 @@ func ParseDisplayed(n int, raw []byte) ([]Image, error) {
 		}
 		img := newImage(e.Content, "displayed", 0, 0)
 		images = append(images, img)
-		if img.Format == ImageUnknown {
-			return images, fault.New(ErrImage.Code, "displayed image of no known format")
+		if err := img.check("displayed"); err != nil {
+			return images, err
 		}
 	}
 	if len(images) == 0 {

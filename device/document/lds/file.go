@@ -52,6 +52,8 @@ var (
 	ErrVersion = &fault.Error{Code: "lds.version"}
 	// ErrImage: a biometric record whose image is of no known format.
 	ErrImage = &fault.Error{Code: "lds.image_format"}
+	// ErrImageSize: an image that states more than MaxPixels pixels.
+	ErrImageSize = &fault.Error{Code: "lds.image_size"}
 )
 
 func malformed(format string, args ...any) error {

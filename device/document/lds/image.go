@@ -3,6 +3,8 @@ package lds
 import (
 	"bytes"
 	"encoding/binary"
+
+	"github.com/watchpost/watchpost/device/fault"
 )
 
 // ImageFormat is the format of an image, told by its first bytes and never by
@@ -83,6 +85,22 @@ func newImage(data []byte, standard string, width, height int) Image {
 	return img
 }
 
+// MaxPixels is the largest picture of a document, in pixels; it is the decode
+// role's limit too. A portrait has under a million.
+const MaxPixels = 64_000_000
+
+// check reports an image of no known format, or of a size that only an attack
+// states.
+func (i Image) check(what string) error {
+	switch {
+	case i.Format == ImageUnknown:
+		return fault.New(ErrImage.Code, "%s image of no known format", what)
+	case uint64(i.Width)*uint64(i.Height) > MaxPixels:
+		return fault.New(ErrImageSize.Code, "%s image states %d by %d pixels", what, i.Width, i.Height)
+	}
+	return nil
+}
+
 // sizeOf returns the size in pixels that an image states, 0, 0 where it
 // states none. It decodes nothing.
 func sizeOf(format ImageFormat, b []byte) (width, height int) {
@@ -99,6 +117,9 @@ func sizeOf(format ImageFormat, b []byte) (width, height int) {
 		// SIZ marker: Xsiz, Ysiz, XOsiz, YOsiz (ISO/IEC 15444-1:2019, A.5.1).
 		if len(b) >= 24 {
 			u := func(at int) uint32 { return binary.BigEndian.Uint32(b[at:]) }
+			if u(16) >= u(8) || u(20) >= u(12) {
+				return 0, 0 // an offset beyond the grid: nothing is stated
+			}
 			return bounded(u(8)-u(16), u(12)-u(20))
 		}
 	case ImageWSQ:
@@ -111,13 +132,9 @@ func sizeOf(format ImageFormat, b []byte) (width, height int) {
 	return 0, 0
 }
 
-// bounded drops sizes that no portrait or print has.
+// bounded lets a side be told that is no more than twice what passes at all.
 func bounded(width, height uint32) (int, int) {
-	const limit = 1 << 16
-	if width > limit || height > limit {
-		return 0, 0
-	}
-	return int(width), int(height)
+	return int(min(width, 2*MaxPixels)), int(min(height, 2*MaxPixels))
 }
 
 // sizeJPEG looks for the frame header (ISO/IEC 10918-1:1994, B.2.2).
