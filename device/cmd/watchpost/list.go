@@ -36,13 +36,21 @@ the folder, two persons sign it on machines of their own, and a post takes it in
   list stat     what a post holds
   list schema   the JSON schema of a record
 
-By a feed (device/listfeed/README.md) the same list travels in sealed chunks, by any way:
+By a feed (device/listfeed/README.md) the same list, and all else that decides, travels
+in sealed chunks by any way:
 
   list signkey  an approver's key under a passphrase
-  list stage    a built generation → chunks, and metadata for two to sign
-  list sign     METADATA.json: one person's signature`,
+  list root     who may sign what at the top of a feed, for its keepers to sign
+  list delegate who may sign for an owner
+  list stage    a built generation, or a policy, anchors... → chunks, and metadata for two to sign
+  list sign     METADATA.json: one person's signature
+  list publish  what two have signed, in a folder, without central
+  list fetch    a feed → a stick or folder
+  list verify   --feed: whether a feed is whole and whose it is
+  list apply    --feed: into a post, running or not`,
 	}
-	c.AddCommand(listImportCommand(), listDiffCommand(), listBuildCommand(), listSignCommand(), listVerifyCommand(), listApplyCommand(), listStatCommand(), listSchemaCommand(), listSignKeyCommand(), listStageCommand())
+	c.AddCommand(listImportCommand(), listDiffCommand(), listBuildCommand(), listSignCommand(), listVerifyCommand(), listApplyCommand(), listStatCommand(), listSchemaCommand(), listSignKeyCommand(), listStageCommand(),
+		listRootCommand(), listDelegateCommand(), listPublishCommand(), listFetchCommand())
 	return c
 }
 

@@ -127,17 +127,28 @@ func trustOf(c *config.Config) (provision.Trust, error) {
 }
 
 func listVerifyCommand() *cobra.Command {
-	var dir, configFile string
+	var dir, configFile, feed, root, ca string
 	c := &cobra.Command{
-		Use:   "verify --dir DIR --config FILE",
-		Short: "Say whether a post would take a provisioning folder",
+		Use:   "verify --dir DIR --config FILE | --feed URL|DIR (--root ROOT.json | --config FILE)",
+		Short: "Say whether a post would take a provisioning folder or a feed",
 		Long: `Judge a folder as the post of the configuration would: two signatures of its owners,
 site, dates, version against what the post has applied, and every file. Nothing is
 changed. One JSON object comes out: {dir, site, version, created, expires, files};
-a refused folder gives a code on standard error and exit status 3.`,
-		Example: `  watchpost list verify --dir folder --config post.yaml`,
-		Args:    cobra.NoArgs,
+a refused folder gives a code on standard error and exit status 3.
+
+With --feed every signature, date, version and hash of a feed is checked, by --root or by
+the configuration's feed.root; no key is needed. A row a target comes out: {target,
+version, expires, objects, bytes}, or {target, error: {code}} and exit status 3.`,
+		Example: `  watchpost list verify --dir folder --config post.yaml
+  watchpost list verify --feed /media/stick --root root.json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (feed == "") == (dir == "") || configFile == "" && (dir != "" || root == "") {
+				return fault.New("usage", "give --dir and --config, or --feed and --root or --config")
+			}
+			if feed != "" {
+				return verifyFeed(cmd, feed, ca, root, configFile)
+			}
 			conf, err := config.Read(configFile)
 			if err != nil {
 				return err
@@ -165,6 +176,8 @@ a refused folder gives a code on standard error and exit status 3.`,
 	}
 	c.Flags().StringVar(&dir, "dir", "", "provisioning folder")
 	c.Flags().StringVar(&configFile, "config", "", "configuration of the post")
-	require(c, "dir", "config")
+	c.Flags().StringVar(&feed, "feed", "", "a feed instead: https://HOST/PATH, or a folder")
+	c.Flags().StringVar(&root, "root", "", "root metadata of the feed")
+	c.Flags().StringVar(&ca, "ca", "", "certificate authority of the server (PEM)")
 	return c
 }

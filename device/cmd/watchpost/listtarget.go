@@ -120,6 +120,7 @@ leaves the approver's machine; "list sign" uses it there.`,
 // stageFlags are what "list stage" is told.
 type stageFlags struct {
 	repo, owner, list, dir, keyFile string
+	kind, name, devices             string
 	generation, epoch               uint64
 	days                            int
 	to                              []string
@@ -128,13 +129,22 @@ type stageFlags struct {
 func listStageCommand() *cobra.Command {
 	var o stageFlags
 	c := &cobra.Command{
-		Use:   "stage --repo DIR --owner OWNER --list LIST --generation N --dir GENERATION --key FILE --for PUBLICKEY...",
-		Short: "Put a built generation into a feed, for two to sign",
+		Use: `stage --repo DIR --owner OWNER --list LIST --generation N --dir GENERATION --key FILE --for PUBLICKEY...
+  watchpost list stage --repo DIR --owner OWNER --kind KIND --name all|POST --generation N --dir FILES --key FILE [--for PUBLICKEY...]`,
+		Short: "Put a built generation, or what else decides, into a feed, for two to sign",
 		Long: `Seal the folder of a generation ("list build" makes it, below files/lists/LIST) into
 chunks of a feed's repository, wrap its key for the devices named with --for, and
 write the owner's next targets to REPO/staged/OWNER.json. Two approvers sign that
 file on machines of their own ("list sign --key KEY OWNER.json"), and central
-publishes it. A device that is left out of a higher --epoch has its list withdrawn.`,
+publishes it. A device that is left out of a higher --epoch has its list withdrawn.
+
+With --kind the files below --dir are for posts, or for the one of --name:
+  policy      policy.yaml              thresholds  thresholds.yaml (policy's biometric part)
+  accounts    accounts.json            models      the face engine's files
+  trust       a store of "watchpost trust import"
+  anchors     certificates and master lists; those below pins/ vouch for lists' signers
+  crl         revocation lists         deviation   deviation lists
+They are sealed under the key of --devices, whose list of devices --for makes anew.`,
 		Example: `  watchpost list stage --repo feed --owner un --list un-sc --generation 7 --dir folder/files/lists/un-sc \
     --key un.key --for 9jxW0V7x7YQy0m3q2q8m9bq7o2b3W8l0d0v1q2r3s4U=
   watchpost list sign --key anna.key --passphrase-file words feed/staged/un.json`,
@@ -151,13 +161,26 @@ publishes it. A device that is left out of a higher --epoch has its list withdra
 	f.Uint64Var(&o.epoch, "epoch", 1, "of the list's key: higher with each other key")
 	f.IntVar(&o.days, "days", 30, "days until the owner's targets run out")
 	f.StringArrayVar(&o.to, "for", nil, "public key of a device, base64")
-	require(c, "repo", "owner", "list", "dir", "key", "generation", "for")
+	f.StringVar(&o.kind, "kind", string(target.KindList), "kind of what is in --dir")
+	f.StringVar(&o.name, "name", "", "post that it is for, or all")
+	f.StringVar(&o.devices, "devices", "posts", "name of the key and of the list of devices that get it, but for lists")
+	require(c, "repo", "owner", "dir", "key", "generation")
 	return c
 }
 
 func (o *stageFlags) run(cmd *cobra.Command) error {
-	if !target.ValidPart(o.owner) || !target.ValidPart(o.list) || o.epoch == 0 {
-		return fault.New("usage", "owner and list are of a-z, 0-9, '_', '.', '-'; epochs begin at 1")
+	isList := target.Kind(o.kind) == target.KindList
+	if !isList && !target.Kind(o.kind).Single() {
+		return fault.New("usage", "--kind is none of list, trust, anchors, crl, deviation, policy, thresholds, accounts, models")
+	}
+	if isList != (o.list != "") || isList != (o.name == "") || isList && len(o.to) == 0 {
+		return fault.New("usage", "give --list and --for, or --kind and --name")
+	}
+	if isList {
+		o.name, o.devices = o.list, o.list
+	}
+	if !target.ValidPart(o.owner) || !target.ValidPart(o.name) || !target.ValidPart(o.devices) || o.epoch == 0 {
+		return fault.New("usage", "owners and names are of a-z, 0-9, '_', '.', '-'; epochs begin at 1")
 	}
 	var to []vault.Recipient
 	for _, r := range o.to {
@@ -194,17 +217,26 @@ func (o *stageFlags) run(cmd *cobra.Command) error {
 }
 
 func (o *stageFlags) entries(ctx context.Context, r *repo.Repo, ring *vault.Ring, key *vault.Key, to []vault.Recipient) ([]repo.Entry, error) {
-	at := func(k target.Kind) target.Path { return target.Path{Owner: o.owner, Kind: k, Name: o.list} }
-	name := target.KeyName{Name: o.list, Epoch: o.epoch}
+	at := func(k target.Kind, name string) target.Path {
+		return target.Path{Owner: o.owner, Kind: k, Name: name}
+	}
+	name := target.KeyName{Name: o.devices, Epoch: o.epoch}
 	now := time.Now()
-	list, err := r.AddFiles(ctx, ring, key, repo.Spec{Path: at(target.KindList), Version: o.generation, Created: now, Expires: now.AddDate(0, 0, o.days), Key: name}, filepath.Clean(o.dir))
+	files, err := r.AddFiles(ctx, ring, key, repo.Spec{Path: at(target.Kind(o.kind), o.name), Version: o.generation, Created: now, Expires: now.AddDate(0, 0, o.days), Key: name}, filepath.Clean(o.dir))
 	if err != nil {
 		return nil, err
 	}
-	devices, err := r.AddDevices(at(target.KindDevices), o.epoch, key, to...)
-	if err != nil {
-		return nil, err
+	entries := []repo.Entry{files}
+	if len(to) > 0 {
+		devices, err := r.AddDevices(at(target.KindDevices, o.devices), o.epoch, key, to...)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, devices)
 	}
-	segments, err := r.NoSegments(at(target.KindSegment), o.generation, name)
-	return []repo.Entry{list, devices, segments}, err
+	if target.Kind(o.kind) != target.KindList {
+		return entries, nil
+	}
+	segments, err := r.NoSegments(at(target.KindSegment, o.list), o.generation, name)
+	return append(entries, segments), err
 }
