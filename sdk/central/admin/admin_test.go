@@ -10,6 +10,8 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/sdk/central/admin"
+	"github.com/watchpost/watchpost/sdk/central/centraltest"
+	"github.com/watchpost/watchpost/sdk/central/postgres"
 	"github.com/watchpost/watchpost/sdk/central/store"
 )
 
@@ -19,11 +21,21 @@ func (b *bench) tells(post string, ago time.Duration, lists string, waiting int)
 	b.exec(`INSERT INTO contacts (device, starts, run, told, count, version, lists, waiting) VALUES ($1, 1, '\x00', now() - $2::interval, 1, '1.1.0', $3, $4)`, post, ago, lists, waiting)
 }
 
-// TestFleet has every kind of trouble at a post of its own, and expects it by
+// TestPage is what people do at the page.
+func TestPage(t *testing.T) {
+	pg := centraltest.Postgres(t)
+	for name, test := range map[string]func(*testing.T, *postgres.Instance){
+		"fleet": fleet, "orders": orders, "posts": posts, "session_ends": sessionEnds, "every_call_is_refused_in_one_form": everyCall,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, pg) })
+	}
+}
+
+// fleet has every kind of trouble at a post of its own, and expects it by
 // its code, the worst first.
-func TestFleet(t *testing.T) {
+func fleet(t *testing.T, pg *postgres.Instance) {
 	shards := []admin.Shard{{Number: 0, Workers: []string{"w1", "w2"}, Lists: []admin.ShardList{{List: "central-only", Generation: 3, Records: 7, Whole: true}}}}
-	b := newBench(t, wide, shards)
+	b := newBench(t, pg, shards)
 	for _, p := range []string{"good", "away", "never", "cloned", "missing", "expired", "renews", "stale", "busy", "forked", "late", "gone", "behind"} {
 		b.post(p)
 	}
@@ -115,10 +127,10 @@ func worst(t admin.Tone) string {
 	return map[admin.Tone]string{admin.Stop: "0", admin.Look: "1", admin.Go: "2"}[t]
 }
 
-// TestOrders prepares each kind of order, has two sign it, and reads what
+// orders prepares each kind of order, has two sign it, and reads what
 // became of it and who did what.
-func TestOrders(t *testing.T) {
-	b := newBench(t, wide, nil)
+func orders(t *testing.T, pg *postgres.Instance) {
+	b := newBench(t, pg, nil)
 	b.post("desk-1")
 	b.post("gate-7")
 	anna, boris := b.as("anna"), b.as("boris")
@@ -176,9 +188,9 @@ func TestOrders(t *testing.T) {
 	}
 }
 
-// TestPosts reports a post missing and found, and revokes it.
-func TestPosts(t *testing.T) {
-	b := newBench(t, wide, nil)
+// posts reports a post missing and found, and revokes it.
+func posts(t *testing.T, pg *postgres.Instance) {
+	b := newBench(t, pg, nil)
 	b.post("gate-7")
 	why := map[string]string{"reason": "left open"}
 	for _, who := range []string{"anna", "adam"} {
@@ -204,9 +216,9 @@ func TestPosts(t *testing.T) {
 	}
 }
 
-// TestSessionEnds by time without use, by its life, and not by the page's own looks.
-func TestSessionEnds(t *testing.T) {
-	b := newBench(t, wide, nil)
+// sessionEnds: by time without use, by its life, and not by the page's own looks.
+func sessionEnds(t *testing.T, pg *postgres.Instance) {
+	b := newBench(t, pg, nil)
 	used, idle, looked := b.as("anna"), b.as("boris"), b.as("dora")
 	for range 3 {
 		b.later(10 * time.Minute)
@@ -227,10 +239,10 @@ func TestSessionEnds(t *testing.T) {
 	t.Fatal("a session that is used never ends")
 }
 
-// TestEveryCallIsRefusedInOneForm calls everything without a session, with a
+// everyCall calls everything without a session, with a
 // method that it does not have, and with a body that is none.
-func TestEveryCallIsRefusedInOneForm(t *testing.T) {
-	b := newBench(t, wide, nil)
+func everyCall(t *testing.T, pg *postgres.Instance) {
+	b := newBench(t, pg, nil)
 	anna, adam := b.as("anna"), b.as("adam")
 	id := strings.Repeat("0", 32)
 	for _, c := range []struct {

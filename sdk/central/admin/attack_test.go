@@ -10,12 +10,13 @@ import (
 	"github.com/watchpost/watchpost/device/officer/lockout"
 	"github.com/watchpost/watchpost/sdk/central/admin"
 	"github.com/watchpost/watchpost/sdk/central/approval"
+	"github.com/watchpost/watchpost/sdk/central/centraltest"
 )
 
 // TestAttackPage is what somebody with a stolen cookie, a wrong role, a wrong
 // signature or bad manners tries. Each ends in its code, and nothing changes.
 func TestAttackPage(t *testing.T) {
-	b := newBench(t, wide, nil)
+	b := newBench(t, centraltest.Postgres(t), nil)
 	b.post("gate-7")
 	anna, boris, adam, dora := b.as("anna"), b.as("boris"), b.as("adam"), b.as("dora")
 	wipe := map[string]any{"what": "wipe", "posts": []string{"gate-7"}, "reason": "x", "days": 1}
@@ -221,12 +222,13 @@ func TestAttackPage(t *testing.T) {
 			t.Error(h)
 		}
 	})
+	flood(t, b)
 }
 
-// TestAttackFlood is somebody who calls too often.
-func TestAttackFlood(t *testing.T) {
-	b := newBench(t, admin.Limits{Remote: 0.001, RemoteBurst: 12, SignIn: 0.001, SignInBurst: 3}, nil)
-	t.Run("sign_ins", func(t *testing.T) {
+// flood is somebody who calls too often.
+func flood(t *testing.T, b *bench) {
+	b.serve(admin.Limits{Remote: 0.001, RemoteBurst: 12, SignIn: 0.001, SignInBurst: 3})
+	t.Run("flood_of_sign_ins", func(t *testing.T) {
 		for range 3 {
 			b.stranger().call("POST", "/v1/session", map[string]string{"id": "x", "password": "y"}).is(401, "operator.refused")
 		}
@@ -236,7 +238,7 @@ func TestAttackFlood(t *testing.T) {
 			t.Error("no Retry-After")
 		}
 	})
-	t.Run("calls", func(t *testing.T) {
+	t.Run("flood_of_calls", func(t *testing.T) {
 		for i := 0; ; i++ {
 			if r := b.stranger().call("GET", "/v1/state", nil); r.status == http.StatusTooManyRequests {
 				r.is(429, "request.rate")

@@ -27,7 +27,7 @@ import (
 	"github.com/watchpost/watchpost/device/officer/lockout"
 	"github.com/watchpost/watchpost/sdk/central/admin"
 	"github.com/watchpost/watchpost/sdk/central/approval"
-	"github.com/watchpost/watchpost/sdk/central/centraltest"
+	"github.com/watchpost/watchpost/sdk/central/postgres"
 	"github.com/watchpost/watchpost/sdk/central/store"
 	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
 )
@@ -40,28 +40,29 @@ var wide = admin.Limits{Remote: 1e6, RemoteBurst: 1e6, SignIn: 1e6, SignInBurst:
 // bench is the page behind a real HTTPS server, over a real PostgreSQL. anna
 // and boris are operators, adam an administrator, dora an auditor.
 type bench struct {
-	t     *testing.T
-	store *store.Store
-	db    *pgx.Conn // of the test, for what posts would tell
-	https *httptest.Server
+	t      *testing.T
+	store  *store.Store
+	db     *pgx.Conn // of the test, for what posts would tell
+	https  *httptest.Server
+	shards []admin.Shard
 
 	mu  sync.Mutex // protects ahead
 	fwd time.Duration
 }
 
-func newBench(t *testing.T, limits admin.Limits, shards []admin.Shard) *bench {
+func newBench(t *testing.T, pg *postgres.Instance, shards []admin.Shard) *bench {
 	t.Helper()
-	pg := centraltest.Postgres(t)
 	b := &bench{t: t}
+	dsn := database(t, pg)
 	var err error
-	if b.store, err = store.Open(t.Context(), pg.DSN()); err != nil {
+	if b.store, err = store.Open(t.Context(), dsn); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.store.Close)
-	if b.db, err = pgx.Connect(t.Context(), pg.DSN()); err != nil {
+	if b.db, err = pgx.Connect(t.Context(), dsn); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { b.db.Close(t.Context()) })
+	t.Cleanup(func() { b.db.Close(context.Background()) })
 	hash := cheap(password)
 	for _, name := range []string{"anna", "boris", "carla"} {
 		if err := b.store.AddOperator(t.Context(), name, keyOf(name).Public().(ed25519.PublicKey), &hash, "test"); err != nil {
@@ -73,20 +74,54 @@ func newBench(t *testing.T, limits admin.Limits, shards []admin.Shard) *bench {
 			t.Fatal(err)
 		}
 	}
-	guard, err := lockout.New(lockout.Options{Known: func(id string) bool { _, err := b.store.OperatorByID(t.Context(), id); return err == nil }, Now: b.now})
+	b.shards = shards
+	b.serve(wide)
+	return b
+}
+
+// serve serves the page with these limits, in the place of one before.
+func (b *bench) serve(limits admin.Limits) {
+	b.t.Helper()
+	known := func(id string) bool { _, err := b.store.OperatorByID(context.Background(), id); return err == nil }
+	guard, err := lockout.New(lockout.Options{Known: known, Now: b.now})
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	o := admin.Options{
 		Store: b.store, Guard: guard, Limits: limits, Now: b.now, Log: slog.New(slog.DiscardHandler),
 		Page: admin.NewPage(fstest.MapFS{"index.html": {Data: []byte("<h1>page</h1>")}, "assets/a-1.js": {Data: []byte("1")}, ".keep": {}}),
 	}
-	if shards != nil {
-		o.Shards = func(context.Context) ([]admin.Shard, error) { return shards, nil }
+	if b.shards != nil {
+		o.Shards = func(context.Context) ([]admin.Shard, error) { return b.shards, nil }
 	}
 	b.https = httptest.NewTLSServer(admin.New(o))
-	t.Cleanup(b.https.Close)
-	return b
+	b.t.Cleanup(b.https.Close)
+}
+
+// database makes one for this test in an instance that several share: starting
+// PostgreSQL takes seconds.
+func database(t *testing.T, pg *postgres.Instance) string {
+	t.Helper()
+	var db *pgx.Conn
+	deadline := time.After(time.Minute)
+	for {
+		var err error
+		if db, err = pgx.Connect(t.Context(), pg.DSN()); err == nil {
+			break
+		}
+		select {
+		case <-deadline:
+			t.Fatal(err)
+		case <-time.After(20 * time.Millisecond): // it may be starting
+		}
+	}
+	defer db.Close(context.Background())
+	sum := sha256.Sum256([]byte(t.Name()))
+	name := fmt.Sprintf("test_%x", sum[:8])
+	if _, err := db.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(pg.DSN(), "dbname=postgres", "dbname="+name, 1)
 }
 
 func (b *bench) now() time.Time {

@@ -23,16 +23,15 @@ var (
 // mostDays is how long an order may wait for a post that is away.
 const mostDays = 365
 
-// said says what a proposal is in words: the deed and the posts of an order,
-// the code of an enrolment.
-func said(p store.Proposal) (what string, posts []string, code string) {
+// said says what a proposal is in words: the deed, and the posts of an order.
+func said(p store.Proposal) (what string, posts []string) {
 	switch p.Kind {
 	case store.KindEnrolment:
-		return "enrol", nil, linkv1.EnrolmentCode(string(p.Content))
+		return "enrol", nil
 	case store.KindOrder:
 		o, err := linkv1.ReadOrder(p.Content)
 		if err != nil {
-			return "", nil, "" // Propose checked it
+			return "", nil // Propose checked it
 		}
 		for _, t := range o.Targets {
 			posts = append(posts, t.Post)
@@ -48,7 +47,7 @@ func said(p store.Proposal) (what string, posts []string, code string) {
 			what = "rekey"
 		}
 	}
-	return what, posts, ""
+	return what, posts
 }
 
 func (s *Server) proposals(c *call) (any, error) {

@@ -27,22 +27,24 @@ type State struct {
 
 // Waiting is something that waits for a signature.
 type Waiting struct {
-	ID       string     `json:"id"`
-	Kind     string     `json:"kind"` // order, enrolment, list
-	What     string     `json:"what"` // of an order: lock, wipe, recall, rekey
-	Subject  string     `json:"subject"`
-	Reason   string     `json:"reason"`
-	MadeBy   string     `json:"made_by"`
-	Made     *time.Time `json:"made,omitempty"`
-	Expires  *time.Time `json:"expires,omitempty"`
-	Code     string     `json:"code,omitempty"` // of an enrolment
-	Approved []string   `json:"approved"`
-	Needed   int        `json:"needed"`
-	Posts    []string   `json:"posts,omitempty"`   // that an order is for
-	Set      []string   `json:"set,omitempty"`     // targets of a feed that are new or another
-	Removed  []string   `json:"removed,omitempty"` // targets of a feed that go
-	File     string     `json:"file"`              // name under which it is signed
-	Command  string     `json:"command"`           // by which the person signed in signs it
+	ID      string     `json:"id"`
+	Kind    string     `json:"kind"` // order, enrolment, list
+	What    string     `json:"what"` // of an order: lock, wipe, recall, rekey
+	Subject string     `json:"subject"`
+	Reason  string     `json:"reason"`
+	MadeBy  string     `json:"made_by"`
+	Made    *time.Time `json:"made,omitempty"`
+	Expires *time.Time `json:"expires,omitempty"`
+	// NeedsCode: who hands in types the code that the box shows. The page does
+	// not show it, or nobody would look at the box.
+	NeedsCode bool     `json:"needs_code,omitempty"`
+	Approved  []string `json:"approved"`
+	Needed    int      `json:"needed"`
+	Posts     []string `json:"posts,omitempty"`   // that an order is for
+	Set       []string `json:"set,omitempty"`     // targets of a feed that are new or another
+	Removed   []string `json:"removed,omitempty"` // targets of a feed that go
+	File      string   `json:"file"`              // name under which it is signed
+	Command   string   `json:"command"`           // by which the person signed in signs it
 	// Another way for a feed: its metadata, signed as they lie in the folder.
 	Copy        string `json:"copy,omitempty"`
 	CopyCommand string `json:"copy_command,omitempty"`
@@ -196,7 +198,8 @@ func waitingOf(p store.Proposal, by string) Waiting {
 		ID: id, Kind: string(p.Kind), Subject: p.Subject, Reason: p.Reason, MadeBy: p.MadeBy, Made: &p.Made, Expires: &p.Expires, Approved: p.Approved,
 		Needed: p.Needed, File: file, Command: "watchpost-central proposal sign " + file + " --by " + by + " --key " + by + ".pem > signature-" + id[:8] + ".json",
 	}
-	w.What, w.Posts, w.Code = said(p)
+	w.What, w.Posts = said(p)
+	w.NeedsCode = p.Kind == store.KindEnrolment
 	if p.Kind == store.KindList {
 		w.Copy, w.CopyCommand = p.Subject+".json", "watchpost list sign --key "+by+".pem "+p.Subject+".json"
 	}
@@ -223,7 +226,7 @@ func (s *Server) decided(ctx context.Context) ([]Order, []Feed, error) {
 		id := hex.EncodeToString(p.ID)
 		switch p.Kind {
 		case store.KindOrder:
-			what, _, _ := said(p)
+			what, _ := said(p)
 			o := Order{id, what, p.Subject, p.Reason, p.MadeBy, p.Approved, p.State, p.Decided, tallies[string(p.ID)], Go}
 			if o.Posts["sent"] > 0 || o.Posts["refused"] > 0 {
 				o.Tone = Look
