@@ -108,6 +108,7 @@ func unaryDefaults(ctx context.Context, method string, request, reply any, conn 
 var openEnded = map[string]bool{
 	driverv1.DriverService_Events_FullMethodName:     true,
 	driverv1.CameraService_Preview_FullMethodName:    true,
+	facev1.FaceService_Watch_FullMethodName:          true,
 	driverv1.SmartcardService_Channel_FullMethodName: true,
 }
 

@@ -113,13 +113,9 @@ func faceOf(a *decodev1.TemplateFaceResponse) (Face, error) {
 	if f.Faces < 1 || f.Detector == "" || !percent(f.Quality) || math.IsNaN(f.Score) || math.IsInf(f.Score, 0) {
 		return Face{}, fault.New("decode.answer", "a face with values out of range")
 	}
-	for _, c := range a.GetQuality().GetComponents() {
-		if !percent(c.GetValue()) || math.IsNaN(c.GetNative()) || math.IsInf(c.GetNative(), 0) {
-			return Face{}, fault.New("decode.answer", "a quality component out of range")
-		}
-		f.Components = append(f.Components, quality.Measure{Name: c.GetName(), Value: c.GetValue(), Native: c.GetNative(), Unit: c.GetUnit()})
-	}
-	return f, nil
+	var err error
+	f.Components, err = measuresOf(a.GetQuality())
+	return f, err
 }
 
 var detectorNames = map[decodev1.FaceDetector]string{

@@ -62,9 +62,13 @@ type Owner struct {
 // (watchpost-capture devices --help), from which its sandbox is built.
 type Capture struct {
 	Socket string `yaml:"socket"` // of the devices role; "" is capture.sock in the state folder
-	Camera string `yaml:"camera"` // id of the camera for faces; "" is the only one
-	Reader string `yaml:"reader"` // PC/SC reader name; "" is the only one
-	Models string `yaml:"models"` // folder of face models for the decode role; "" is where WATCHPOST_MODELS says
+	// Display is whom the screen of the page faces: officer ("" too) or
+	// traveller. Only the latter can light the face of a person, so only there
+	// is a flash drawn as challenge (policy: presentation).
+	Display string `yaml:"display,omitempty"`
+	Camera  string `yaml:"camera"` // id of the camera for faces; "" is the only one
+	Reader  string `yaml:"reader"` // PC/SC reader name; "" is the only one
+	Models  string `yaml:"models"` // folder of face models for the decode role; "" is where WATCHPOST_MODELS says
 	// TerminalKey is the unix socket of who signs for this terminal (Terminal
 	// Authentication, for fingerprints and irises of the chip); absolute. ""
 	// does without. The key itself never lies on a post.
@@ -222,6 +226,11 @@ func (c *Config) validate() error {
 	}
 	if c.Capture.TerminalKey != "" && !filepath.IsAbs(c.Capture.TerminalKey) {
 		return fault.New("config.terminal_key", "capture.terminal_key is the absolute path of a unix socket")
+	}
+	switch c.Capture.Display {
+	case "", "officer", "traveller":
+	default:
+		return fault.New("config.display", "capture.display %q is none of officer, traveller", c.Capture.Display)
 	}
 	switch c.Log.Level {
 	case "debug", "info", "warn", "error":

@@ -88,6 +88,7 @@ func TestRefuses(t *testing.T) {
 		{"same key twice", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=", "config.owners"},
 		{"same id twice", "id: ministry", "id: data-protection", "config.owners"},
 		{"listen", "127.0.0.1:9464", "9464", "config.listen"},
+		{"display", "capture:\n", "capture:\n  display: both\n", "config.display"},
 		{"terminal key", "capture:\n", "capture:\n  terminal_key: signer.sock\n", "config.terminal_key"},
 		{"log level", "level: info", "level: loud", "config.log"},
 	} {

@@ -203,11 +203,13 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, o Options) erro
 	rules := func() examine.Rules {
 		return examine.Rules{Trust: p.trust.Load(), At: p.now(), Policy: p.applied.policy.Document.Inspection()}
 	}
+	person := &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual, turn: make(chan struct{}, 1)}
 	var err error
 	p.post, err = encounter.NewPost(encounter.Dependencies{
 		Name: p.config.Post, Policy: p.applied.policy,
 		Documents: &documents{devices: p.devices, pulse: p.pulse, reader: p.config.Capture.Reader, isKey: p.config.Capture.TerminalKey, virtual: p.config.Capture.Virtual, rules: rules, now: p.now, log: p.log, took: p.metrics.inspected},
-		Camera:    &camera{devices: p.devices, pulse: p.pulse, id: p.config.Capture.Camera, virtual: p.config.Capture.Virtual, turn: make(chan struct{}, 1)},
+		Camera:    person,
+		Watcher:   person, TravellerDisplay: p.config.Capture.Display == "traveller",
 		Sensor:    newSensor(p.devices, p.pulse, p.config.Capture.Virtual),
 		Prints:    p.prints,
 		Portraits: &portraits{pool, p.log}, Faces: p.applied.policy.Biometric.FaceCurve(), Screener: asker, Photographs: p.holder,

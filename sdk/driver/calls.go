@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	driverv1 "github.com/watchpost/watchpost/sdk/proto/driver/v1"
+	facev1 "github.com/watchpost/watchpost/sdk/proto/face/v1"
 )
 
 // openEnded are the streams that live without a deadline.
@@ -17,6 +18,7 @@ var openEnded = map[string]bool{
 	driverv1.DriverService_Events_FullMethodName:     true,
 	driverv1.CameraService_Preview_FullMethodName:    true,
 	driverv1.SmartcardService_Channel_FullMethodName: true,
+	facev1.FaceService_Watch_FullMethodName:          true,
 	"/grpc.health.v1.Health/Watch":                   true,
 }
 

@@ -27,6 +27,15 @@ func (l *lazyEngine) TemplateRaster(ctx context.Context, pixels face.Raster, eff
 	return engine.TemplateRaster(ctx, pixels, effort)
 }
 
+// LiveRaster implements cameraface.Engine.
+func (l *lazyEngine) LiveRaster(ctx context.Context, pixels face.Raster, withTemplate bool) (*decodev1.TemplateFaceResponse, error) {
+	engine, err := l.get()
+	if err != nil {
+		return nil, err
+	}
+	return engine.LiveRaster(ctx, pixels, withTemplate)
+}
+
 func (l *lazyEngine) get() (*decode.Server, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

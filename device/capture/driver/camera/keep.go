@@ -1,11 +1,13 @@
 package camera
 
 import (
+	"context"
 	"crypto/rand"
 	"sync"
 	"time"
 
 	"github.com/watchpost/watchpost/sdk/driver"
+	driverv1 "github.com/watchpost/watchpost/sdk/proto/driver/v1"
 )
 
 // keepLimit is how long pixels wait for the face engine (contract: 60 s).
@@ -16,6 +18,8 @@ const keepLimit = time.Minute
 type Pixels struct {
 	BGR           []byte
 	Width, Height int
+	Time          int64 // of the frame, monotonic nanoseconds
+	Good          bool  // neither black nor frozen
 }
 
 // keeper holds the frames of the last capture. It is safe for concurrent use.
@@ -60,10 +64,53 @@ func (d *Driver) Kept(id string) ([]Pixels, error) {
 	}
 	pixels := make([]Pixels, len(d.kept.shots))
 	for i, s := range d.kept.shots {
-		pixels[i] = Pixels{BGR: s.pix, Width: s.width, Height: s.height}
+		pixels[i] = s.pixels()
 	}
 	return pixels, nil
 }
 
 // Drop forgets the frames of a capture.
 func (d *Driver) Drop(id string) { d.kept.drop(id) }
+
+func (s *shot) pixels() Pixels {
+	return Pixels{BGR: s.pix, Width: s.width, Height: s.height, Time: s.time.GetMonotonicNs(), Good: s.state == driverv1.FrameState_FRAME_STATE_GOOD}
+}
+
+// Watch hands the newest frame of a camera to see, again and again, at most fps
+// a second (0: as they come), until ctx ends or see fails. Frames are younger
+// than the call.
+func (d *Driver) Watch(ctx context.Context, id string, fps float64, see func(Pixels) error) error {
+	c, err := d.find(id)
+	if err != nil {
+		return err
+	}
+	called := driver.Now().GetMonotonicNs()
+	r, done, err := c.use()
+	if err != nil {
+		return err
+	}
+	defer done()
+	var limit *pace
+	if fps > 0 {
+		limit = newPace(fps)
+	}
+	version := uint64(0)
+	for {
+		if limit != nil {
+			if err := limit.wait(ctx); err != nil {
+				return err
+			}
+		}
+		s, newest, err := r.frames.Next(ctx, version)
+		if err != nil {
+			return err
+		}
+		version = newest
+		if s.begun < called {
+			continue
+		}
+		if err := see(s.pixels()); err != nil {
+			return err
+		}
+	}
+}

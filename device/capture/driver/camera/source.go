@@ -179,6 +179,16 @@ func (in *images) read() (*shot, error) {
 	}
 	mat := gocv.IMRead(file, gocv.IMReadColor)
 	defer mat.Close()
+	if _, err := os.Stat(file); mat.Empty() && err != nil && in.folder {
+		if err := in.list(); err != nil { // taken away this very moment
+			return nil, err
+		}
+		in.next = 1
+		again := gocv.IMRead(in.files[0], gocv.IMReadColor)
+		defer again.Close()
+		again.CopyTo(&mat)
+		file = in.files[0]
+	}
 	if mat.Empty() {
 		return nil, driver.Errorf(driver.DeviceFault, "a picture cannot be read")
 	}

@@ -18,14 +18,16 @@ import (
 	facev1 "github.com/watchpost/watchpost/sdk/proto/face/v1"
 )
 
-// Camera keeps frames (camera.Driver).
+// Camera keeps frames and shows the newest (camera.Driver).
 type Camera interface {
+	Watch(ctx context.Context, id string, fps float64, see func(camera.Pixels) error) error
 	Kept(id string) ([]camera.Pixels, error)
 	Drop(id string)
 }
 
-// Engine computes a template of pixels (decode.Server).
+// Engine finds faces in pixels and computes templates (decode.Server).
 type Engine interface {
+	LiveRaster(ctx context.Context, pixels face.Raster, withTemplate bool) (*decodev1.TemplateFaceResponse, error)
 	TemplateRaster(ctx context.Context, pixels face.Raster, effort face.Effort) (*decodev1.TemplateFaceResponse, error)
 }
 
@@ -77,10 +79,7 @@ func (s *Service) TemplateCapture(ctx context.Context, request *facev1.TemplateC
 // one answers for one frame: a face that is not there is a result, an engine
 // that does not work is an error.
 func (s *Service) one(ctx context.Context, index uint32, p camera.Pixels) (*facev1.FrameTemplate, error) {
-	raster := face.Raster{Pix: make([]byte, len(p.BGR)), Width: p.Width, Height: p.Height, Stride: 3 * p.Width}
-	for i := 0; i+2 < len(p.BGR); i += 3 {
-		raster.Pix[i], raster.Pix[i+1], raster.Pix[i+2] = p.BGR[i+2], p.BGR[i+1], p.BGR[i]
-	}
+	raster := rasterOf(p)
 	out := &facev1.FrameTemplate{Frame: index}
 	got, err := s.Engine.TemplateRaster(ctx, raster, face.Still)
 	switch {
@@ -92,4 +91,13 @@ func (s *Service) one(ctx context.Context, index uint32, p camera.Pixels) (*face
 	}
 	out.Faces, out.Face, out.Template, out.Quality, out.Micros = got.GetFaces(), got.GetFace(), got.GetTemplate(), got.GetQuality(), got.GetMicros()
 	return out, nil
+}
+
+// rasterOf copies a frame with its channels in the engine's order.
+func rasterOf(p camera.Pixels) face.Raster {
+	raster := face.Raster{Pix: make([]byte, len(p.BGR)), Width: p.Width, Height: p.Height, Stride: 3 * p.Width}
+	for i := 0; i+2 < len(p.BGR); i += 3 {
+		raster.Pix[i], raster.Pix[i+1], raster.Pix[i+2] = p.BGR[i+2], p.BGR[i+1], p.BGR[i]
+	}
+	return raster
 }

@@ -1,4 +1,5 @@
-// Face templates of captures kept by CameraService.Capture with keep.
+// Faces in front of the process's own camera: templates of captures kept by
+// CameraService.Capture with keep, and what is seen live.
 //
 // Errors as in driver/v1, with capture.expired when the frames are gone and
 // models.missing, models.corrupt, face.engine from the engine. A frame without
@@ -28,6 +29,176 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type WatchRequest struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	DeviceId           string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`                                     // of the camera; empty = the only one
+	MaxFramesPerSecond float64                `protobuf:"fixed64,2,opt,name=max_frames_per_second,json=maxFramesPerSecond,proto3" json:"max_frames_per_second,omitempty"` // 0 = as many as can be looked at
+	Templates          bool                   `protobuf:"varint,3,opt,name=templates,proto3" json:"templates,omitempty"`
+	Colours            bool                   `protobuf:"varint,4,opt,name=colours,proto3" json:"colours,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *WatchRequest) Reset() {
+	*x = WatchRequest{}
+	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRequest) ProtoMessage() {}
+
+func (x *WatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
+func (*WatchRequest) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_face_v1_face_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *WatchRequest) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *WatchRequest) GetMaxFramesPerSecond() float64 {
+	if x != nil {
+		return x.MaxFramesPerSecond
+	}
+	return 0
+}
+
+func (x *WatchRequest) GetTemplates() bool {
+	if x != nil {
+		return x.Templates
+	}
+	return false
+}
+
+func (x *WatchRequest) GetColours() bool {
+	if x != nil {
+		return x.Colours
+	}
+	return false
+}
+
+type WatchResponse struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	MonotonicNs int64                  `protobuf:"varint,1,opt,name=monotonic_ns,json=monotonicNs,proto3" json:"monotonic_ns,omitempty"` // of the frame, CLOCK_MONOTONIC of the machine
+	Width       uint32                 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`                                // of the frame, pixels
+	Height      uint32                 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`                              // of the frame, pixels
+	Faces       uint32                 `protobuf:"varint,4,opt,name=faces,proto3" json:"faces,omitempty"`                                // seen; the rest is empty where there is none
+	Face        *v1.FaceDetection      `protobuf:"bytes,5,opt,name=face,proto3" json:"face,omitempty"`                                   // the largest
+	Template    *v1.FaceTemplate       `protobuf:"bytes,6,opt,name=template,proto3" json:"template,omitempty"`                           // where asked for
+	Quality     *v1.FaceQuality        `protobuf:"bytes,7,opt,name=quality,proto3" json:"quality,omitempty"`
+	// Where asked for: mean red, green and blue, 0 to 255, of the places of
+	// package pad in their order; -1 for a place outside the picture.
+	Colours       []float64 `protobuf:"fixed64,8,rep,packed,name=colours,proto3" json:"colours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchResponse) Reset() {
+	*x = WatchResponse{}
+	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchResponse) ProtoMessage() {}
+
+func (x *WatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
+func (*WatchResponse) Descriptor() ([]byte, []int) {
+	return file_sdk_proto_face_v1_face_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *WatchResponse) GetMonotonicNs() int64 {
+	if x != nil {
+		return x.MonotonicNs
+	}
+	return 0
+}
+
+func (x *WatchResponse) GetWidth() uint32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *WatchResponse) GetHeight() uint32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *WatchResponse) GetFaces() uint32 {
+	if x != nil {
+		return x.Faces
+	}
+	return 0
+}
+
+func (x *WatchResponse) GetFace() *v1.FaceDetection {
+	if x != nil {
+		return x.Face
+	}
+	return nil
+}
+
+func (x *WatchResponse) GetTemplate() *v1.FaceTemplate {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+func (x *WatchResponse) GetQuality() *v1.FaceQuality {
+	if x != nil {
+		return x.Quality
+	}
+	return nil
+}
+
+func (x *WatchResponse) GetColours() []float64 {
+	if x != nil {
+		return x.Colours
+	}
+	return nil
+}
+
 type TemplateCaptureRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CaptureId     string                 `protobuf:"bytes,1,opt,name=capture_id,json=captureId,proto3" json:"capture_id,omitempty"`
@@ -39,7 +210,7 @@ type TemplateCaptureRequest struct {
 
 func (x *TemplateCaptureRequest) Reset() {
 	*x = TemplateCaptureRequest{}
-	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[0]
+	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -51,7 +222,7 @@ func (x *TemplateCaptureRequest) String() string {
 func (*TemplateCaptureRequest) ProtoMessage() {}
 
 func (x *TemplateCaptureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[0]
+	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -64,7 +235,7 @@ func (x *TemplateCaptureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TemplateCaptureRequest.ProtoReflect.Descriptor instead.
 func (*TemplateCaptureRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_face_v1_face_proto_rawDescGZIP(), []int{0}
+	return file_sdk_proto_face_v1_face_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *TemplateCaptureRequest) GetCaptureId() string {
@@ -97,7 +268,7 @@ type TemplateCaptureResponse struct {
 
 func (x *TemplateCaptureResponse) Reset() {
 	*x = TemplateCaptureResponse{}
-	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[1]
+	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -109,7 +280,7 @@ func (x *TemplateCaptureResponse) String() string {
 func (*TemplateCaptureResponse) ProtoMessage() {}
 
 func (x *TemplateCaptureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[1]
+	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -122,7 +293,7 @@ func (x *TemplateCaptureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TemplateCaptureResponse.ProtoReflect.Descriptor instead.
 func (*TemplateCaptureResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_face_v1_face_proto_rawDescGZIP(), []int{1}
+	return file_sdk_proto_face_v1_face_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *TemplateCaptureResponse) GetFrames() []*FrameTemplate {
@@ -148,7 +319,7 @@ type FrameTemplate struct {
 
 func (x *FrameTemplate) Reset() {
 	*x = FrameTemplate{}
-	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[2]
+	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -160,7 +331,7 @@ func (x *FrameTemplate) String() string {
 func (*FrameTemplate) ProtoMessage() {}
 
 func (x *FrameTemplate) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[2]
+	mi := &file_sdk_proto_face_v1_face_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -173,7 +344,7 @@ func (x *FrameTemplate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FrameTemplate.ProtoReflect.Descriptor instead.
 func (*FrameTemplate) Descriptor() ([]byte, []int) {
-	return file_sdk_proto_face_v1_face_proto_rawDescGZIP(), []int{2}
+	return file_sdk_proto_face_v1_face_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *FrameTemplate) GetFrame() uint32 {
@@ -229,7 +400,21 @@ var File_sdk_proto_face_v1_face_proto protoreflect.FileDescriptor
 
 const file_sdk_proto_face_v1_face_proto_rawDesc = "" +
 	"\n" +
-	"\x1csdk/proto/face/v1/face.proto\x12\x11watchpost.face.v1\x1a\fdecode.proto\"i\n" +
+	"\x1csdk/proto/face/v1/face.proto\x12\x11watchpost.face.v1\x1a\fdecode.proto\"\x96\x01\n" +
+	"\fWatchRequest\x12\x1b\n" +
+	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x121\n" +
+	"\x15max_frames_per_second\x18\x02 \x01(\x01R\x12maxFramesPerSecond\x12\x1c\n" +
+	"\ttemplates\x18\x03 \x01(\bR\ttemplates\x12\x18\n" +
+	"\acolours\x18\x04 \x01(\bR\acolours\"\xc3\x02\n" +
+	"\rWatchResponse\x12!\n" +
+	"\fmonotonic_ns\x18\x01 \x01(\x03R\vmonotonicNs\x12\x14\n" +
+	"\x05width\x18\x02 \x01(\rR\x05width\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\rR\x06height\x12\x14\n" +
+	"\x05faces\x18\x04 \x01(\rR\x05faces\x126\n" +
+	"\x04face\x18\x05 \x01(\v2\".watchpost.decode.v1.FaceDetectionR\x04face\x12=\n" +
+	"\btemplate\x18\x06 \x01(\v2!.watchpost.decode.v1.FaceTemplateR\btemplate\x12:\n" +
+	"\aquality\x18\a \x01(\v2 .watchpost.decode.v1.FaceQualityR\aquality\x12\x18\n" +
+	"\acolours\x18\b \x03(\x01R\acolours\"i\n" +
 	"\x16TemplateCaptureRequest\x12\x1d\n" +
 	"\n" +
 	"capture_id\x18\x01 \x01(\tR\tcaptureId\x12\x16\n" +
@@ -244,9 +429,10 @@ const file_sdk_proto_face_v1_face_proto_rawDesc = "" +
 	"\x04face\x18\x04 \x01(\v2\".watchpost.decode.v1.FaceDetectionR\x04face\x12=\n" +
 	"\btemplate\x18\x05 \x01(\v2!.watchpost.decode.v1.FaceTemplateR\btemplate\x12:\n" +
 	"\aquality\x18\x06 \x01(\v2 .watchpost.decode.v1.FaceQualityR\aquality\x12\x16\n" +
-	"\x06micros\x18\a \x01(\rR\x06micros2w\n" +
+	"\x06micros\x18\a \x01(\rR\x06micros2\xc5\x01\n" +
 	"\vFaceService\x12h\n" +
-	"\x0fTemplateCapture\x12).watchpost.face.v1.TemplateCaptureRequest\x1a*.watchpost.face.v1.TemplateCaptureResponseB9Z7github.com/watchpost/watchpost/sdk/proto/face/v1;facev1b\x06proto3"
+	"\x0fTemplateCapture\x12).watchpost.face.v1.TemplateCaptureRequest\x1a*.watchpost.face.v1.TemplateCaptureResponse\x12L\n" +
+	"\x05Watch\x12\x1f.watchpost.face.v1.WatchRequest\x1a .watchpost.face.v1.WatchResponse0\x01B9Z7github.com/watchpost/watchpost/sdk/proto/face/v1;facev1b\x06proto3"
 
 var (
 	file_sdk_proto_face_v1_face_proto_rawDescOnce sync.Once
@@ -260,27 +446,34 @@ func file_sdk_proto_face_v1_face_proto_rawDescGZIP() []byte {
 	return file_sdk_proto_face_v1_face_proto_rawDescData
 }
 
-var file_sdk_proto_face_v1_face_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_sdk_proto_face_v1_face_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_sdk_proto_face_v1_face_proto_goTypes = []any{
-	(*TemplateCaptureRequest)(nil),  // 0: watchpost.face.v1.TemplateCaptureRequest
-	(*TemplateCaptureResponse)(nil), // 1: watchpost.face.v1.TemplateCaptureResponse
-	(*FrameTemplate)(nil),           // 2: watchpost.face.v1.FrameTemplate
-	(*v1.FaceDetection)(nil),        // 3: watchpost.decode.v1.FaceDetection
-	(*v1.FaceTemplate)(nil),         // 4: watchpost.decode.v1.FaceTemplate
-	(*v1.FaceQuality)(nil),          // 5: watchpost.decode.v1.FaceQuality
+	(*WatchRequest)(nil),            // 0: watchpost.face.v1.WatchRequest
+	(*WatchResponse)(nil),           // 1: watchpost.face.v1.WatchResponse
+	(*TemplateCaptureRequest)(nil),  // 2: watchpost.face.v1.TemplateCaptureRequest
+	(*TemplateCaptureResponse)(nil), // 3: watchpost.face.v1.TemplateCaptureResponse
+	(*FrameTemplate)(nil),           // 4: watchpost.face.v1.FrameTemplate
+	(*v1.FaceDetection)(nil),        // 5: watchpost.decode.v1.FaceDetection
+	(*v1.FaceTemplate)(nil),         // 6: watchpost.decode.v1.FaceTemplate
+	(*v1.FaceQuality)(nil),          // 7: watchpost.decode.v1.FaceQuality
 }
 var file_sdk_proto_face_v1_face_proto_depIdxs = []int32{
-	2, // 0: watchpost.face.v1.TemplateCaptureResponse.frames:type_name -> watchpost.face.v1.FrameTemplate
-	3, // 1: watchpost.face.v1.FrameTemplate.face:type_name -> watchpost.decode.v1.FaceDetection
-	4, // 2: watchpost.face.v1.FrameTemplate.template:type_name -> watchpost.decode.v1.FaceTemplate
-	5, // 3: watchpost.face.v1.FrameTemplate.quality:type_name -> watchpost.decode.v1.FaceQuality
-	0, // 4: watchpost.face.v1.FaceService.TemplateCapture:input_type -> watchpost.face.v1.TemplateCaptureRequest
-	1, // 5: watchpost.face.v1.FaceService.TemplateCapture:output_type -> watchpost.face.v1.TemplateCaptureResponse
-	5, // [5:6] is the sub-list for method output_type
-	4, // [4:5] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	5, // 0: watchpost.face.v1.WatchResponse.face:type_name -> watchpost.decode.v1.FaceDetection
+	6, // 1: watchpost.face.v1.WatchResponse.template:type_name -> watchpost.decode.v1.FaceTemplate
+	7, // 2: watchpost.face.v1.WatchResponse.quality:type_name -> watchpost.decode.v1.FaceQuality
+	4, // 3: watchpost.face.v1.TemplateCaptureResponse.frames:type_name -> watchpost.face.v1.FrameTemplate
+	5, // 4: watchpost.face.v1.FrameTemplate.face:type_name -> watchpost.decode.v1.FaceDetection
+	6, // 5: watchpost.face.v1.FrameTemplate.template:type_name -> watchpost.decode.v1.FaceTemplate
+	7, // 6: watchpost.face.v1.FrameTemplate.quality:type_name -> watchpost.decode.v1.FaceQuality
+	2, // 7: watchpost.face.v1.FaceService.TemplateCapture:input_type -> watchpost.face.v1.TemplateCaptureRequest
+	0, // 8: watchpost.face.v1.FaceService.Watch:input_type -> watchpost.face.v1.WatchRequest
+	3, // 9: watchpost.face.v1.FaceService.TemplateCapture:output_type -> watchpost.face.v1.TemplateCaptureResponse
+	1, // 10: watchpost.face.v1.FaceService.Watch:output_type -> watchpost.face.v1.WatchResponse
+	9, // [9:11] is the sub-list for method output_type
+	7, // [7:9] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_sdk_proto_face_v1_face_proto_init() }
@@ -294,7 +487,7 @@ func file_sdk_proto_face_v1_face_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sdk_proto_face_v1_face_proto_rawDesc), len(file_sdk_proto_face_v1_face_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

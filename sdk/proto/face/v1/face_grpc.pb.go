@@ -1,4 +1,5 @@
-// Face templates of captures kept by CameraService.Capture with keep.
+// Faces in front of the process's own camera: templates of captures kept by
+// CameraService.Capture with keep, and what is seen live.
 //
 // Errors as in driver/v1, with capture.expired when the frames are gone and
 // models.missing, models.corrupt, face.engine from the engine. A frame without
@@ -26,6 +27,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	FaceService_TemplateCapture_FullMethodName = "/watchpost.face.v1.FaceService/TemplateCapture"
+	FaceService_Watch_FullMethodName           = "/watchpost.face.v1.FaceService/Watch"
 )
 
 // FaceServiceClient is the client API for FaceService service.
@@ -35,6 +37,11 @@ type FaceServiceClient interface {
 	// TemplateCapture computes a template of the largest face of each frame.
 	// Needs a deadline.
 	TemplateCapture(ctx context.Context, in *TemplateCaptureRequest, opts ...grpc.CallOption) (*TemplateCaptureResponse, error)
+	// Watch looks at the newest frame again and again until it is cancelled, and
+	// tells what is in each; no pixel is kept or sent. Frames are looked at on
+	// several cores, so their times may come out of order. The fast detector
+	// alone is used: a face that is turned far is not found.
+	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
 
 type faceServiceClient struct {
@@ -55,6 +62,25 @@ func (c *faceServiceClient) TemplateCapture(ctx context.Context, in *TemplateCap
 	return out, nil
 }
 
+func (c *faceServiceClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &FaceService_ServiceDesc.Streams[0], FaceService_Watch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRequest, WatchResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type FaceService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
+
 // FaceServiceServer is the server API for FaceService service.
 // All implementations must embed UnimplementedFaceServiceServer
 // for forward compatibility.
@@ -62,6 +88,11 @@ type FaceServiceServer interface {
 	// TemplateCapture computes a template of the largest face of each frame.
 	// Needs a deadline.
 	TemplateCapture(context.Context, *TemplateCaptureRequest) (*TemplateCaptureResponse, error)
+	// Watch looks at the newest frame again and again until it is cancelled, and
+	// tells what is in each; no pixel is kept or sent. Frames are looked at on
+	// several cores, so their times may come out of order. The fast detector
+	// alone is used: a face that is turned far is not found.
+	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedFaceServiceServer()
 }
 
@@ -74,6 +105,9 @@ type UnimplementedFaceServiceServer struct{}
 
 func (UnimplementedFaceServiceServer) TemplateCapture(context.Context, *TemplateCaptureRequest) (*TemplateCaptureResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TemplateCapture not implemented")
+}
+func (UnimplementedFaceServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Watch not implemented")
 }
 func (UnimplementedFaceServiceServer) mustEmbedUnimplementedFaceServiceServer() {}
 func (UnimplementedFaceServiceServer) testEmbeddedByValue()                     {}
@@ -114,6 +148,17 @@ func _FaceService_TemplateCapture_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _FaceService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(FaceServiceServer).Watch(m, &grpc.GenericServerStream[WatchRequest, WatchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type FaceService_WatchServer = grpc.ServerStreamingServer[WatchResponse]
+
 // FaceService_ServiceDesc is the grpc.ServiceDesc for FaceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -126,6 +171,12 @@ var FaceService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _FaceService_TemplateCapture_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Watch",
+			Handler:       _FaceService_Watch_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "sdk/proto/face/v1/face.proto",
 }
