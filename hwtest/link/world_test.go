@@ -46,6 +46,7 @@ type world struct {
 	wire    *wire.Proxy
 	key     nkeys.KeyPair // of the post
 	outbox  *store.Store
+	records int // of central's list
 }
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -53,7 +54,13 @@ var quiet = slog.New(slog.DiscardHandler)
 // newWorld starts a central with a list of one document, for this test alone.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{post: "desk-1"}
+	return newWorldOf(t, 1)
+}
+
+// newWorldOf is newWorld with a list of so many documents.
+func newWorldOf(t *testing.T, records int) *world {
+	t.Helper()
+	w := &world{post: "desk-1", records: records}
 	if err := w.begin(t); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +92,7 @@ func newPost(t *testing.T) *world {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.w == nil {
-		w := new(world)
+		w := &world{records: 1}
 		if err := w.begin(t); err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +146,7 @@ func (w *world) begin(t *testing.T) (err error) {
 		return err
 	}
 	w.config = central.Config{State: state, Unlocker: vault.Passphrase(secret), Lists: filepath.Join(w.dir, "lists"), Listen: "127.0.0.1:0", Log: quiet}
-	writeList(t, w.config.Lists, recipient)
+	writeList(t, w.config.Lists, recipient, w.records)
 	w.start(t)
 	return nil
 }
@@ -220,7 +227,7 @@ func (w *world) link(t *testing.T, change ...func(*uplink.Options)) *uplink.Link
 }
 
 // writeList makes a folder as a list's owner publishes it.
-func writeList(t *testing.T, folder string, to vault.Recipient) {
+func writeList(t *testing.T, folder string, to vault.Recipient, records int) {
 	t.Helper()
 	ring := vault.NewRing()
 	defer ring.Close()
@@ -241,12 +248,14 @@ func writeList(t *testing.T, folder string, to vault.Recipient) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = b.Add(&record.Record{
-		Schema: record.SchemaVersion, ID: "W-1", Edition: 1,
-		Documents: []record.Document{{Type: "P", Issuer: "UTO", Number: listed, Status: record.DocumentStolen}},
-	})
-	if err != nil {
-		t.Fatal(err)
+	for i := range records {
+		err = b.Add(&record.Record{
+			Schema: record.SchemaVersion, ID: fmt.Sprintf("W-%d", i+1), Edition: 1,
+			Documents: []record.Document{{Type: "P", Issuer: "UTO", Number: documentOf(i), Status: record.DocumentStolen}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := b.Finish(t.Context()); err != nil {
 		t.Fatal(err)
@@ -259,6 +268,12 @@ func writeList(t *testing.T, folder string, to vault.Recipient) {
 		t.Fatal(err)
 	}
 }
+
+// many records make each of two shards hold some.
+const many = 24
+
+// documentOf is the document of record i from 0: the first is listed.
+func documentOf(i int) string { return fmt.Sprintf("X%07d", 1234567+i) }
 
 // question asks for a document by number.
 func question(number string) screening.Question {
