@@ -136,6 +136,9 @@ func transient(err error) bool {
 func (p *Publisher) publish(a store.Approved, announce func(*target.Bundle) error, log *slog.Logger) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !target.ValidPart(a.Role) { // it becomes a file's name
+		return fault.New("listfeed.not_staged", "no role has this name")
+	}
 	// Central may have ended between publishing and noting it.
 	there, err := p.repo.IsPublished(a.Role, a.Metadata)
 	if err != nil {
