@@ -195,7 +195,7 @@ func keyRefused(k *pki.PublicKey) string {
 	switch {
 	case k.Err != nil:
 		return string(fault.CodeOf(k.Err))
-	case k.RSA != nil && k.Bits() < minModulusBits:
+	case (k.RSA != nil || k.DSA != nil) && k.Bits() < minModulusBits:
 		return "short_key"
 	}
 	return ""

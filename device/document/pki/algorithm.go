@@ -34,20 +34,27 @@ type signatureScheme struct {
 }
 
 // signatureSchemes by OID: RFC 8017:2016 appendix C, RFC 5758:2010, X9.62:2005
-// (ECDSA), BSI TR-03111 v2.10 5.2.1 (plain ECDSA), RFC 3279:2002 (OIW SHA-1).
+// (ECDSA), RFC 3279:2002 and RFC 5758:2010 (DSA), BSI TR-03111 v2.10 5.2.1 (plain ECDSA), RFC 3279:2002 (OIW SHA-1).
 var signatureSchemes = map[string]signatureScheme{
-	"1.2.840.113549.1.1.1":  {SchemeRSAUnbound, 0},
-	"1.2.840.113549.1.1.5":  {SchemeRSAPKCS1, crypto.SHA1},
-	"1.3.14.3.2.29":         {SchemeRSAPKCS1, crypto.SHA1},
-	"1.2.840.113549.1.1.11": {SchemeRSAPKCS1, crypto.SHA256},
-	"1.2.840.113549.1.1.12": {SchemeRSAPKCS1, crypto.SHA384},
-	"1.2.840.113549.1.1.13": {SchemeRSAPKCS1, crypto.SHA512},
-	"1.2.840.113549.1.1.14": {SchemeRSAPKCS1, crypto.SHA224},
-	"1.2.840.10045.4.1":     {SchemeECDSA, crypto.SHA1},
-	"1.2.840.10045.4.3.1":   {SchemeECDSA, crypto.SHA224},
-	"1.2.840.10045.4.3.2":   {SchemeECDSA, crypto.SHA256},
-	"1.2.840.10045.4.3.3":   {SchemeECDSA, crypto.SHA384},
-	"1.2.840.10045.4.3.4":   {SchemeECDSA, crypto.SHA512},
+	"1.2.840.113549.1.1.1":   {SchemeRSAUnbound, 0},
+	"1.2.840.113549.1.1.5":   {SchemeRSAPKCS1, crypto.SHA1},
+	"1.3.14.3.2.29":          {SchemeRSAPKCS1, crypto.SHA1},
+	"1.2.840.113549.1.1.11":  {SchemeRSAPKCS1, crypto.SHA256},
+	"1.2.840.113549.1.1.12":  {SchemeRSAPKCS1, crypto.SHA384},
+	"1.2.840.113549.1.1.13":  {SchemeRSAPKCS1, crypto.SHA512},
+	"1.2.840.113549.1.1.14":  {SchemeRSAPKCS1, crypto.SHA224},
+	"1.2.840.10045.4.1":      {SchemeECDSA, crypto.SHA1},
+	"1.2.840.10045.4.3.1":    {SchemeECDSA, crypto.SHA224},
+	"1.2.840.10045.4.3.2":    {SchemeECDSA, crypto.SHA256},
+	"1.2.840.10045.4.3.3":    {SchemeECDSA, crypto.SHA384},
+	"1.2.840.10045.4.3.4":    {SchemeECDSA, crypto.SHA512},
+	oidDSAKey:                {SchemeDSA, 0}, // hash named beside it
+	"1.2.840.10040.4.3":      {SchemeDSA, crypto.SHA1},
+	"1.3.14.3.2.27":          {SchemeDSA, crypto.SHA1},
+	"2.16.840.1.101.3.4.3.1": {SchemeDSA, crypto.SHA224},
+	"2.16.840.1.101.3.4.3.2": {SchemeDSA, crypto.SHA256},
+	"2.16.840.1.101.3.4.3.3": {SchemeDSA, crypto.SHA384},
+	"2.16.840.1.101.3.4.3.4": {SchemeDSA, crypto.SHA512},
 	// id-ecPublicKey where a signature algorithm is due: hash named beside it.
 	"1.2.840.10045.2.1":       {SchemeECDSA, 0},
 	"0.4.0.127.0.7.1.1.4.1.1": {SchemePlainECDSA, crypto.SHA1},
@@ -108,6 +115,8 @@ func (a Algorithm) String() string {
 		return s
 	case SchemeECDSA:
 		return "ECDSA " + HashName(a.Hash)
+	case SchemeDSA:
+		return "DSA " + HashName(a.Hash)
 	case SchemePlainECDSA:
 		return "plain ECDSA " + HashName(a.Hash)
 	}

@@ -32,6 +32,8 @@ func (k *PublicKey) String() string {
 	switch {
 	case k.RSA != nil:
 		return fmt.Sprintf("RSA %d", k.RSA.N.BitLen())
+	case k.DSA != nil && k.DSA.P != nil:
+		return fmt.Sprintf("DSA %d", k.DSA.P.BitLen())
 	case k.EC != nil && k.Explicit:
 		return "EC " + k.EC.Curve.Name + " explicit"
 	case k.EC != nil:
@@ -40,13 +42,15 @@ func (k *PublicKey) String() string {
 	return "unknown " + k.OID
 }
 
-// Bits is the size of the modulus or of the curve's field, 0 when unknown.
+// Bits is the size of the modulus, of the prime or of the curve's field, 0 when unknown.
 func (k *PublicKey) Bits() int {
 	switch {
 	case k.RSA != nil:
 		return k.RSA.N.BitLen()
 	case k.EC != nil:
 		return k.EC.Curve.P.BitLen()
+	case k.DSA != nil && k.DSA.P != nil:
+		return k.DSA.P.BitLen()
 	}
 	return 0
 }
@@ -94,6 +98,8 @@ func parseSPKI(e der.Element) (*PublicKey, error) {
 	// id-RSASSA-PSS keys have the form of RSA keys (RFC 4055:2005 1.2).
 	case oidRSAKey, oidRSAPSS, "2.5.8.1.1":
 		k.RSA, k.Err = parseRSA(key)
+	case oidDSAKey:
+		k.DSA, k.Err = parseDSA(parameters, has, key)
 	case oidECKey, oidECDHKey:
 		k.EC, k.Explicit, k.Err = parseEC(parameters, has, key)
 	default:

@@ -61,6 +61,7 @@ const (
 	SchemeRSAPSS     Scheme = 2 // RFC 8017:2016 8.1, parameters of RFC 4055:2005
 	SchemeECDSA      Scheme = 3 // DER value, RFC 3279:2002 2.2.3
 	SchemePlainECDSA Scheme = 4 // r||s, BSI TR-03111 v2.10 5.2.1
+	SchemeDSA        Scheme = 6 // DER value, RFC 3279:2002 2.2.2
 	SchemeRSAUnbound Scheme = 5 // rsaEncryption in SignerInfo: PKCS #1 v1.5 with the digest algorithm named beside it
 )
 
@@ -74,12 +75,13 @@ type Algorithm struct {
 	Err        error       // ErrAlgorithm or ErrForbiddenHash when the algorithm cannot be used
 }
 
-// PublicKey is a subject public key. Exactly one of RSA and EC is set when
+// PublicKey is a subject public key. Exactly one of RSA, EC and DSA is set when
 // Err is nil.
 type PublicKey struct {
 	OID      string // algorithm identifier, dotted decimal
 	RSA      *RSAKey
 	EC       *ECKey
+	DSA      *DSAKey
 	Explicit bool  // EC parameters were given in full (and checked in full)
 	Err      error // why the key cannot be used: ErrKey, ErrCurve, ErrPoint or ErrAlgorithm
 }

@@ -51,6 +51,15 @@ func (k *PublicKey) VerifyDigest(a Algorithm, digest, signature []byte) error {
 			break
 		}
 		return k.RSA.verifyPSS(a, digest, signature)
+	case SchemeDSA:
+		if k.DSA == nil {
+			break
+		}
+		r, s, err := derSignature(signature)
+		if err != nil {
+			return err
+		}
+		return k.DSA.verify(digest, r, s)
 	case SchemeECDSA, SchemePlainECDSA:
 		if k.EC == nil {
 			break

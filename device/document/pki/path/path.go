@@ -11,6 +11,7 @@ package path
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/watchpost/watchpost/device/document/pki"
@@ -71,8 +72,38 @@ const (
 // Verify returns the path from an anchor, which it does not hold, to c, or why
 // there is none: the error of the candidate that came furthest.
 func Verify(ctx context.Context, c *pki.Certificate, in Input) ([]*pki.Certificate, error) {
+	in.Intermediates = withParameters(in.Anchors, in.Intermediates)
 	s := &search{ctx: ctx, in: in, tries: maxTries, verified: map[signature]error{}}
 	return s.verify(c, 0)
+}
+
+// withParameters completes keys that take their parameters from their issuer's
+// (RFC 5280:2008 6.1.4, f), where one that signed the certificate is there.
+// Certificates that it completes are copies.
+func withParameters(anchors, intermediates []*pki.Certificate) []*pki.Certificate {
+	whole := slices.Clone(intermediates)
+	for range maxDepth {
+		changed := false
+		for i, c := range whole {
+			if !c.PublicKey.Inherits() {
+				continue
+			}
+			for _, issuer := range slices.Concat(anchors, whole) {
+				key := c.PublicKey.WithParameters(issuer.PublicKey)
+				if key == c.PublicKey || !issuer.Subject.Equal(c.Issuer) || c.CheckSignatureFrom(issuer) != nil {
+					continue
+				}
+				completed := *c
+				completed.PublicKey = key
+				whole[i], changed = &completed, true
+				break
+			}
+		}
+		if !changed {
+			break
+		}
+	}
+	return whole
 }
 
 // search is one call of Verify. One goroutine only.
