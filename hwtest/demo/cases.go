@@ -26,7 +26,7 @@ type encounterCase struct {
 	says     string // what the officer would say in one line
 	passport *passport.Profile
 	sitter   Sitter
-	fingers  bool   // gives two
+	fingers  []int  // what is asked for: fingers, or several at once (13 the right four)
 	age      string // declared
 	expect   expect
 }
@@ -116,8 +116,13 @@ func cases(pictures Portraits) ([]encounterCase, error) {
 			expect: expect{answer: "not-verified", withhel: "age_unknown", outcome: "referred", reason: "not-verified"},
 		},
 		{
-			letter: "i", title: "person without papers whose fingers are listed", sitter: Astronaut, fingers: true, age: "adult",
+			letter: "i", title: "person without papers whose fingers are listed", sitter: Astronaut, fingers: []int{2, 7}, age: "adult",
 			says:   "No papers, the face is on no list; two index fingers are: an officer looks.",
+			expect: expect{answer: "candidates", record: recordFingers, finding: "same_person", outcome: "referred", reason: listName + "/" + recordFingers},
+		},
+		{
+			letter: "i", title: "the same person lays the right hand down", sitter: Astronaut, fingers: []int{13}, age: "adult",
+			says:   "First without the ring finger, then all four at once: the same candidate.",
 			expect: expect{answer: "candidates", record: recordFingers, finding: "same_person", outcome: "referred", reason: listName + "/" + recordFingers},
 		},
 	}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -15,16 +16,15 @@ import (
 	"github.com/watchpost/watchpost/sdk/client"
 )
 
-// The person whose two index fingers are on the list, with no photograph.
+// The person whose fingers are on the list, with no photograph.
 const (
 	recordFingers = "DEMO-0002"
 	fingersSeed   = 2
 	sensorID      = "prints"
 )
 
-// listedFingers are the positions that the list holds, and that the script
-// gives.
-var listedFingers = []int{2, 7}
+// listedFingers are the positions that the list holds.
+var listedFingers = []int{2, 3, 4, 5, 7}
 
 // FingerSocket is where the virtual sensor listens, in a folder of its own.
 func (w *World) FingerSocket() string { return filepath.Join(w.Dir, "sensor", "s") }
@@ -50,6 +50,13 @@ func fingerRecord(p *finger.Person) (*record.Record, error) {
 			return nil, err
 		}
 		r.Fingers = append(r.Fingers, record.Finger{Position: position, Format: record.MinutiaeISO19794, Template: iso, Quality: t.Quality, Impress: record.PressedLive})
+		// What will be laid down: growing a finger takes seconds, and the post does
+		// not wait for it.
+		for _, touch := range []finger.Touch{finger.Dry, finger.Good} {
+			if _, err := p.Print(position, touch, 1); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return r, nil
 }
@@ -67,7 +74,7 @@ type feeder struct {
 const layLimit = 10 * time.Second
 
 // run follows the post until ctx ends. A finger is dry the first time it is
-// asked for and good from then on.
+// asked for and good from then on; of a hand one finger stays off the first time.
 func (f *feeder) run(ctx context.Context, c *client.Client) error {
 	asked := map[string]uint64{}
 	after := uint64(0)
@@ -85,11 +92,7 @@ func (f *feeder) run(ctx context.Context, c *client.Client) error {
 			}
 			key := fmt.Sprint(ev.Encounter, now.Position)
 			asked[key]++
-			touch := finger.Dry
-			if asked[key] > 1 {
-				touch = finger.Good
-			}
-			print, err := p.Print(now.Position, touch, asked[key])
+			print, err := give(p, now.Position, asked[key])
 			if err != nil {
 				return false, err
 			}
@@ -113,9 +116,25 @@ func (f *feeder) run(ctx context.Context, c *client.Client) error {
 	return nil
 }
 
-// fingers has the script take the listed fingers of an encounter and go on.
-func (s *script) fingers(ctx context.Context, id string) error {
-	for _, position := range listedFingers {
+// give is what a person lays down that has been asked for something n times.
+func give(p *finger.Person, position int, n uint64) (*image.Gray, error) {
+	if position > finger.Last {
+		lay := finger.Lacking
+		if n > 1 {
+			lay = finger.Whole
+		}
+		return p.Slap(position, lay, 1)
+	}
+	touch := finger.Dry
+	if n > 1 {
+		touch = finger.Good
+	}
+	return p.Print(position, touch, 1)
+}
+
+// fingers has the script take what is to be taken of an encounter and go on.
+func (s *script) fingers(ctx context.Context, id string, positions []int) error {
+	for _, position := range positions {
 		for {
 			if _, err := s.client.CaptureFinger(ctx, id, position); err != nil {
 				return err
@@ -167,5 +186,9 @@ func (s *screen) finger(f client.Finger) {
 	if f.Code != "" {
 		why = ", " + f.Code
 	}
-	s.line("    finger %-2d %s, try %d, quality %d%s", f.Position, f.State, f.Tries, f.Quality, why)
+	what := "finger"
+	if f.Position > finger.Last {
+		what = "hand"
+	}
+	s.line("    %s %-2d %s, try %d, quality %d%s", what, f.Position, f.State, f.Tries, f.Quality, why)
 }

@@ -52,7 +52,7 @@ func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
 		}()
 	}
 	open := s.client.Open
-	if k.fingers {
+	if k.fingers != nil {
 		open = s.client.OpenWithFingers
 	}
 	e, err := open(ctx, Purpose, k.passport != nil, client.Declared{Age: k.age})
@@ -84,7 +84,7 @@ func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
 
 // stands puts the fingers of who has come before the sensor.
 func (s *script) stands(k encounterCase) {
-	if k.fingers {
+	if k.fingers != nil {
 		s.feeder.person.Store(s.person)
 	} else {
 		s.feeder.person.Store(nil)
@@ -109,8 +109,8 @@ func (s *script) capture(ctx context.Context, k encounterCase, id string) (*clie
 	if _, err := s.client.CaptureFace(ctx, id); err != nil {
 		return &client.Encounter{ID: id}, err
 	}
-	if k.fingers {
-		if err := s.fingers(ctx, id); err != nil {
+	if k.fingers != nil {
+		if err := s.fingers(ctx, id, k.fingers); err != nil {
 			return &client.Encounter{ID: id}, err
 		}
 	}

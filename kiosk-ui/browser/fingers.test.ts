@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import type { Locator } from 'playwright-core';
 import { Officer } from './officer.ts';
 import { put } from './post.ts';
 
@@ -15,17 +16,29 @@ beforeAll(async () => {
 afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
 afterAll(() => officer.close());
 
-test('i: two fingers are taken, others are not given, the candidate is shown with its minutiae joined', async () => {
+const finger = (position: number, state: string): Locator => officer.page.locator(`button[data-finger="${position}"][data-state="${state}"]`);
+
+/** begin opens an encounter that takes fingers. */
+async function begin(): Promise<void> {
   await put(post, 'i');
-  const { page } = officer;
-  await page.getByLabel('Take fingerprints as well').check();
+  await officer.page.getByLabel('Take fingerprints as well').check();
   await officer.begin(false, 'Adult');
-  const finger = (position: number, state: string): ReturnType<typeof page.locator> => page.locator(`button[data-finger="${position}"][data-state="${state}"]`);
   await finger(2, 'open').waitFor();
+}
+
+/** take presses F5 once it is for what is named. */
+async function take(name: string): Promise<void> {
+  await officer.page.locator('button[data-key="F5"]:enabled').filter({ hasText: name }).waitFor();
+  await officer.page.keyboard.press('F5');
+}
+
+test('i: two fingers are taken, others are not given, the candidate is shown with its minutiae joined', async () => {
+  const { page } = officer;
+  await begin();
   await officer.look('i-fingers');
   for (const [position, name] of [[2, 'Right hand, index finger'], [7, 'Left hand, index finger']] as const) {
-    await page.locator('button[data-key="F5"]:enabled').filter({ hasText: name }).waitFor();
-    await page.keyboard.press('F5');
+    await finger(position, 'open').click(); // the post would ask for the hand first
+    await take(name);
     await finger(position, 'taken').waitFor();
   }
   await finger(5, 'open').click();
@@ -43,6 +56,35 @@ test('i: two fingers are taken, others are not given, the candidate is shown wit
   await page.waitForFunction((img) => (img as HTMLImageElement).naturalWidth > 600, await joined.elementHandle());
   await joined.scrollIntoViewIfNeeded();
   await officer.look('i-candidate');
+  await card.getByLabel('Different person').check();
+  await card.getByLabel('What you compared').fill('Compared the minutiae');
+  await page.keyboard.press('F2');
+  await officer.abandon();
+});
+
+test('i: a hand lies on the scanner, first without one finger; the other is bandaged', async () => {
+  const { page } = officer;
+  await begin();
+  const says = page.locator('section:has(#fingers-title) [role="status"]');
+  await take('Right hand, four fingers');
+  await says.filter({ hasText: 'A finger is lacking.' }).waitFor();
+  expect(await says.innerText()).toContain('note a finger that cannot be given');
+  expect(await says.innerText()).toContain('Try 1 of 3');
+  for (const position of [2, 3, 4, 5]) expect(await finger(position, 'open').count(), `finger ${position}`).toBe(1);
+  await officer.look('i-hand-lacking');
+  await take('Right hand, four fingers');
+  for (const position of [2, 3, 4, 5]) await finger(position, 'taken').waitFor();
+  await page.locator('button[data-key="F5"]:enabled').filter({ hasText: 'Left hand, four fingers' }).waitFor();
+  await page.getByRole('combobox', { name: 'Not given because' }).selectOption('bandaged');
+  for (const position of [7, 8, 9, 10]) await finger(position, 'excepted').waitFor();
+  expect(await finger(8, 'excepted').innerText()).toContain('bandaged');
+  await page.locator('button[data-key="F5"]:enabled').filter({ hasText: 'Both thumbs' }).waitFor();
+  await officer.look('i-hand');
+  await page.keyboard.press('F6');
+  await officer.takeFace();
+  expect((await officer.reviewed()).tone).toBe('stop');
+  const card = page.locator('article[data-record="DEMO-0002"]');
+  await page.waitForFunction((img) => (img as HTMLImageElement).naturalWidth > 300, await card.locator('figure.joined img').elementHandle());
   await card.getByLabel('Different person').check();
   await card.getByLabel('What you compared').fill('Compared the minutiae');
   await page.keyboard.press('F2');
