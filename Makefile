@@ -26,12 +26,13 @@ build: deps pure-build ## build watchpost, watchpostd, watchpost-central, watchp
 	@echo "build: watchpost-capture (the one with C: about two minutes when cold)"
 	@CGO_ENABLED=1 go build -o $(BIN)/watchpost-capture ./device/cmd/watchpost-capture
 
-ui: ## build the officer's page into kiosk-ui/dist; nothing where nothing has changed
+ui: ## build the officer's page and central's into kiosk-ui/dist*; nothing where nothing has changed
 	@hwtest/deps/ui.sh build
 
-ui-test: build ## tests of the page, and the page in Chromium against a real post
+ui-test: build ## tests of the pages, and each in Chromium against a real post or central
 	@hwtest/deps/ui.sh test
 	@hwtest/deps/ui.sh browser
+	@hwtest/deps/ui.sh central
 
 # GOEXPERIMENT=simd: vector kernels of device/biometric/kernel on amd64.
 pure-build: ui

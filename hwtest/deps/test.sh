@@ -42,6 +42,7 @@ done
 echo "test: the page, alone and in a browser against a real post"
 hwtest/deps/ui.sh test
 hwtest/deps/ui.sh browser
+hwtest/deps/ui.sh central
 
 echo "test: the demonstration"
 bin/hwtest demo --bin bin --quiet

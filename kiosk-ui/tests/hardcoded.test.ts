@@ -7,7 +7,8 @@ import { expect, test } from 'vitest';
 // key, so that another language is another table. browser/language.test.ts
 // shows the same on the running page.
 
-const src = new URL('../src', import.meta.url).pathname;
+const roots = ['../src', '../central/src'].map((r) => new URL(r, import.meta.url).pathname);
+const files = (ending: string): string[] => roots.flatMap((r) => readdirSync(r, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith(ending)).map((f) => join(r, f)));
 const spoken = ['alt', 'aria-label', 'aria-description', 'aria-roledescription', 'aria-valuetext', 'label', 'placeholder', 'title'];
 const letters = /\p{L}/u;
 
@@ -46,15 +47,14 @@ test('the scan sees what it is for', () => {
   expect(found('<p class="soft">{text(\'x.y\')}<kbd>F2</kbd> · {n}</p><style>p { color: red }</style>')).toEqual([]);
 });
 
-const components = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.svelte'));
-test.each(components)('%s holds none', (file) => {
-  expect(found(readFileSync(join(src, file), 'utf8'))).toEqual([]);
+test.each(files('.svelte'))('%s holds none', (file) => {
+  expect(found(readFileSync(file, 'utf8'))).toEqual([]);
 });
 
 test('nor does the script beside them, but for what only engineers read', () => {
-  const scripts = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts') && !f.endsWith('wire.ts'));
+  const scripts = files('.ts').filter((f) => !f.endsWith('wire.ts'));
   const spokenOf = (f: string): string[] =>
-    [...readFileSync(join(src, f), 'utf8').replace(/^import .*$/gm, '').replace(/\/\/.*$/gm, '').replace(/\/\*[\s\S]*?\*\//g, '').replace(/new Error\(.*\)/g, '').matchAll(/'([^'\n]*)'/g)]
+    [...readFileSync(f, 'utf8').replace(/^import .*$/gm, '').replace(/\/\/.*$/gm, '').replace(/\/\*[\s\S]*?\*\//g, '').replace(/new Error\(.*\)/g, '').matchAll(/'([^'\n]*)'/g)]
       .map((m) => m[1] ?? '')
       .filter((s) => /\p{L}{2,} \p{L}{2,}/u.test(s));
   expect(scripts.flatMap(spokenOf)).toEqual([]);

@@ -68,7 +68,7 @@ func (r *Central) openPage(c Config) error {
 		return err
 	}
 	page := admin.New(admin.Options{
-		Store: r.Store, Guard: guard, Shards: r.shards, Page: admin.NewPage(kioskui.CentralFiles()), Limits: admin.DefaultLimits(),
+		Store: r.Store, Guard: guard, Shards: r.coverage(c.Shards), Page: admin.NewPage(kioskui.CentralFiles()), Limits: admin.DefaultLimits(),
 		CertificateLife: c.certificateLife(), Now: time.Now, Log: c.Log,
 	})
 	l, err := listenLocally(c.Page)
@@ -124,22 +124,6 @@ func (r *Central) knows(id string) bool {
 	defer cancel()
 	_, err := r.Store.OperatorByID(ctx, id)
 	return err == nil
-}
-
-// shards says what the worker of this process holds.
-func (r *Central) shards(context.Context) ([]admin.Shard, error) {
-	if r.Lists == nil {
-		return []admin.Shard{}, nil
-	}
-	name, err := os.Hostname()
-	if err != nil {
-		name = "central"
-	}
-	one := admin.Shard{Workers: []string{name}, Lists: []admin.ShardList{}}
-	for _, m := range r.Lists.Loaded {
-		one.Lists = append(one.Lists, admin.ShardList{List: m.List, Generation: m.Generation, Records: m.Records, Whole: true})
-	}
-	return []admin.Shard{one}, nil
 }
 
 // triesKeeper keeps the counts of wrong passwords in a file.

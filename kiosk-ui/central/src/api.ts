@@ -70,7 +70,7 @@ export interface Waiting {
   made_by: string;
   made: string;
   expires: string;
-  code?: string;
+  needs_code?: boolean;
   approved: string[];
   needed: number;
   posts?: string[];
@@ -96,6 +96,7 @@ export interface Order {
 export interface Shard {
   number: number;
   workers: string[];
+  silent: string[] | null;
   lists: { list: string; generation: number; records: number; whole: boolean }[];
 }
 export interface Backup {

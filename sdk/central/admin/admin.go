@@ -21,6 +21,7 @@ import (
 type Shard struct {
 	Number  int         `json:"number"`
 	Workers []string    `json:"workers"` // who hold it; more than one are replicas
+	Silent  []string    `json:"silent"`  // registered, and not heard of or of no use
 	Lists   []ShardList `json:"lists"`
 }
 
