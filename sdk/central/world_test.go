@@ -64,7 +64,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.config = central.Config{State: state, Unlocker: vault.Passphrase("of the test"), Listen: "127.0.0.1:0", Log: quiet}
+	w.config = central.Config{State: state, Unlocker: vault.Passphrase("of the test"), Listen: "127.0.0.1:0", Page: "127.0.0.1:0", Metrics: "127.0.0.1:0", Log: quiet}
 	if w.c, err = central.Run(context.Background(), w.config); err != nil {
 		t.Fatal(err)
 	}
