@@ -244,7 +244,7 @@ func TestAttackWorkers(t *testing.T) {
 		if err := os.CopyFS(forged, os.DirFS(f.part(1))); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(forged, "part.json"), []byte(`{"Shard":0,"Of":2}`), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(forged, "part.json"), []byte(`{"shard":0,"of":2,"split":"00000000000000000000000000000000"}`), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		refused(t, hands["w1b"], forged, "vault.open")
@@ -252,19 +252,7 @@ func TestAttackWorkers(t *testing.T) {
 	t.Run("no part at all", func(t *testing.T) { refused(t, hands["w0a"], f.dir, "central.part") })
 	t.Run("a part of another split", func(t *testing.T) {
 		three := f.split("three", []*hand{hands["w0a"]}, []*hand{hands["w1a"]}, []*hand{hands["w1b"]})
-		h := &hand{name: "w0a", state: filepath.Join(f.dir, "w0a-three")}
-		if err := os.MkdirAll(h.state, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range []string{"vault.json", "central.key"} { // the same worker, with nothing taken in yet
-			raw, err := os.ReadFile(filepath.Join(hands["w0a"].state, name))
-			if err == nil {
-				err = os.WriteFile(filepath.Join(h.state, name), raw, 0o600)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
+		h := hands["w0a"]
 		f.works(h, filepath.Join(three, "part-0"))
 		until(t, time.Minute, "told", func() bool { return strings.Contains(f.ok(f.config.State, "worker", "list"), `"of":3`) })
 		f.partial(t)
@@ -275,6 +263,14 @@ func TestAttackWorkers(t *testing.T) {
 		f.works(hands["w0a"], f.part(0))
 		f.partly(t)
 		hands["w0a"].kill()
+	})
+	t.Run("split anew, one worker on its new part", func(t *testing.T) {
+		again := f.split("again", []*hand{hands["w0b"]}, []*hand{hands["w1a"]})
+		f.works(hands["w0b"], filepath.Join(again, "part-0"))
+		until(t, time.Minute, "whole", func() bool { answer, _ := f.ask("Y7654321"); return answer == screening.Clear })
+		f.whole(t)
+		hands["w0b"].kill()
+		f.partial(t)
 	})
 	t.Run("started again", func(t *testing.T) {
 		f.works(hands["w0b"], f.part(0))

@@ -118,17 +118,22 @@ func RunWorker(ctx context.Context, c WorkerConfig) (_ *Worker, err error) {
 		return nil, err
 	}
 	closing(func() error { v.Lock(); return nil })
-	if w.At, err = shard.ReadPlace(c.Part); err != nil {
+	at, split, err := shard.ReadPlace(c.Part)
+	if err != nil {
 		return nil, err
 	}
+	w.At = at
 	search, err := shard.TakeSearchKey(c.Part, v)
 	if err != nil {
 		return nil, err
 	}
-	if w.Lists, err = shard.Load(ctx, shard.Options{Folder: c.Part, State: c.State, Vault: v, At: w.At, WorstGroup: c.WorstGroup, Now: time.Now}); err != nil {
+	if w.Lists, err = shard.Load(ctx, shard.Options{Folder: c.Part, State: filepath.Join(c.State, partsDir, split), Vault: v, At: w.At, WorstGroup: c.WorstGroup, Now: time.Now}); err != nil {
 		return nil, err
 	}
 	closing(w.Lists.Close)
+	if err := onlySplit(filepath.Join(c.State, partsDir), split); err != nil {
+		return nil, err
+	}
 	key, err := WorkerKey(c.State, v)
 	if err != nil {
 		return nil, err
@@ -146,6 +151,21 @@ func RunWorker(ctx context.Context, c WorkerConfig) (_ *Worker, err error) {
 	closing(worker.Close)
 	closing(shard.Tell(nc, w.At, w.Lists.Loaded, search, c.Log))
 	return w, nil
+}
+
+// partsDir, below a worker's state folder, is where it keeps its part: one folder
+// a split.
+const partsDir = "parts"
+
+// onlySplit removes what was kept of splits before.
+func onlySplit(dir, split string) error {
+	all, err := os.ReadDir(dir)
+	for _, e := range all {
+		if e.Name() != split {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return fault.Wrap("central.state", err)
 }
 
 func dialWorker(c WorkerConfig, key nkeys.KeyPair) (*nats.Conn, error) {

@@ -2,8 +2,10 @@ package shard
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
@@ -44,6 +46,14 @@ type Part struct {
 	Of      int            `json:"of"`
 	Workers []string       `json:"workers"` // their recipients
 	Records map[string]int `json:"records"` // by list
+	split   string
+}
+
+// placed is the content of placeFile.
+type placed struct {
+	Shard int    `json:"shard"`
+	Of    int    `json:"of"`
+	Split string `json:"split"` // 32 hexadecimal digits: another for each split
 }
 
 // Split divides every list of a folder by the hashes of its records' identifiers
@@ -67,8 +77,10 @@ func Split(ctx context.Context, o SplitOptions) (parts []Part, err error) {
 			err = errors.Join(err, os.RemoveAll(o.Out))
 		}
 	}()
+	var id [16]byte
+	rand.Read(id[:])
 	for i := range o.Into {
-		p := Part{Dir: filepath.Join(o.Out, "part-"+strconv.Itoa(i)), Shard: i, Of: o.Into, Records: map[string]int{}}
+		p := Part{split: hex.EncodeToString(id[:]), Dir: filepath.Join(o.Out, "part-"+strconv.Itoa(i)), Shard: i, Of: o.Into, Records: map[string]int{}}
 		for _, w := range o.For[i] {
 			p.Workers = append(p.Workers, w.ID())
 		}
@@ -90,7 +102,7 @@ func (p Part) begin(o SplitOptions) error {
 	if err := errors.Join(os.MkdirAll(filepath.Join(p.Dir, "lists"), 0o700), os.MkdirAll(filepath.Join(p.Dir, searchDir), 0o700)); err != nil {
 		return fault.Wrap("central.split", err)
 	}
-	raw, err := json.Marshal(p.place())
+	raw, err := json.Marshal(placed{Shard: p.Shard, Of: p.Of, Split: p.split})
 	if err != nil {
 		return fault.Wrap("central.split", err)
 	}
@@ -181,17 +193,20 @@ func placeOf(id string, parts int) int {
 	return int(binary.BigEndian.Uint64(sum[:]) % uint64(parts))
 }
 
-// ReadPlace says which part lies in a folder.
-func ReadPlace(folder string) (Place, error) {
-	var p Place
+// ReadPlace says which part lies in a folder, and of which split: parts of two
+// splits have other keys, though they be of the same generation.
+func ReadPlace(folder string) (p Place, split string, err error) {
+	var in placed
 	raw, err := readKey(filepath.Join(folder, placeFile))
 	if err == nil {
-		err = json.Unmarshal(raw, &p)
+		err = json.Unmarshal(raw, &in)
 	}
-	if err != nil || !p.Valid() {
-		return p, fault.New("central.part", "the folder holds no part of lists").WithHint("watchpost-central worker split makes them")
+	id, herr := hex.DecodeString(in.Split) // it becomes a folder's name
+	p = Place{in.Shard, in.Of}
+	if err != nil || herr != nil || len(id) != 16 || !p.Valid() {
+		return p, "", fault.New("central.part", "the folder holds no part of lists").WithHint("watchpost-central worker split makes them")
 	}
-	return p, nil
+	return p, hex.EncodeToString(id), nil
 }
 
 // TakeSearchKey takes the key of searches that a part brings into the worker's
