@@ -5,7 +5,7 @@ package kernel
 // then of its second, and after the sixteenth row dimensions 2 and 3, and so
 // on, so that a vector kernel gets one row a lane and never sums across lanes.
 const (
-	CodeDims  = 48
+	CodeDims  = 40
 	GroupRows = 16
 	GroupSize = CodeDims * GroupRows // bytes
 )

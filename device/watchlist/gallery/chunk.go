@@ -20,13 +20,15 @@ const noSlot slot = math.MaxUint32
 // sixteen rows, is written once, before the view that counts it is published,
 // and never changed: searches read without a lock.
 type chunk struct {
-	rows    []float32
+	rows    []float32 // of memory
+	memory  *room[float32]
 	persons []Person
 	died    []atomic.Uint64 // epoch that deleted the row, 0 while it lives
 
 	// The filter of complete groups; basis is nil where there is none.
 	basis  *basis
-	codes  []int8
+	codes  []int8 // of coding
+	coding *room[int8]
 	always []uint16 // rows of a group that the filter must let through
 
 	// For writers, who hold Gallery.mu.
@@ -36,25 +38,27 @@ type chunk struct {
 	coded  int // groups that have their codes
 }
 
-func newChunk(b *basis) *chunk {
+// newChunk returns a chunk of which ahead will be wanted soon.
+func newChunk(b *basis, rows *rooms[float32], ahead int) *chunk {
+	memory := rows.take(ahead)
 	c := &chunk{
-		rows:    make([]float32, chunkRows*kernel.Dims),
+		rows:    memory.values,
+		memory:  memory,
 		persons: make([]Person, chunkRows),
 		died:    make([]atomic.Uint64, chunkRows),
 		before:  make([]slot, chunkRows),
 	}
-	large(c.rows)
-	c.code(b)
+	c.code(b, ahead)
 	return c
 }
 
 // code gives the chunk room for codes of a basis.
-func (c *chunk) code(b *basis) {
+func (c *chunk) code(b *basis, ahead int) {
 	c.basis, c.coded = b, 0
 	if b != nil {
-		c.codes = make([]int8, chunkRows*kernel.CodeDims)
+		c.coding = b.rooms.take(ahead)
+		c.codes = c.coding.values
 		c.always = make([]uint16, chunkRows/kernel.GroupRows)
-		large(c.codes)
 	}
 }
 
@@ -77,9 +81,9 @@ func (c *chunk) encode(to int) {
 
 // recoded returns the chunk with its rows under another basis, of which used
 // are filled. Both share rows and deletions.
-func (c *chunk) recoded(b *basis, used int) *chunk {
+func (c *chunk) recoded(b *basis, used, ahead int) *chunk {
 	next := *c
-	next.code(b)
+	next.code(b, ahead)
 	next.encode(used / kernel.GroupRows)
 	return &next
 }

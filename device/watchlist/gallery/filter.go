@@ -52,6 +52,7 @@ type basis struct {
 	weight        [axisCount]float64
 	rest, rounded float64 // s_r and s_e
 	fitted        int     // templates in the gallery when it was made
+	rooms         *rooms[int8]
 }
 
 type axis = [kernel.Dims]float64

@@ -29,7 +29,7 @@ func fit(v *view) *basis {
 	for i := 0; i < all; i += max(1, all/fitSample) {
 		sample = append(sample, v.chunks[i/chunkRows].row(i%chunkRows))
 	}
-	b := &basis{fitted: v.templates}
+	b := &basis{fitted: v.templates, rooms: &rooms[int8]{size: chunkRows * kernel.CodeDims}}
 	mean := meanOf(sample)
 	if !b.orthonormalise(append([]axis{mean}, principal(covariance(sample, &mean))...)) {
 		return nil

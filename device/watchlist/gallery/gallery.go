@@ -3,7 +3,7 @@
 // be told why a candidate was not there.
 //
 // Templates are 128 float32 values of unit length, so that the inner product
-// is the cosine. Large galleries are filtered by 48 byte codes a template,
+// is the cosine. Large galleries are filtered by 40 byte codes a template,
 // whose bound is proved in filter.go, and what the filter lets through is
 // compared in float32. Searches run on a view and never wait for inserts or
 // deletes, which become visible to the next search.
@@ -42,7 +42,8 @@ type Gallery struct {
 	numbers []*chunk // by number, nil where the number is free
 	free    []uint32
 	basis   *basis
-	fitFrom int // 0: the constant
+	rooms   *rooms[float32] // nil until the first chunk
+	fitFrom int             // 0: the constant
 }
 
 func (g *Gallery) load() *view {
@@ -101,6 +102,7 @@ func (g *Gallery) Fill(persons []Person, rows []float32) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := g.write()
+	w.ahead = len(persons)/chunkRows + 1
 	for i, p := range persons {
 		w.append(p, (*Template)(rows[i*kernel.Dims:]))
 	}

@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/watchpost/watchpost/device/biometric/kernel"
@@ -31,5 +32,7 @@ func (g *Gallery) ReadTime() time.Duration {
 	for i, c := range v.chunks {
 		kernel.Sum(c.rows[:v.used(i)*kernel.Dims])
 	}
-	return time.Since(start)
+	took := time.Since(start)
+	runtime.KeepAlive(v)
+	return took
 }

@@ -77,6 +77,7 @@ func (g *Gallery) Search(ctx context.Context, q Query) ([]Hit, error) {
 			all.offer(h)
 		}
 	}
+	runtime.KeepAlive(v) // to here: what its chunks hold may serve others afterwards
 	slices.SortFunc(all.hits, better)
 	return all.hits, nil
 }

@@ -12,6 +12,7 @@ type write struct {
 	g     *Gallery
 	next  *view
 	dirty []*chunk // with rows put in, or full
+	ahead int      // chunks that will be wanted, as far as is known
 }
 
 func (g *Gallery) write() *write {
@@ -39,7 +40,7 @@ func (w *write) place(p Person, t *Template, before slot) slot {
 		if n > 0 {
 			w.touch(v.chunks[n-1]) // full now: it may be tidied
 		}
-		v.chunks = append(v.chunks, w.g.newChunk())
+		v.chunks = append(v.chunks, w.g.newChunk(max(w.ahead, len(v.chunks))))
 		v.tail = 0
 	}
 	c, i := v.chunks[len(v.chunks)-1], v.tail
@@ -56,8 +57,11 @@ func (w *write) touch(c *chunk) {
 	}
 }
 
-func (g *Gallery) newChunk() *chunk {
-	c := newChunk(g.basis)
+func (g *Gallery) newChunk(ahead int) *chunk {
+	if g.rooms == nil {
+		g.rooms = &rooms[float32]{size: chunkRows * kernel.Dims}
+	}
+	c := newChunk(g.basis, g.rooms, ahead)
 	if n := len(g.free); n > 0 {
 		c.number, g.free = g.free[n-1], g.free[:n-1]
 		g.numbers[c.number] = c
@@ -112,7 +116,7 @@ func (w *write) refit() {
 	}
 	w.g.basis = b
 	chunks := make([]*chunk, len(v.chunks))
-	inParallel(len(chunks), func(i int) { chunks[i] = v.chunks[i].recoded(b, v.used(i)) })
+	inParallel(len(chunks), func(i int) { chunks[i] = v.chunks[i].recoded(b, v.used(i), len(chunks)) })
 	for _, c := range chunks {
 		w.g.numbers[c.number] = c
 	}
