@@ -124,7 +124,7 @@ func fingerTemplateCommand() *cobra.Command {
 		Short: "Extract the minutiae of each image",
 		Long: `Extracts one minutiae template an image.
 
-In: images of one finger each (JPEG, JPEG 2000, PNG, PGM, TIFF; dark ridges on
+In: images of one finger each (WSQ, JPEG, JPEG 2000, PNG, PGM, TIFF, BMP; dark ridges on
 light ground). --dpi is their resolution, 500 if not given.
 
 Out: one JSON object an image, in the order given:

@@ -36,9 +36,10 @@ const (
 	PNM     Format = 5 // Netpbm P2, P3, P5, P6
 	TIFF    Format = 6 // TIFF 6.0
 	WSQ     Format = 7 // IAFIS-IC-0110, fingerprints
+	BMP     Format = 8 // Windows bitmap, not compressed
 )
 
-var names = map[Format]string{JPEG: "jpeg", PNG: "png", JP2: "jp2", J2K: "j2k", PNM: "pnm", TIFF: "tiff", WSQ: "wsq"}
+var names = map[Format]string{JPEG: "jpeg", PNG: "png", JP2: "jp2", J2K: "j2k", PNM: "pnm", TIFF: "tiff", WSQ: "wsq", BMP: "bmp"}
 
 func (f Format) String() string {
 	if s, ok := names[f]; ok {
@@ -96,10 +97,12 @@ func read(b []byte) (Header, error) {
 		return readPNM(b)
 	case has(b, 0, "\xff\xa0\xff"):
 		return readWSQ(b)
+	case has(b, 0, "BM"):
+		return readBMP(b)
 	case isPrefix(b):
 		return Header{}, fault.New(ErrTruncated.Code, "%d bytes of an image's signature", len(b))
 	}
-	return Header{}, fault.New(ErrFormat.Code, "not JPEG, JPEG 2000, PNG, PNM, TIFF or WSQ")
+	return Header{}, fault.New(ErrFormat.Code, "not JPEG, JPEG 2000, PNG, PNM, TIFF, BMP or WSQ")
 }
 
 // isPrefix reports whether b is a signature cut short.

@@ -1,5 +1,5 @@
 // Package image turns outside image files into raw pixels and back through
-// OpenCV (gocv), WSQ through our own codec. What a file claims is checked by package header first; only
+// OpenCV (gocv), WSQ and bitmaps through our own codecs. What a file claims is checked by package header first; only
 // the formats named there reach a C decoder. The package belongs to the
 // decode role: it is not to be linked where keys or other people's data are.
 //
@@ -72,6 +72,10 @@ func decode(b []byte, colour gocv.IMReadFlag) (gocv.Mat, header.Header, error) {
 	}
 	if h.Format == header.WSQ {
 		m, err := decodeWSQ(b, colour)
+		return m, h, err
+	}
+	if h.Format == header.BMP {
+		m, err := decodeBMP(b)
 		return m, h, err
 	}
 	m, err := gocv.IMDecode(b, gocv.IMReadAnyDepth|colour)
