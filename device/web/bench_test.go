@@ -25,6 +25,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/watchpost/watchpost/device/audit"
+	"github.com/watchpost/watchpost/device/biometric/quality"
 	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/document/inspect"
@@ -45,6 +46,7 @@ type bench struct {
 	store  *store.Store
 	server *Server
 	https  *httptest.Server
+	looks  iter.Seq2[[]quality.Looking, error] // nil: none come
 	camera iter.Seq2[capture.Frame, error]
 
 	mu     sync.Mutex
@@ -98,6 +100,13 @@ func (b *bench) Witnessed(line audit.Line) error {
 
 func (b *bench) Preview(_ context.Context, _ capture.PreviewOptions) iter.Seq2[capture.Frame, error] {
 	return b.camera
+}
+
+func (b *bench) Looks(ctx context.Context) iter.Seq2[[]quality.Looking, error] {
+	if b.looks != nil {
+		return b.looks
+	}
+	return func(func([]quality.Looking, error) bool) { <-ctx.Done() }
 }
 
 func (b *bench) ReadDocument(context.Context, encounter.DocumentKey, func(encounter.Progress)) (encounter.DocumentResult, error) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -68,15 +69,13 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request) {
 	limitSend(conn.NetConn())
 	ctx, cancel := s.streaming(r, conn)
 	defer cancel()
-	newest := make(chan capture.Frame, 1)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.frames(ctx, width, newest)
-	}()
-	s.sendFrames(ctx, conn, p, newest)
+	newest, coached := make(chan capture.Frame, 1), make(chan CoachMessage, 1)
+	var work sync.WaitGroup
+	work.Go(func() { s.frames(ctx, width, newest) })
+	work.Go(func() { s.coach(ctx, coached) })
+	s.sendFrames(ctx, conn, p, newest, coached)
 	cancel()
-	<-done
+	work.Wait()
 }
 
 // frames keeps the newest frame in newest until ctx ends; a camera that went
@@ -108,7 +107,7 @@ func (s *Server) frames(ctx context.Context, width int, newest chan capture.Fram
 }
 
 // sendFrames writes what is newest each time the connection has taken a frame.
-func (s *Server) sendFrames(ctx context.Context, conn *websocket.Conn, p presented, newest <-chan capture.Frame) {
+func (s *Server) sendFrames(ctx context.Context, conn *websocket.Conn, p presented, newest <-chan capture.Frame, coached <-chan CoachMessage) {
 	pace := rate.NewLimiter(previewFPS, 2) // two: a camera's frames do not come evenly
 	check := time.NewTicker(s.checkEvery)
 	defer check.Stop()
@@ -123,6 +122,10 @@ func (s *Server) sendFrames(ctx context.Context, conn *websocket.Conn, p present
 		case <-check.C:
 			if _, err := s.sessions.get(p.token, false); err != nil {
 				closeWith(conn, string(fault.CodeOf(err)))
+				return
+			}
+		case m := <-coached:
+			if conn.SetWriteDeadline(time.Now().Add(s.writeLimit)) != nil || conn.WriteJSON(m) != nil {
 				return
 			}
 		case f := <-newest:

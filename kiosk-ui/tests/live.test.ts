@@ -4,7 +4,7 @@ import { eventKinds, parseEvent, type PostEvent } from '../src/api/events.ts';
 import type { Encounter } from '../src/api/words.ts';
 import { apply } from '../src/encounter/apply.ts';
 import { oneIn } from '../src/encounter/rates.ts';
-import { coach, Figures, headerBytes, parseFrame } from '../src/live/frame.ts';
+import { adviceOf, coach, Figures, headerBytes, parseFrame } from '../src/live/frame.ts';
 
 describe('preview', () => {
   function message(state: number, jpeg: number[]): ArrayBuffer {
@@ -26,8 +26,8 @@ describe('preview', () => {
     expect(parseFrame(new ArrayBuffer(headerBytes - 1))).toBeUndefined();
   });
   test('coaching never says ready of a bad picture', () => {
-    expect((['unknown', 'frozen', 'black', 'none'] as const).map((s) => coach(s, 128))).toEqual(['wait', 'frozen', 'black', 'lost']);
-    expect([coach('good', 10), coach('good', 250), coach('good', 128)]).toEqual(['dark', 'bright', 'ready']);
+    expect((['unknown', 'frozen', 'black', 'none', 'good'] as const).map(coach)).toEqual(['wait', 'frozen', 'black', 'lost', 'ready']);
+    expect(['{"advice":"closer","measures":[]}', '{"advice":""}', '{}', 'null', '3'].map(adviceOf)).toEqual(['closer', '', '', '', '']);
   });
   test('figures are of the last seconds', () => {
     const f = new Figures(1000);

@@ -94,7 +94,8 @@ export const captureFace = (id: string): Promise<Encounter> => call('POST', at(i
 export const captureFinger = (id: string, position: number): Promise<Encounter> => call('POST', at(id, 'fingers', String(position)));
 export const exceptFinger = (id: string, position: number, reason: string): Promise<Encounter> => call('POST', at(id, 'fingers', String(position), 'exception'), { reason });
 export const endFingers = (id: string): Promise<Encounter> => call('POST', at(id, 'fingers', 'end'));
-export const skip = (id: string, step: 'document' | 'face' | 'fingers', reason: string): Promise<Encounter> => call('POST', at(id, 'steps', step, 'skip'), { reason });
+export const challenge = (id: string, no_flash: boolean): Promise<Encounter> => call('POST', at(id, 'challenge'), { no_flash });
+export const skip = (id: string, step: string, reason: string): Promise<Encounter> => call('POST', at(id, 'steps', step, 'skip'), { reason });
 
 export function adjudicate(id: string, c: Candidate, finding: Finding, reason: string, second?: Credentials): Promise<Encounter> {
   return call('POST', at(id, 'adjudications'), { list: c.list, record: c.record, finding, reason, ...(second && { second }) });

@@ -1,5 +1,5 @@
 import * as calls from '../api/calls.ts';
-import { parseEvent, type PostEvent, type Progress } from '../api/events.ts';
+import { parseEvent, type Challenge, type PostEvent, type Progress } from '../api/events.ts';
 import { failureOf, type Failure } from '../api/failure.ts';
 import type { Candidate, Credentials, Encounter, Finding, Outcome } from '../api/words.ts';
 import { follow } from '../live/socket.ts';
@@ -14,17 +14,20 @@ export interface LateHit {
 }
 
 /** Act is what an officer can have under way; acts of different kinds may run side by side. */
-export type Act = 'open' | 'document' | 'face' | 'fingers' | 'finding' | 'outcome';
+/** StepName is a step that the officer carries out. */
+export type StepName = 'document' | 'face' | 'fingers' | 'presentation';
+export type Act = 'open' | StepName | 'finding' | 'outcome';
 
 /** Desk is the work of one officer: the encounter on the page and what the post tells of it. */
 export class Desk {
   current = $state<Encounter>();
   open = $state<Encounter[]>([]);
   progress = $state<Progress>();
+  challenge = $state.raw<Challenge>(); // that is being shown
   late = $state<LateHit[]>([]);
   failure = $state<Failure>();
   failed = $state<Act>(); // what the failure was of; undefined for what the page did by itself
-  busy = $state<Readonly<Record<Act, boolean>>>({ open: false, document: false, face: false, fingers: false, finding: false, outcome: false });
+  busy = $state<Readonly<Record<Act, boolean>>>({ open: false, document: false, face: false, fingers: false, presentation: false, finding: false, outcome: false });
   elsewhere = $state(false); // the outcome was recorded by another window
   readonly windows = new Windows();
   #seen = 0; // last event
@@ -66,6 +69,8 @@ export class Desk {
     if (event.kind === 'step.progress') this.progress = event.data;
     else this.#changes++;
     if (event.kind === 'step.changed') this.progress = undefined;
+    if (event.kind === 'challenge.drawn') this.challenge = event.data;
+    if (event.kind === 'presentation.judged') this.challenge = undefined;
     if (event.kind === 'encounter.outcome' && event.encounter !== this.#decided) this.elsewhere = true;
     const { encounter, stale } = apply(this.current, event);
     this.current = encounter;
@@ -125,7 +130,12 @@ export class Desk {
     return this.#on('fingers', calls.endFingers);
   }
 
-  skip(step: 'document' | 'face' | 'fingers', reason: string): Promise<boolean> {
+  challengePerson(no_flash: boolean): Promise<boolean> {
+    this.challenge = undefined; // of the try before
+    return this.#on('presentation', (id) => calls.challenge(id, no_flash));
+  }
+
+  skip(step: StepName, reason: string): Promise<boolean> {
     return this.#on(step, (id) => calls.skip(id, step, reason));
   }
 

@@ -48,18 +48,13 @@ export class Figures {
   }
 }
 
-export type Coach = 'ready' | 'black' | 'frozen' | 'dark' | 'bright' | 'lost' | 'wait';
+export type Coach = 'ready' | 'black' | 'frozen' | 'lost' | 'wait';
 
-/** Luminance (0 to 255) outside these makes faces hard to tell; policy's own limit is the post's, this only coaches. */
-const dark = 45;
-const bright = 215;
-
-/** coach says what to change, from the camera's state and the mean luminance of the picture. */
-export function coach(state: FrameState, luminance: number): Coach {
+/** coach says what to change about the camera. */
+export function coach(state: FrameState): Coach {
   switch (state) {
     case 'good':
-      if (luminance < dark) return 'dark';
-      return luminance > bright ? 'bright' : 'ready';
+      return 'ready';
     case 'frozen':
     case 'black':
       return state;
@@ -68,4 +63,10 @@ export function coach(state: FrameState, luminance: number): Coach {
     case 'unknown':
       return 'wait';
   }
+}
+
+/** adviceOf reads what the post says of the face between the frames: a text key, '' where all is well. */
+export function adviceOf(message: string): string {
+  const said: unknown = JSON.parse(message);
+  return typeof said === 'object' && said !== null && 'advice' in said ? String(said.advice) : '';
 }

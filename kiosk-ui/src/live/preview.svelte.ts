@@ -1,9 +1,8 @@
 import { socketUrl } from '../api/calls.ts';
 import { follow } from './socket.ts';
-import { coach, Figures, parseFrame, type Coach, type Frame } from './frame.ts';
+import { adviceOf, coach, Figures, parseFrame, type Coach, type Frame } from './frame.ts';
 
-const lookEvery = 500; // ms between looks at the light and at the figures
-const sampleWidth = 32; // pixels of the picture that the light is measured on
+const lookEvery = 500; // ms between looks at the figures
 
 /**
  * Preview draws the camera's newest frame on a canvas. While one is being
@@ -12,6 +11,7 @@ const sampleWidth = 32; // pixels of the picture that the light is measured on
  */
 export class Preview {
   coach = $state<Coach>('wait');
+  advice = $state(''); // text key of the one thing to do
   fps = $state(0);
   p95 = $state(0); // ms
 
@@ -19,7 +19,6 @@ export class Preview {
   #newest: Frame | undefined;
   #drawing = false;
   #looked = 0;
-  #sample = new OffscreenCanvas(sampleWidth, sampleWidth).getContext('2d', { willReadFrequently: true });
 
   /** show draws on canvas until the returned function is called. */
   show(canvas: HTMLCanvasElement): () => void {
@@ -29,7 +28,10 @@ export class Preview {
       {
         path: () => `/v1/preview?width=${canvas.width}`,
         message: (m) => {
-          if (!(m.data instanceof ArrayBuffer)) return;
+          if (!(m.data instanceof ArrayBuffer)) {
+            this.advice = adviceOf(String(m.data));
+            return;
+          }
           this.#newest = parseFrame(m.data);
           if (context) void this.#draw(context);
         },
@@ -64,7 +66,7 @@ export class Preview {
 
   async #one(context: CanvasRenderingContext2D, f: Frame): Promise<void> {
     if (f.jpeg.length === 0) {
-      this.coach = coach(f.state, 0);
+      this.coach = coach(f.state);
       return;
     }
     const bitmap = await createImageBitmap(new Blob([f.jpeg], { type: 'image/jpeg' })).catch(() => undefined);
@@ -79,21 +81,11 @@ export class Preview {
     this.#figures.drawn(now, now - f.time);
     if (now - this.#looked >= lookEvery) {
       this.#looked = now;
-      this.coach = coach(f.state, this.#luminance(bitmap));
+      this.coach = coach(f.state);
       const { fps, p95 } = this.#figures.read(now);
       this.fps = fps;
       this.p95 = p95;
     }
     bitmap.close();
-  }
-
-  #luminance(bitmap: ImageBitmap): number {
-    if (!this.#sample) return 128;
-    this.#sample.drawImage(bitmap, 0, 0, sampleWidth, sampleWidth);
-    const { data } = this.#sample.getImageData(0, 0, sampleWidth, sampleWidth);
-    let sum = 0;
-    // Rec. 709 luma
-    for (let i = 0; i < data.length; i += 4) sum += 0.2126 * (data[i] ?? 0) + 0.7152 * (data[i + 1] ?? 0) + 0.0722 * (data[i + 2] ?? 0);
-    return sum / (sampleWidth * sampleWidth);
   }
 }
