@@ -1,9 +1,12 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/watchpost/watchpost/device/encounter/policy"
@@ -17,6 +20,23 @@ type Feed struct {
 	From  []string        `yaml:"from"`            // https://HOST/PATH, or absolute folders such as a stick's; all are asked
 	Every policy.Duration `yaml:"every,omitempty"` // between two refreshes; 0 is feedEvery
 	CA    string          `yaml:"ca,omitempty"`    // file of the servers' certificate authority (PEM); "" is the system's
+	// Neighbours are other boxes that serve what they have of the feed. They are
+	// trusted in nothing: what they bring is judged as what any other brings.
+	Neighbours []Neighbour `yaml:"neighbours,omitempty"`
+	Serve      *Serve      `yaml:"serve,omitempty"` // nil: this box serves nobody
+}
+
+// Neighbour is another box as a carrier.
+type Neighbour struct {
+	Address string `yaml:"address"` // HOST:PORT
+	Pin     string `yaml:"pin"`     // SHA-256 of its public key in hex, as GET /v1/feed and its log say
+}
+
+// Serve has a box keep a whole copy of the feed, sealed and signed as it came,
+// and give it to other boxes.
+type Serve struct {
+	Listen string   `yaml:"listen"` // host:port
+	To     []string `yaml:"to"`     // pins of the boxes that may ask
 }
 
 // feedEvery is how often a feed is looked at: urgent changes come by message,
@@ -35,8 +55,18 @@ func (f *Feed) validate() error {
 	if f == nil {
 		return nil
 	}
-	if f.Root == "" || len(f.From) == 0 || f.Every < 0 {
-		return fault.New("config.feed", "feed.root names a file, feed.from at least one address or folder")
+	if f.Root == "" || len(f.From)+len(f.Neighbours) == 0 || f.Every < 0 {
+		return fault.New("config.feed", "feed.root names a file, feed.from at least one address or folder, or feed.neighbours a box")
+	}
+	for _, n := range f.Neighbours {
+		if _, _, err := net.SplitHostPort(n.Address); err != nil || !validPin(n.Pin) {
+			return fault.New("config.feed", "a neighbour has an address HOST:PORT and a pin of 64 hex digits")
+		}
+	}
+	if s := f.Serve; s != nil {
+		if _, _, err := net.SplitHostPort(s.Listen); err != nil || len(s.To) == 0 || slices.ContainsFunc(s.To, func(p string) bool { return !validPin(p) }) {
+			return fault.New("config.feed", "feed.serve has an address to listen on, and the pins of the boxes that may ask")
+		}
 	}
 	for _, from := range f.From {
 		if filepath.IsAbs(from) {
@@ -48,6 +78,11 @@ func (f *Feed) validate() error {
 		}
 	}
 	return nil
+}
+
+func validPin(p string) bool {
+	raw, err := hex.DecodeString(p)
+	return err == nil && len(raw) == sha256.Size
 }
 
 func loopback(host string) bool {

@@ -61,6 +61,7 @@ type Keys interface {
 // Counter is a count that only rises, kept by a chip: it notices that the
 // state itself was put back.
 type Counter interface {
+	Name() string // of this count; another chip's is another
 	Read(ctx context.Context) (uint64, error)
 	Raise(ctx context.Context) error // by one
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/listfeed/target"
@@ -237,7 +236,9 @@ func (r *round) countUp(ctx context.Context) error {
 		return r.commit(ctx)
 	}
 	count := r.u.held.count + 1
-	r.changes[stateCounter] = strconv.AppendUint(nil, count, 10)
+	if err := put(r.changes, stateCounter, counterState{counter.Name(), count}); err != nil {
+		return err
+	}
 	if err := r.commit(ctx); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ const (
 	stateSnapshot  = "snapshot"  // bytes
 	stateRole      = "role/"     // + role: bytes of targets metadata
 	stateVersions  = "versions"  // JSON: highest version of each role, for when bytes are damaged
-	stateCounter   = "counter"   // JSON: what the chip's counter was raised to
+	stateCounter   = "counter"   // JSON counterState
 	stateDevices   = "devices/"  // + path: JSON deviceState
 	stateContent   = "content/"  // + path: JSON filesState
 	stateList      = "list/"     // + list: JSON listState
@@ -151,26 +151,38 @@ func put(changes map[string][]byte, name string, v any) error {
 	return nil
 }
 
+// counterState is what the chip's counter was raised to.
+type counterState struct {
+	Name  string `json:"name"`
+	Count uint64 `json:"count"`
+}
+
 // checkCounter compares the chip's count with the one kept. The chip may be
-// behind, by a power cut after the commit; never ahead.
+// behind, by a power cut after the commit; never ahead. A state that was never
+// bound to this counter, a fresh one for one, is bound to where it stands.
 func (u *Updater) checkCounter(ctx context.Context, raw []byte, h *held) error {
 	if u.o.Counter == nil {
 		return nil
-	}
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &h.count); err != nil {
-			return damaged(stateCounter)
-		}
 	}
 	now, err := u.o.Counter.Read(ctx)
 	if err != nil {
 		return err
 	}
-	if len(raw) == 0 && len(h.versions) == 0 { // a fresh state is bound to where the chip stands
-		h.count = now
-		return nil
+	var kept counterState
+	if len(raw) > 0 && json.Unmarshal(raw, &kept) != nil {
+		return damaged(stateCounter)
 	}
-	if now > h.count {
+	if kept.Name != u.o.Counter.Name() {
+		if h.count = now; kept.Name != "" || len(h.versions) > 0 {
+			u.log.Warn("lists are bound to another counter of the chip")
+		}
+		changes := map[string][]byte{}
+		if err := put(changes, stateCounter, counterState{u.o.Counter.Name(), now}); err != nil {
+			return err
+		}
+		return u.o.State.Commit(ctx, changes)
+	}
+	if h.count = kept.Count; now > kept.Count {
 		return fault.New("listfeed.put_back", "the state of lists is older than the chip has seen").
 			WithHint("the state folder was put back: have the post provisioned anew")
 	}

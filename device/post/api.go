@@ -29,7 +29,7 @@ func (p *Post) leadAPI(o Options) error {
 		return err
 	}
 	api := web.New(web.Options{Post: p.post, Backend: p, Log: p.log, Now: p.now, Limits: web.DefaultLimits(), Guard: guard, Passkeys: keys, Unlocking: o.Unlocking, Page: page})
-	leave, err := o.Lead(api)
+	leave, err := o.Lead(api, p.feeds.Handler())
 	if err != nil {
 		return err
 	}

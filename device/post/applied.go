@@ -12,17 +12,15 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/listfeed/target"
 	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/device/post/feeds"
 	"github.com/watchpost/watchpost/device/provision"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/vault"
 )
 
-// Paths within a provisioning folder.
-const (
-	policyPath   = "policy.yaml"
-	accountsPath = "accounts.json"
-	trustPath    = "trust"
-)
+// trustPath is the trust store within a provisioning folder; policy and accounts
+// have the names that they have in a feed.
+const trustPath = "trust"
 
 // applied is what decides on this post, as two persons signed it.
 type applied struct {
@@ -86,14 +84,17 @@ func (p *Post) provision(ctx context.Context, state, src string, keys *vault.Vau
 // own stores and loads them.
 func (p *Post) load(ctx context.Context, in *provision.Applied, state string, keys *vault.Vault, lastEdition int) (*applied, error) {
 	a := new(applied)
-	raw, err := os.ReadFile(p.from(target.KindPolicy, policyPath, in.Path(policyPath)))
-	if err != nil {
-		return nil, fault.New("provision.incomplete", "the folder holds no policy")
-	}
-	if a.policy, err = policy.Decode(raw); err != nil {
+	p.trustBase = in.Path(trustPath)
+	var err error
+	if a.policy, err = p.feeds.Policy(in.Path(feeds.PolicyFile)); err != nil {
 		return nil, err
 	}
-	if raw, err = os.ReadFile(p.from(target.KindAccounts, accountsPath, in.Path(accountsPath))); err != nil {
+	path, err := p.feeds.File(target.KindAccounts, feeds.AccountsFile, in.Path(feeds.AccountsFile))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
 		return nil, fault.New("provision.incomplete", "the folder holds no accounts")
 	}
 	if a.accounts, err = officer.Decode(raw); err != nil {
@@ -102,7 +103,12 @@ func (p *Post) load(ctx context.Context, in *provision.Applied, state string, ke
 	if err := a.accounts.Follows(lastEdition); err != nil {
 		return nil, err
 	}
-	if a.trust, err = trust.Open(p.from(target.KindTrust, "", in.Path(trustPath))); err != nil {
+	if p.feeds == nil {
+		a.trust, err = trust.Open(p.trustBase)
+	} else {
+		a.trust, err = p.feeds.Trust(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if _, err := install.Lists(ctx, state, in, keys); err != nil {
@@ -110,48 +116,6 @@ func (p *Post) load(ctx context.Context, in *provision.Applied, state string, ke
 	}
 	a.lists, err = install.OpenLists(ctx, state, in, keys)
 	return a, err
-}
-
-// sealer is the store's view of a key.
-type sealer struct{ key *vault.Key }
-
-// Seal implements store.Sealer.
-func (s sealer) Seal(identity, plain []byte) ([]byte, error) { return s.key.Seal(nil, plain, identity) }
-
-// Open implements store.Sealer.
-func (s sealer) Open(identity, sealed []byte) ([]byte, error) {
-	return s.key.Open(nil, sealed, identity)
-}
-
-// storeKey opens the key of post.db, making it at the first start. Its wrapped
-// form lies beside the vault; the database is of no use without it.
-func storeKey(state string, keys *vault.Vault) (*vault.Key, error) {
-	path := filepath.Join(state, "post.key")
-	wrapped, err := os.ReadFile(path)
-	if err == nil {
-		key, err := keys.OpenKey(wrapped, vault.ScopeStore, "post.db")
-		if err != nil {
-			return nil, fault.New("post.key_damaged", "post.key: %w", err).
-				WithHint("put post.key back from the backup; without it post.db cannot be opened")
-		}
-		return key, nil
-	}
-	if !os.IsNotExist(err) {
-		return nil, fault.Wrap("post.state", err)
-	}
-	if _, err := os.Stat(filepath.Join(state, "post.db")); err == nil {
-		return nil, fault.New("post.key_missing", "post.db is there without its key").
-			WithHint("put post.key back from the backup; without it post.db cannot be opened")
-	}
-	key, wrapped, err := keys.NewKey(vault.ScopeStore, "post.db")
-	if err != nil {
-		return nil, err
-	}
-	if err := writeSynced(path, wrapped); err != nil {
-		key.Destroy()
-		return nil, err
-	}
-	return key, nil
 }
 
 // writeSynced writes a small file so that it is there whole or not at all.

@@ -9,22 +9,14 @@ import (
 
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/post/feeds"
 )
 
-// Cursors of what was in force when the post last started.
-const (
-	accountsCursor = "accounts.edition"
-	listsCursor    = "lists.generations"
-)
+// listsCursor keeps which lists were in force when the post last started.
+const listsCursor = "lists.generations"
 
 // lastEdition is the highest edition of accounts taken in, 0 for none.
-func (p *Post) lastEdition() (int, error) {
-	raw, err := p.store.Cursor(accountsCursor)
-	if err != nil || len(raw) != 8 {
-		return 0, err
-	}
-	return int(binary.BigEndian.Uint64(raw)), nil
-}
+func (p *Post) lastEdition() (int, error) { return feeds.Edition(p.store) }
 
 // noteChanges writes down which accounts and lists came into force, or went,
 // since the post last started.
@@ -88,5 +80,5 @@ func (p *Post) noteAccounts(now, last int) error {
 		return nil
 	}
 	line := audit.Line{Time: p.now(), Actor: "post", Action: audit.AccountsChanged, Facts: map[string]string{"edition": strconv.Itoa(now)}}
-	return p.store.SetCursor(accountsCursor, binary.BigEndian.AppendUint64(nil, uint64(max(0, now))), line)
+	return p.store.SetCursor(feeds.AccountsCursor, binary.BigEndian.AppendUint64(nil, uint64(max(0, now))), line)
 }

@@ -30,6 +30,8 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/listfeed"
 	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/device/post/dbkey"
+	"github.com/watchpost/watchpost/device/post/feeds"
 	"github.com/watchpost/watchpost/device/post/lists"
 	"github.com/watchpost/watchpost/device/post/room"
 	"github.com/watchpost/watchpost/device/provision/install"
@@ -47,9 +49,11 @@ type Options struct {
 	Config    *config.Config
 	Keys      *vault.Vault // open; Start takes it over and locks it in the end, also after an error
 	Provision string       // folder to take in first, "" takes nothing in
-	// Lead puts the API behind the doors of the daemon; what it returns takes
+	// Counter is the chip's count of what lists must not come back, nil for none.
+	Counter listfeed.Counter
+	// Lead puts the API, and the commands of feedapi, behind the doors of the daemon; what it returns takes
 	// it away from there, and then waits for calls under way.
-	Lead func(api http.Handler) (leave func() (wait func() error), err error)
+	Lead func(api, feed http.Handler) (leave func() (wait func() error), err error)
 	Log  *slog.Logger
 	Now  func() time.Time
 	// Unlocking lets officers' hardware keys open Keys from now on; nil does not.
@@ -63,35 +67,37 @@ type Options struct {
 
 // Post is a running appliance.
 type Post struct {
-	config   *config.Config
-	log      *slog.Logger
-	now      func() time.Time
-	machine  func() time.Time // the machine's clock
-	clock    *clock.Clock     // the post's; now reads it
-	started  time.Time
-	ready    time.Duration
-	closers  []func() error // in the order of opening
-	store    *store.Store
-	applied  *applied
-	accounts atomic.Pointer[officer.Accounts] // in force
-	trust    atomic.Pointer[trust.Store]      // in force
-	feed     *listfeed.Updater                // nil: from provisioning folders alone
-	soon     chan struct{}                    // the feed is to be refreshed before its time
-	lists    *lists.Held
-	devices  *capture.Client
-	pulse    *pulse // of devices
-	metrics  *metrics
-	post     *encounter.Post
-	events   *encounter.Events
-	holder   encounter.Photographer
-	link     *uplink.Link    // nil: the post stands alone
-	sender   *uplink.Sender  // of outcomes over link
-	orders   *command.Ledger // that came over link
-	touch    *uplink.Contact // with central
-	sealer   sealer          // of post.db
-	room     *room.Room      // on the disk
-	heads    heads           // of the audit log
-	failures chan error      // of servers
+	config    *config.Config
+	log       *slog.Logger
+	now       func() time.Time
+	machine   func() time.Time // the machine's clock
+	clock     *clock.Clock     // the post's; now reads it
+	started   time.Time
+	ready     time.Duration
+	closers   []func() error // in the order of opening
+	store     *store.Store
+	applied   *applied
+	accounts  atomic.Pointer[officer.Accounts] // in force
+	trust     atomic.Pointer[trust.Store]      // in force
+	feed      *listfeed.Updater                // nil: from provisioning folders alone
+	feeds     *feeds.Feed                      // of feed
+	trustBase string                           // trust store of the provisioning folder
+	soon      chan struct{}                    // the feed is to be refreshed before its time
+	lists     *lists.Held
+	devices   *capture.Client
+	pulse     *pulse // of devices
+	metrics   *metrics
+	post      *encounter.Post
+	events    *encounter.Events
+	holder    encounter.Photographer
+	link      *uplink.Link    // nil: the post stands alone
+	sender    *uplink.Sender  // of outcomes over link
+	orders    *command.Ledger // that came over link
+	touch     *uplink.Contact // with central
+	sealer    dbkey.Sealer    // of post.db
+	room      *room.Room      // on the disk
+	heads     heads           // of the audit log
+	failures  chan error      // of servers
 }
 
 // Start brings a post up and returns when it takes commands. After an error
@@ -111,7 +117,7 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	if err := p.openStore(state, keys); err != nil {
 		return p, err
 	}
-	if err := p.openFeed(ctx, state, keys); err != nil {
+	if err := p.openFeed(ctx, state, keys, o.Counter); err != nil {
 		return p, err
 	}
 	if err := p.provision(ctx, state, o.Provision, keys); err != nil {
@@ -150,7 +156,11 @@ func Start(ctx context.Context, o Options) (p *Post, err error) {
 	p.closing(p.devices.Close)
 	p.pulse = newPulse(p.devices.Ping)
 	p.background(p.pulse.run)
-	pool := capture.NewPool(capture.Options{Role: capture.Decode, Models: o.Config.Capture.Models, Logger: o.Log, Stderr: os.Stderr}, warm)
+	models, err := p.models()
+	if err != nil {
+		return p, err
+	}
+	pool := capture.NewPool(capture.Options{Role: capture.Decode, Models: models, Logger: o.Log, Stderr: os.Stderr}, warm)
 	p.closing(pool.Close)
 	if err := p.openAudit(state, keys); err != nil {
 		return p, err
@@ -173,7 +183,7 @@ func warm(ctx context.Context, c *capture.Client) error {
 
 // openStore opens post.db under a key of its own.
 func (p *Post) openStore(state string, keys *vault.Vault) error {
-	key, err := storeKey(state, keys)
+	key, err := dbkey.Open(state, keys)
 	if err != nil {
 		return err
 	}
@@ -185,7 +195,7 @@ func (p *Post) openStore(state string, keys *vault.Vault) error {
 		return fault.New("store.missing", "post.db is not there, although this post has worked before").
 			WithHint("put post.db back from the backup; to begin anew, move the whole state folder away")
 	}
-	p.sealer = sealer{key}
+	p.sealer = dbkey.Sealer{Key: key}
 	if p.store, err = store.Open(state, p.sealer); err != nil {
 		return err
 	}
@@ -225,7 +235,9 @@ func (p *Post) run(pool *capture.Pool, asker encounter.Screener, o Options) erro
 	p.background(p.keepTime)
 	p.background(p.watchDevices)
 	if p.feed != nil {
-		p.background(p.refreshFeed)
+		if err := p.serveFeed(); err != nil {
+			return err
+		}
 	}
 	if p.feed != nil && p.link != nil {
 		p.background(p.followFeed)

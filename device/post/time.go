@@ -2,20 +2,15 @@ package post
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
-	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/clock"
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/post/feeds"
 	"github.com/watchpost/watchpost/device/screening"
 	"github.com/watchpost/watchpost/device/web"
 )
-
-// floorCursor is where post.db keeps the latest time that the post has seen
-// without an act that the audit log tells of.
-const floorCursor = "clock.floor"
 
 // floorEvery is how often it is kept: what a clock can be put back unseen on a
 // box that was idle and lost power.
@@ -24,33 +19,8 @@ const floorEvery = 5 * time.Minute
 // raiseClock makes the clock tell no time before the last one that is kept:
 // that of the last line of the audit log, or of the last idle minutes.
 func (p *Post) raiseClock() error {
-	raw, err := p.store.Cursor(floorCursor)
-	if err != nil {
+	if err := feeds.RaiseClock(p.clock, p.store); err != nil {
 		return err
-	}
-	var kept time.Time
-	if raw != nil {
-		if err := kept.UnmarshalBinary(raw); err != nil {
-			return fault.Wrap("store.damaged", err)
-		}
-		p.clock.Raise(kept)
-	}
-	head, err := p.store.AuditHead()
-	if err != nil {
-		return err
-	}
-	if head.Lines > 0 {
-		lines, err := p.store.AuditLines(head.Lines-1, 1)
-		if err != nil {
-			return err
-		}
-		for _, raw := range lines {
-			var last audit.Line
-			if err := json.Unmarshal(raw, &last); err != nil {
-				return fault.Wrap("store.damaged", err)
-			}
-			p.clock.Raise(last.Time)
-		}
 	}
 	if p.clock.Back() != nil {
 		p.log.Error("the machine's clock is behind", "code", string(clock.ErrBack.Code), "machine", p.machine().UTC(), "seen", p.now().UTC())
@@ -78,7 +48,7 @@ func (p *Post) keepTime(ctx context.Context) {
 			kept = now
 			raw, err := now.UTC().MarshalBinary()
 			if err == nil {
-				err = p.store.Note(floorCursor, raw)
+				err = p.store.Note(feeds.FloorCursor, raw)
 			}
 			if err != nil {
 				p.log.Error("time not kept", "code", string(fault.CodeOf(err)))

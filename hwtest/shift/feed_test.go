@@ -2,268 +2,296 @@ package shift_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/encounter/policy"
-	"github.com/watchpost/watchpost/device/listfeed/feedtest"
+	"github.com/watchpost/watchpost/device/listfeed"
+	"github.com/watchpost/watchpost/device/listfeed/carrier"
 	"github.com/watchpost/watchpost/device/listfeed/repo"
-	"github.com/watchpost/watchpost/device/listfeed/target"
-	"github.com/watchpost/watchpost/hwtest/wire"
-	"github.com/watchpost/watchpost/sdk/central"
-	"github.com/watchpost/watchpost/sdk/central/postgres"
-	"github.com/watchpost/watchpost/sdk/client"
+	"github.com/watchpost/watchpost/device/post/feedapi"
 )
 
-// Zones of passports without a chip, as an officer types them (numbers of ICAO
-// Doc 9303-4, 2021, appendix A, and another).
-const (
-	zoneOne = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10"
-	numOne  = "L898902C3"
-)
-
-// TestUrgentChangeOfARealPost: real central, real daemon, real updater. A list
-// goes from staging over two signatures into force, an urgent change is enforced
-// within seconds of the second, and a record that is withdrawn or recalled is
-// found no more.
-func TestUrgentChangeOfARealPost(t *testing.T) {
-	_, err := postgres.Find()
-	skipWithout(t, err, "PostgreSQL")
-	_, err = os.Stat("/usr/sbin/pcscd")
-	skipWithout(t, err, "pcscd")
-	now := time.Now()
-	dir := filepath.Join(feedtest.Dir(t), "feed")
-	w := feedtest.New(t, dir)
-	w.Now = now
-	w.PublishRoot(feedtest.RootSpec(2, now), "root-1", "root-2")
-	w.Delegate(2, feedtest.Owners()...)
-	var line *wire.Proxy
-	h := new(hub)
-	d := newDeskWith(t, policy.Desk, []account{{id: "officer", pin: shiftPIN, expires: now.Add(time.Hour)}}, func(c *config.Config) {
-		h = newHub(t, &desk{t: t, bin: binaries(t)}, func(h *hub) []string {
-			keys := central.FeedKeys(filepath.Join(h.dir, "s"))
-			if err := os.MkdirAll(keys, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			online := feedtest.Online()
-			writeKey(t, filepath.Join(keys, "snapshot.pem"), online.Snapshot)
-			writeKey(t, filepath.Join(keys, "timestamp.pem"), online.Timestamp)
-			return []string{"--feed", dir, "--feed-listen", "127.0.0.1:0"}
-		})
-		if line, err = wire.Listen(h.address); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { line.Close() })
-		c.Central = &config.Central{URL: "nats://" + line.Addr(), SignKey: h.keys.SignKey, SealKey: h.keys.SealKey}
-		// Only the link tells of changes: nothing is looked for by itself within the test.
-		c.Feed = &config.Feed{Root: filepath.Join(h.dir, "root.json"), From: []string{h.feed}, Every: policy.Duration(time.Hour)}
-		if err := os.WriteFile(c.Feed.Root, w.Root, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}, newReader(t))
-	byPIN := []string{"--tpm", d.chip.Address(), "--pin-file", filepath.Join(d.dir, "pin")}
-	var made struct {
-		Link      string `json:"link"`
-		Recipient []byte `json:"recipient"`
-	}
-	d.must(json.Unmarshal(d.ok(append([]string{"keys", "init", "--unlock", "tpm"}, byPIN...)...), &made))
-	h.ok("device", "add", "post-1", made.Link)
-	h.operators(map[string]ed25519.PrivateKey{"anna": feedtest.Key("anna"), "boris": feedtest.Key("boris")})
-	for _, id := range []string{"a", "b"} { // the posts' owners, for orders
-		h.operators(map[string]ed25519.PrivateKey{id: d.owners[id]})
-	}
-	d.run("--pin-file", filepath.Join(d.dir, "pin"), "--provision", d.provision)
-	d.until("open", func() bool { return !d.keys().Locked })
-	d.wantAPI(d.client.SignIn(t.Context(), "officer", shiftPIN), "")
-
-	k := target.KeyName{Name: "un-sc", Epoch: 1}
-	// approved stages entries and has two sign them, one by "proposal sign", one
-	// on a copy of the staged file by "watchpost list sign". It returns when the
-	// second came in.
-	approved := func(entries ...repo.Entry) time.Time {
-		t.Helper()
-		d.must(w.Repo.Stage("un", time.Now().Add(24*time.Hour), entries))
-		p := h.ok("feed", "propose", "un", "--feed", dir, "--by", "anna", "--reason", "test")
-		if h.sign(p, "anna") {
-			t.Fatal("published by one")
-		}
-		raw, err := w.Repo.ReadStaged("un")
-		d.must(err)
-		copied := filepath.Join(h.dir, "un.json")
-		d.must(os.WriteFile(copied, raw, 0o600))
-		if _, said, exit := d.command("watchpost", "list", "sign", "--key", h.key("boris"), copied); exit != 0 {
-			t.Fatalf("list sign: %s", said)
-		}
-		second := time.Now()
-		if !h.approved(h.ok("feed", "approve", copied, "--by", "boris")) {
-			t.Fatal("not published by two")
-		}
-		return second
-	}
-	devices, err := w.Repo.AddDevices(target.Path{Owner: "un", Kind: target.KindDevices, Name: "un-sc"}, 1, w.Key(k), made.Recipient)
-	d.must(err)
-	begun := approved(append(w.Generation("un", k, 1, feedtest.Record("un-sc", "p1", numOne)), devices)...)
-	holds := func() bool {
-		s, err := d.client.System(t.Context())
-		if err != nil {
-			return false
-		}
-		for _, l := range s.Lists {
-			if l.List == "un-sc" && !l.Stale {
-				return true
-			}
-		}
-		return false
-	}
-	d.until("the list is in force", holds)
-	t.Logf("a new list: %v after the second approval", time.Since(begun).Round(time.Millisecond))
-	if found := d.screened(zoneOne); !slices.Equal(found, []string{"p1"}) {
-		t.Fatalf("the list's record is not found: %v", found)
-	}
-
-	change := func(op target.Op, id, number string) repo.Entry {
-		c := target.Change{Op: op, ID: id}
-		if op == target.OpPut {
-			c.Record = feedtest.Record("un-sc", id, number)
-		}
-		return w.Segment("un", k, c)
-	}
-	var seconds []time.Time // when the second approval came in, or the link back
-	// enforced waits until a new encounter finds exactly these.
-	enforced := func(t *testing.T, since time.Time, want ...string) {
-		t.Helper()
-		var found []string
-		d.until("an encounter finds what it must", func() bool { found = d.screened(zoneOne); return slices.Equal(found, want) })
-		seconds = append(seconds, since)
-	}
-	t.Run("withdrawn", func(t *testing.T) { enforced(t, approved(change(target.OpWithdraw, "p1", ""))) })
-	t.Run("put", func(t *testing.T) { enforced(t, approved(change(target.OpPut, "p2", numOne)), "p2") })
-	t.Run("sent while the link was cut", func(t *testing.T) {
-		line.Set(wire.Cut)
-		d.until("the link is down", func() bool { s, err := d.client.System(t.Context()); return err == nil && s.Link == "down" })
-		approved(change(target.OpPut, "p3", numOne))
-		if found := d.screened(zoneOne); !slices.Equal(found, []string{"p2"}) {
-			t.Errorf("what no link and no carrier brought is found: %v", found)
-		}
-		back := time.Now()
-		line.Set(wire.Open)
-		enforced(t, back, "p2", "p3")
-	})
-	t.Run("recalled", func(t *testing.T) {
-		p := h.ok("order", "recall", "--list", "un-sc", "--record", "p2", "--by", "a", "--reason", "released")
-		if h.sign(p, "a") {
-			t.Fatal("recalled by one")
-		}
-		second := time.Now()
-		if !h.sign(p, "b") {
-			t.Fatal("not recalled by two")
-		}
-		enforced(t, second, "p3")
-	})
-	t.Run("staged anew after it was proposed: never published", func(t *testing.T) {
-		d.must(w.Repo.Stage("un", time.Now().Add(24*time.Hour), []repo.Entry{change(target.OpWithdraw, "p3", "")}))
-		p := h.ok("feed", "propose", "un", "--feed", dir, "--by", "anna", "--reason", "test")
-		d.must(w.Repo.Stage("un", time.Now().Add(24*time.Hour), []repo.Entry{change(target.OpPut, "p4", numOne)}))
-		if h.sign(p, "anna") || !h.sign(p, "boris") {
-			t.Fatal("two signatures")
-		}
-		d.until("central has noted why", func() bool {
-			var in struct{ Refused string }
-			d.must(json.Unmarshal(h.ok("proposal", "show", h.idOf(p)), &in))
-			return in.Refused == "listfeed.other_text"
-		})
-		if found := d.screened(zoneOne); !slices.Equal(found, []string{"p3"}) {
-			t.Errorf("%v", found)
-		}
-	})
-	d.stop()
-	d.inForce(seconds)
+// publisher is an owner's side of a feed, by the commands.
+type publisher struct {
+	d         *desk
+	dir, repo string
 }
 
-// inForce says how long after each second approval the post had the change in
-// force, by its audit log.
-func (d *desk) inForce(seconds []time.Time) {
-	d.t.Helper()
-	var at []time.Time
-	for raw := range bytes.Lines(d.log(0, "list")) {
-		var line audit.Line
-		d.must(json.Unmarshal(raw, &line))
-		if line.Action == audit.ListChanged && line.Facts["segment"] != "" || line.Action == audit.CommandTaken {
-			at = append(at, line.Time)
-		}
+func (p *publisher) ok(args ...string) []byte {
+	p.d.t.Helper()
+	out, said, code := p.d.command("watchpost", append([]string{"list"}, args...)...)
+	if code != 0 {
+		p.d.t.Fatalf("watchpost list %s: exit %d\n%s", strings.Join(args, " "), code, said)
 	}
-	if len(at) != len(seconds) {
-		d.t.Fatalf("%d changes in the audit log, %d were made", len(at), len(seconds))
-	}
-	for i := range at {
-		took := at[i].Sub(seconds[i])
-		d.t.Logf("change %d in force %v after its second approval or the link's return", i+1, took.Round(time.Millisecond))
-		if took > enforcedWithin {
-			d.t.Errorf("it must be within %v", enforcedWithin)
-		}
-	}
+	return out
 }
 
-// enforcedWithin is generous, for a machine with other work.
-const enforcedWithin = 30 * time.Second
-
-// screened runs an encounter of a passport without a chip and without a face,
-// and returns the records that it finds, sorted.
-func (d *desk) screened(zone string) []string {
-	d.t.Helper()
-	ctx := d.t.Context()
-	e, err := d.client.Open(ctx, "reception_registration", true, client.Declared{Age: "adult"})
-	d.wantAPI(err, "")
-	step := func(name string, done func(client.Step) bool) {
-		d.until(name+" has ended", func() bool {
-			e, err = d.client.Get(ctx, e.ID)
-			d.wantAPI(err, "")
-			return slices.ContainsFunc(e.Steps, func(s client.Step) bool { return s.Name == name && done(s) })
-		})
-	}
-	_, err = d.client.ReadDocument(ctx, e.ID, zone) // nothing lies on the reader
-	d.wantAPI(err, "")
-	step("document", func(s client.Step) bool { return s.State == "failed" })
-	_, err = d.client.ReadDocument(ctx, e.ID, zone) // now it is known that there is no chip
-	d.wantAPI(err, "")
-	step("document", func(s client.Step) bool { return s.State == "done" })
-	_, err = d.client.Skip(ctx, e.ID, "face", "the camera is broken")
-	d.wantAPI(err, "")
-	d.until("the answer is there", func() bool {
-		e, err = d.client.Get(ctx, e.ID)
-		d.wantAPI(err, "")
-		return e.State == "review"
-	})
-	found := []string{}
-	for _, c := range e.Candidates {
-		found = append(found, c.Record)
-	}
-	slices.Sort(found)
-	for _, c := range e.Candidates {
-		_, err = d.client.Adjudicate(ctx, e.ID, c, "different_person", "test")
-		d.wantAPI(err, "")
-	}
-	_, err = d.client.Decide(ctx, e.ID, "referred", "test")
-	d.wantAPI(err, "")
-	return found
-}
-
-func writeKey(t *testing.T, path string, key ed25519.PrivateKey) {
+func approver(t *testing.T, dir, name string) (public string, key ed25519.PrivateKey) {
 	t.Helper()
+	pub, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name+".pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(pub), key
+}
+
+// sign has anna and boris sign what is staged of a role, and publishes it.
+func (p *publisher) sign(role string) {
+	p.d.t.Helper()
+	for _, who := range []string{"anna", "boris"} {
+		p.ok("sign", "--key", filepath.Join(p.dir, who+".pem"), filepath.Join(p.repo, "staged", role+".json"))
+	}
+	p.ok("publish", "--repo", p.repo, "--online", filepath.Join(p.dir, "online"))
+}
+
+// generation builds and publishes a generation of one record for a device.
+func (p *publisher) generation(number, recipient string) {
+	p.d.t.Helper()
+	records := filepath.Join(p.dir, "records.jsonl")
+	p.d.write(records, []byte(`{"schema":1,"id":"p`+number+`","edition":1,"list":"un-sc","owner":"o","legal_basis":"b","purpose":"p","handling":{"action":"refer","confirm":false},"documents":[{"type":"P","issuer":"UTO","number":"N`+number+`","status":"lost"}]}`+"\n"))
+	folder := filepath.Join(p.dir, "generation-"+number)
+	key := filepath.Join(p.dir, "un-sc.key")
+	p.ok("build", "--dir", folder, "--list", "un-sc", "--generation", number, "--records", records, "--owner", "o", "--legal-basis", "b", "--purpose", "p", "--key", key)
+	p.ok("stage", "--repo", p.repo, "--owner", "un", "--list", "un-sc", "--generation", number, "--dir", filepath.Join(folder, "files/lists/un-sc"), "--key", key, "--for", recipient)
+	p.sign("un")
+}
+
+// thresholds publishes thresholds for all posts.
+func (p *publisher) thresholds(version, text, recipient string) {
+	p.d.t.Helper()
+	dir := filepath.Join(p.dir, "thresholds-"+version)
+	p.d.must(os.MkdirAll(dir, 0o700))
+	p.d.write(filepath.Join(dir, "thresholds.yaml"), []byte(text))
+	p.ok("stage", "--repo", p.repo, "--owner", "un", "--kind", "thresholds", "--name", "all", "--generation", version, "--dir", dir, "--key", filepath.Join(p.dir, "posts.key"), "--for", recipient)
+	p.sign("un")
+}
+
+const goodThresholds = `version: 1
+edition: 1
+owner: test
+biometric:
+  verification_fmr: 0.0001
+  identification_fpir: 0.0001
+  face_alarm_max_list: 500
+  face_alarm_min_frames: 3
+  max_candidates: 20
+  face_frames: 3
+  min_face_quality: 20
+  capture_tries: 3
+`
+
+// feed is what the daemon says of its feed.
+func (d *desk) feed() feedapi.State {
+	d.t.Helper()
+	var s feedapi.State
+	d.admin(http.MethodGet, feedapi.Path, &s)
+	return s
+}
+
+// admin calls the daemon's admin socket, and returns the code it refuses with.
+func (d *desk) admin(method, path string, into any) string {
+	d.t.Helper()
+	c := http.Client{Timeout: commandLimit, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(d.state, "admin.sock"))
+	}}}
+	req, err := http.NewRequestWithContext(d.t.Context(), method, "http://post"+path, nil)
+	d.must(err)
+	res, err := c.Do(req)
+	d.must(err)
+	defer res.Body.Close()
+	var raw bytes.Buffer
+	_, err = raw.ReadFrom(res.Body)
+	d.must(err)
+	if res.StatusCode != http.StatusOK {
+		var e struct{ Code string }
+		d.must(json.Unmarshal(raw.Bytes(), &e))
+		return e.Code
+	}
+	d.must(json.Unmarshal(raw.Bytes(), into))
+	return ""
+}
+
+func (d *desk) holdsGeneration(n uint64) bool {
+	l := d.feed().Lists
+	return len(l) == 1 && l[0].Generation == n && !l[0].Behind
+}
+
+// TestFeedEndToEnd goes from no keys at all to a daemon that enforces what two
+// have signed, over HTTPS, from a stick and from a neighbouring box; an older
+// feed is refused, and a silent one shows.
+func TestFeedEndToEnd(t *testing.T) {
+	work := t.TempDir()
+	p := &publisher{dir: work, repo: filepath.Join(work, "feed")}
+	anna, _ := approver(t, work, "anna")
+	boris, _ := approver(t, work, "boris")
+	_, box := approver(t, work, "box") // another box, played by the test
+	boxPin, err := carrier.PinOf(box.Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := free.Addr().String()
+	free.Close()
+	neighbour, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	neighbour.Close() // nobody is there yet
+	if err := os.MkdirAll(p.repo, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	from, err := carrier.OpenFolder(p.repo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewTLSServer(carrier.Handler(from))
+	defer server.Close()
+	ca, root := filepath.Join(work, "ca.pem"), filepath.Join(work, "root.json")
+
+	d := newDesk(t, policy.Desk, []account{{"anna", "annas-pin", time.Now().Add(24 * time.Hour)}}, func(c *config.Config) {
+		c.Feed = &config.Feed{Root: root, CA: ca, From: []string{server.URL}, Every: policy.Duration(time.Hour),
+			Neighbours: []config.Neighbour{{Address: neighbour.Addr().String(), Pin: string(boxPin)}},
+			Serve:      &config.Serve{Listen: serve, To: []string{string(boxPin)}}}
+	})
+	p.d = d
+	d.write(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+
+	// The root is made, the list delegated, two sign, it is published.
+	var on struct{ Snapshot, Timestamp string }
+	d.must(json.Unmarshal(p.ok("publish", "--keys-only", "--online", filepath.Join(work, "online")), &on))
+	p.ok("root", "--repo", p.repo, "--root", anna, "--root", boris, "--snapshot", on.Snapshot, "--timestamp", on.Timestamp)
+	p.sign("root")
+	p.ok("delegate", "--repo", p.repo, "--owner", "un", "--key", anna, "--key", boris, "--kind", "list", "--kind", "segment", "--kind", "devices", "--kind", "thresholds")
+	p.sign("targets")
+	raw, err := os.ReadFile(filepath.Join(p.repo, "metadata", "1.root.json"))
+	d.must(err)
+	d.write(root, raw)
+	var made struct {
+		Recipient string `json:"recipient"`
+	}
+	d.must(json.Unmarshal(d.ok("keys", "init", "--unlock", "tpm", "--tpm", d.chip.Address(), "--pin-file", filepath.Join(d.dir, "pin")), &made))
+	p.generation("1", made.Recipient)
+	stick := filepath.Join(work, "stick")
+	p.ok("fetch", "--feed", p.repo, "--root", root, "--out", stick)
+
+	// Into a post that does not run: its files hold it when it starts.
+	pin := []string{"--pin-file", filepath.Join(d.dir, "pin")}
+	d.ok(append([]string{"list", "apply", "--feed", stick, "--tpm", d.chip.Address()}, pin...)...)
+	d.run(append(pin, "--provision", d.provision)...)
+	d.until("generation 1 is in force", func() bool { return d.holdsGeneration(1) })
+
+	// Over HTTPS, at the next look.
+	p.generation("2", made.Recipient)
+	p.thresholds("1", goodThresholds, made.Recipient)
+	var res feedapi.Result
+	if code := d.admin(http.MethodPost, feedapi.Path+"/refresh", &res); code != "" {
+		t.Fatalf("refresh: %s", code)
+	}
+	d.until("generation 2 is in force", func() bool { return d.holdsGeneration(2) })
+	if s := d.feed(); len(s.Targets) != 1 || s.Targets[0].Target != "un/thresholds/all" || s.Stale || s.Pin == "" {
+		t.Fatalf("%+v", s)
+	}
+	// What its reader refuses never counts, whoever signed it.
+	p.thresholds("2", strings.Replace(goodThresholds, "0.0001", "7", 1), made.Recipient)
+	d.admin(http.MethodPost, feedapi.Path+"/refresh", &res)
+	if !slices.ContainsFunc(res.Rows, func(r feedapi.Row) bool { return r.Error != nil && r.Error.Code == "policy.rate" }) || d.feed().Targets[0].Version != 1 {
+		t.Fatalf("%+v, %+v", res, d.feed())
+	}
+	p.thresholds("3", goodThresholds, made.Recipient)
+
+	// An older feed, on a stick of before, is refused, and nothing changes.
+	d.refused("listfeed.rollback", "list", "apply", "--feed", stick)
+	if !d.holdsGeneration(2) {
+		t.Fatalf("%+v", d.feed())
+	}
+
+	// The link is gone: a newer one comes by the stick, into the running post.
+	server.Close()
+	p.generation("3", made.Recipient)
+	p.ok("fetch", "--feed", p.repo, "--root", root, "--out", stick)
+	if out := d.ok("list", "apply", "--feed", stick); !bytes.Contains(out, []byte(`{"target":"un/list/un-sc","version":3}`)) {
+		t.Errorf("%s", out)
+	}
+	d.until("generation 3 is in force", func() bool { return d.holdsGeneration(3) })
+
+	// The box gives to another what it has, which that one checks; a stranger
+	// gets nothing.
+	ours := carrier.Pin(d.feed().Pin)
+	take := func(key ed25519.PrivateKey, pin carrier.Pin) (listfeed.Copied, error) {
+		conf, err := carrier.Mutual(key, pin)
+		d.must(err)
+		c, err := carrier.NewHTTPS("https://"+serve, conf)
+		d.must(err)
+		defer c.Close()
+		return listfeed.Copy(t.Context(), c, listfeed.CopyOptions{Root: raw, To: filepath.Join(work, "taken"), Now: time.Now})
+	}
+	got, err := take(box, ours)
+	d.must(err)
+	for _, one := range got.Targets {
+		d.must(one.Err)
+		if one.Path.Kind == "list" && one.Version != 3 {
+			t.Errorf("%+v", one)
+		}
+	}
+	_, stranger := approver(t, work, "stranger")
+	if _, err := take(stranger, ours); err == nil {
+		t.Error("a stranger was served")
+	}
+
+	// The other box gives a newer one to this.
+	p.generation("4", made.Recipient)
+	taken, err := carrier.OpenFolder(p.repo)
+	d.must(err)
+	conf, err := carrier.Mutual(box, ours)
+	d.must(err)
+	neighbour, err = net.Listen("tcp", neighbour.Addr().String())
+	d.must(err)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- carrier.Serve(ctx, neighbour, taken, conf) }()
+	d.admin(http.MethodPost, feedapi.Path+"/refresh", &res)
+	d.until("generation 4 is in force", func() bool { return d.holdsGeneration(4) })
+	stop()
+	d.must(<-served)
+
+	// A feed that falls silent shows.
+	keys, err := repo.LoadOnline(filepath.Join(work, "online"))
+	d.must(err)
+	r, err := repo.Open(p.repo)
+	d.must(err)
+	_, err = r.Publish(time.Now(), keys, time.Hour, 20*time.Second)
+	d.must(err)
+	d.ok("list", "apply", "--feed", p.repo)
+	d.until("the feed is called stale", func() bool { return d.feed().Stale })
+	d.wantAPI(d.client.SignIn(t.Context(), "anna", "annas-pin"), "")
+	system, err := d.client.System(t.Context())
+	d.wantAPI(err, "")
+	if len(system.Lists) != 1 || !system.Lists[0].Stale {
+		t.Errorf("%+v", system.Lists)
 	}
 }

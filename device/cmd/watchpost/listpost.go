@@ -65,19 +65,32 @@ func (p *postFiles) lists(cmd *cobra.Command) (*install.Open, error) {
 
 func listApplyCommand() *cobra.Command {
 	var flags postFlags
-	var dir string
+	var dir, feed string
 	c := &cobra.Command{
-		Use:   "apply --dir DIR --config FILE (--passphrase-file FILE | --tpm DEVICE [--pin-file FILE] [--lease])",
-		Short: "Take a provisioning folder into a post that does not run",
+		Use:   "apply (--dir DIR | --feed DIR) --config FILE (--passphrase-file FILE | --tpm DEVICE [--pin-file FILE] [--lease])",
+		Short: "Take a provisioning folder, or a feed's folder, into a post",
 		Long: `Verify the folder, copy it into the post's state and install its lists: keys for this
 device into the vault, generations into the stores. Lists that the folder does not
 name are withdrawn. A running post takes the folder itself ("watchpostd --provision").
 
-One JSON object a list comes out, as of "list build".`,
-		Example: `  watchpost list apply --dir folder --config post.yaml --passphrase-file passphrase
+One JSON object a list comes out, as of "list build".
+
+With --feed the folder or stick of a feed ("list fetch") is taken: by the daemon where it
+runs, in force at once and without secrets, else into the post's files. The root is the
+configuration's. A row for each target that changed or was refused comes out: {target,
+version, segment, withdrawn}, or {target, error: {code}} and exit status 3; nothing where
+all was there already.`,
+		Example: `  watchpost list apply --feed /media/stick --config post.yaml
+  watchpost list apply --dir folder --config post.yaml --passphrase-file passphrase
   watchpost list apply --dir folder --config post.yaml --tpm /dev/tpmrm0 --pin-file pin`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (dir == "") == (feed == "") {
+				return fault.New("usage", "give --dir or --feed")
+			}
+			if feed != "" {
+				return applyFeed(cmd, &flags, feed)
+			}
 			post, err := flags.open(cmd)
 			if err != nil {
 				return err
@@ -99,7 +112,7 @@ One JSON object a list comes out, as of "list build".`,
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "provisioning folder")
-	require(c, "dir")
+	c.Flags().StringVar(&feed, "feed", "", "folder of a feed, a stick's for one")
 	flags.add(c)
 	return c
 }

@@ -375,6 +375,9 @@ type Device struct {
 // Counter is a chip's, in memory.
 type Counter struct{ n uint64 }
 
+// Name implements listfeed.Counter.
+func (c *Counter) Name() string { return "counter" }
+
 // Read implements listfeed.Counter.
 func (c *Counter) Read(context.Context) (uint64, error) { return c.n, nil }
 

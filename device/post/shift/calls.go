@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/post/feedapi"
 	"github.com/watchpost/watchpost/device/post/keysapi"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/vault/tpm"
@@ -47,6 +48,8 @@ func (s *Shift) admin() http.Handler {
 		}
 		s.reply(w, err)
 	})
+	mux.Handle(feedapi.Path, s.feed)
+	mux.Handle(feedapi.Path+"/", s.feed)
 	mux.Handle("/", s.public(s.sw))
 	return mux
 }

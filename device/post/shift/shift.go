@@ -23,6 +23,7 @@ import (
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/listfeed"
 	"github.com/watchpost/watchpost/device/post"
 	"github.com/watchpost/watchpost/device/post/doors"
 	"github.com/watchpost/watchpost/device/post/keysapi"
@@ -80,6 +81,7 @@ type Shift struct {
 	o      Options
 	run    [16]byte // of this run of the daemon, for central
 	sw     *doors.Switch
+	feed   *doors.Switch // commands on the feed, for the admin socket alone
 	locked http.Handler
 	doors  *doors.Doors
 	// provision is a folder to take in at the next opening; of the goroutine of
@@ -126,7 +128,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	s := &Shift{o: o, provision: o.Provision, requests: make(chan request), locked: web.NewLocked(page)}
 	rand.Read(s.run[:])
-	s.sw = doors.NewSwitch(s.locked)
+	s.sw, s.feed = doors.NewSwitch(s.locked), doors.NewSwitch(s.locked)
 	if err := os.MkdirAll(o.Config.StateDir(), 0o700); err != nil {
 		return fault.Wrap("post.state", err)
 	}
@@ -222,7 +224,12 @@ func (s *Shift) unlock(ctx context.Context, w Way, unattended bool) (*opened, er
 		p.keys.Lock()
 		return fail(err)
 	}
-	p.post, err = post.Start(ctx, post.Options{Config: s.o.Config, Keys: p.keys, Provision: s.provision, Log: s.o.Log, Now: s.o.Now, Lead: s.lead,
+	counter, err := s.listCounter(p.keys)
+	if err != nil {
+		p.keys.Lock()
+		return fail(err)
+	}
+	p.post, err = post.Start(ctx, post.Options{Config: s.o.Config, Keys: p.keys, Counter: counter, Provision: s.provision, Log: s.o.Log, Now: s.o.Now, Lead: s.lead,
 		Unlocking: &hardwareKeys{state: state, chip: s.o.TPM, keys: p.keys}, Unattended: unattended, Starts: starts, Run: s.run[:]})
 	if errors.Is(err, command.ErrWiped) {
 		s.destroy(ctx)
@@ -283,13 +290,30 @@ func (s *Shift) countStart(ctx context.Context, keys *vault.Vault) (uint64, erro
 	return keys.CountStart(ctx, filepath.Join(s.o.Config.StateDir(), vault.StartsFile), chip)
 }
 
-// lead puts the API of a post behind the doors.
-func (s *Shift) lead(api http.Handler) (func() func() error, error) {
-	wait := s.sw.To(api)
-	if err := s.open(); err != nil {
-		return nil, errors.Join(err, wait())
+// listCounter is the chip's count of what lists must not come back; nil where
+// the vault has no way in by the TPM, or one of before there was such a count.
+func (s *Shift) listCounter(keys *vault.Vault) (listfeed.Counter, error) {
+	params := erase.ChipOf(keys)
+	if params == nil || s.o.TPM == "" {
+		return nil, nil
 	}
-	return func() func() error { return s.sw.To(s.locked) }, nil
+	c, ok, err := (tpm.Unlocker{Device: s.o.TPM}).ListCounter(params)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return c, nil
+}
+
+// lead puts the API of a post behind the doors.
+func (s *Shift) lead(api, feed http.Handler) (func() func() error, error) {
+	wait, waitFeed := s.sw.To(api), s.feed.To(feed)
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, wait(), waitFeed())
+	}
+	return func() func() error {
+		api, feed := s.sw.To(s.locked), s.feed.To(s.locked)
+		return func() error { return errors.Join(api(), feed()) }
+	}, nil
 }
 
 // waitOpen waits for what ends the opening, and ends it.

@@ -2,7 +2,9 @@ package tpm
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
+	"strconv"
 
 	"github.com/watchpost/watchpost/device/vault"
 )
@@ -41,4 +43,47 @@ func (c counter) Count(ctx context.Context, check func(uint64) error) error {
 		return err
 	}
 	return chip.raiseCounter(c.p.Starts.Handle)
+}
+
+// ListCounter is the chip's count of lists and of what else decides: it notices
+// that a post's state was put back. It implements listfeed.Counter.
+type ListCounter struct {
+	device string
+	p      *params
+}
+
+// ListCounter returns that of the vault of these parameters; ok is false for a
+// vault that was made before there was one.
+func (u Unlocker) ListCounter(raw json.RawMessage) (c ListCounter, ok bool, err error) {
+	p, err := decodeParams(raw)
+	if err != nil {
+		return c, false, err
+	}
+	return ListCounter{u.Device, p}, p.Lists.valid(), nil
+}
+
+// Name tells this count from that of another chip or enrolment.
+func (c ListCounter) Name() string {
+	return hex.EncodeToString(c.p.Parent) + "/" + strconv.FormatUint(uint64(c.p.Lists.Handle), 16) + "/" + strconv.FormatUint(c.p.Lists.Value, 10)
+}
+
+// Read returns the count. It fails with tpm.wiped where the chip has forgotten
+// it.
+func (c ListCounter) Read(ctx context.Context) (uint64, error) {
+	chip, err := open(ctx, c.device, c.p.Parent)
+	if err != nil {
+		return 0, err
+	}
+	defer chip.close()
+	return chip.readCounter(c.p.Lists.Handle)
+}
+
+// Raise raises the count by one.
+func (c ListCounter) Raise(ctx context.Context) error {
+	chip, err := open(ctx, c.device, c.p.Parent)
+	if err != nil {
+		return err
+	}
+	defer chip.close()
+	return chip.raiseCounter(c.p.Lists.Handle)
 }

@@ -36,6 +36,7 @@ type params struct {
 	Private []byte `json:"private"`            // sealed object, encrypted by the chip
 	Epoch   index  `json:"epoch"`              // exists with this value for as long as the vault may open
 	Starts  index  `json:"starts"`             // raised at each start; value at enrolment
+	Lists   index  `json:"lists,omitzero"`     // raised with lists that must not be undone; value at enrolment; none in vaults of before
 }
 
 // index is an NV counter of the chip and a value of it.
@@ -70,7 +71,8 @@ func decodeParams(raw []byte) (*params, error) {
 	}
 	if len(p.PCRs) == 0 || len(p.PCRs) > 24 || len(p.Salt) != saltSize || len(p.Parent) != nameSize ||
 		len(p.Public) > maxBlob || len(p.Private) > maxBlob || len(p.Private) == 0 ||
-		!p.Epoch.valid() || !p.Starts.valid() || p.Epoch.Handle == p.Starts.Handle {
+		!p.Epoch.valid() || !p.Starts.valid() || p.Epoch.Handle == p.Starts.Handle ||
+		p.Lists != (index{}) && (!p.Lists.valid() || p.Lists.Handle == p.Epoch.Handle || p.Lists.Handle == p.Starts.Handle) {
 		return nil, damaged("parameters out of bounds")
 	}
 	for _, pcr := range p.PCRs {

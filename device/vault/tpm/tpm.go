@@ -129,11 +129,11 @@ func (u Unlocker) Enrol(ctx context.Context) (json.RawMessage, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.Starts = sibling.Starts
+		p.Starts, p.Lists = sibling.Starts, sibling.Lists
 	}
 	made := []*index{&p.Epoch}
 	if p.Starts == (index{}) {
-		made = append(made, &p.Starts)
+		made = append(made, &p.Starts, &p.Lists)
 	}
 	for _, i := range made {
 		if *i, err = c.newCounter(); err != nil {
@@ -261,7 +261,7 @@ func (c *chip) unseal(p *params, pin []byte, boots []SignedBoot) ([]byte, error)
 // from this disk or from any copy of it. It needs no PIN, so that whoever
 // must can do it at once.
 func (u Unlocker) Forget(ctx context.Context, raw json.RawMessage) error {
-	return u.drop(ctx, raw, func(p *params) []index { return []index{p.Epoch, p.Starts} })
+	return u.drop(ctx, raw, func(p *params) []index { return []index{p.Epoch, p.Starts, p.Lists} })
 }
 
 // ForgetWay makes the chip unable to open the vault in the way of these
