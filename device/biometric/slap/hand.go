@@ -17,7 +17,7 @@ const (
 	acrossSpread = 0.2  // of a finger's width
 	alongSpread  = 2.4  // millimetres
 	thumbSpread  = 7.0  // millimetres, of two thumbs
-	widthSpread  = 0.2  // of the mean width
+	widthSpread  = 0.15 // of the mean width
 	asked        = 0.97 // how often a person gives the hand that was asked for
 	goneThere    = 0.03 // how often a finger that was excepted is there after all
 	thumbsOfTwo  = 0.9  // how often two fingers alone are thumbs where nothing was asked for
@@ -27,7 +27,7 @@ const (
 // widths; length differences against proportions.
 var (
 	distances = []float64{0.85, 0.97, 1.1, 1.25, 1.42, 1.62}
-	lengths   = []float64{0.25, 0.45, 0.65, 0.85, 1.05, 1.25}
+	lengths   = []float64{0.65, 0.75, 0.85, 0.95, 1.05}
 )
 
 // seen is what is known of each tip for telling the hand, from left to right.
@@ -86,9 +86,13 @@ func judge(tips []tip, want Expect) *Result {
 		}
 	}
 	if r.Confidence < Sure || len(tips) == 1 && want.Hand == Unknown {
-		r.Hand, r.Confidence = Unknown, 1-r.Confidence
 		r.Findings = append(r.Findings, Unclear)
-		return r
+		// Where nothing was asked for the likelier hand is told as what it is; one
+		// finger alone may be any.
+		if want.Hand != Unknown || len(tips) == 1 {
+			r.Hand, r.Confidence = Unknown, 1-r.Confidence
+			return r
+		}
 	}
 	r.place(readings, total, top)
 	r.compare(want)

@@ -80,13 +80,14 @@ type Finger struct {
 // Result is what a picture shows.
 type Result struct {
 	Hand       Hand
-	Confidence float64  // 0 to 1, of the hand; never below Sure unless Hand is Unknown
+	Confidence float64  // 0 to 1, of the hand; below Sure only with the finding Unclear
 	Fingers    []Finger // from left to right
 	Missing    []int    // positions of the hand that are not in the picture and were not excepted
 	Findings   []fault.Code
 }
 
-// Sure is how likely a hand must be to be named.
+// Sure is how likely a hand must be to be relied on. Below it Findings holds Unclear,
+// and the hand is Unknown unless nothing was asked for: then it is the likelier one.
 const Sure = 0.7
 
 // What a picture may be refused for. They stand in Result.Findings: the boxes are
@@ -144,12 +145,22 @@ func Segment(m *finger.Image, want Expect) (*Result, error) {
 	if err := check(m); err != nil {
 		return nil, err
 	}
-	g := newGrid(m)
-	g.foreground()
-	tips := g.fingers()
+	g, tips := parted(m)
 	if len(tips) == 0 {
 		return nil, fault.New(ErrEmpty.Code, "no finger in %dx%d pixels", m.Width, m.Height)
 	}
+	return g.tell(tips, want), nil
+}
+
+// parted finds the tips of a picture, whosever they are.
+func parted(m *finger.Image) (*grid, []tip) {
+	g := newGrid(m)
+	g.foreground()
+	return g, g.fingers()
+}
+
+// tell names the tips.
+func (g *grid) tell(tips []tip, want Expect) *Result {
 	r := judge(tips, want)
 	for i := range tips {
 		t := &tips[i]
@@ -157,5 +168,5 @@ func Segment(m *finger.Image, want Expect) (*Result, error) {
 		r.Fingers[i].Quality = t.quality
 	}
 	g.remark(r, tips)
-	return r, nil
+	return r
 }

@@ -111,6 +111,26 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// Three neighbours without the little finger may be of either hand: where the picture
+// alone leaves that open it is said, and where a hand was asked for nothing is guessed.
+func TestUnclearHandIsSaid(t *testing.T) {
+	pool := sketches()
+	for code, missing := range map[int]int{slaps.RightFour: 5, slaps.LeftFour: 10} {
+		g, _ := slaps.Compose(pool, slaps.Layout{Code: code, Gap: 1, Rotation: 15, Missing: missing}, 5)
+		r, err := Segment(picture(g), Expect{})
+		if err != nil || r.Hand == Unknown || (r.Confidence < Sure) != slices.Contains(r.Findings, Unclear) {
+			t.Errorf("%d: %v %+v", code, err, r)
+		}
+		for _, hand := range []Hand{RightFour, LeftFour, TwoThumbs} {
+			r, err := Segment(picture(g), Expect{Hand: hand})
+			unclear := r != nil && slices.Contains(r.Findings, Unclear)
+			if err != nil || unclear != (r.Hand == Unknown && hand != TwoThumbs) || unclear && r.Fingers[0].Position != 0 {
+				t.Errorf("%d, asked for %v: %v %+v", code, hand, err, r)
+			}
+		}
+	}
+}
+
 // One finger alone may be any; so may two that were not asked for as thumbs.
 func TestOneFingerIsNotNamed(t *testing.T) {
 	g := image.NewGray(image.Rect(0, 0, 800, 750))

@@ -46,7 +46,8 @@ be there (missing, bandaged, refused).
 Out: one JSON object an image, in the order given:
   {file, hand, confidence, fingers: [{position, box, angle, bounds, quality,
   confidence}], missing, findings}
-hand: right, left, thumbs, or unknown where it cannot be told; position: 1 to 10
+hand: right, left, thumbs, or unknown where it cannot be told (below a confidence
+of 0.7 findings say slap.hand_unclear: three neighbours may be of either hand); position: 1 to 10
 as in ISO/IEC 19794-4 (right thumb to little, left thumb to little), 0 unknown; box: [left, top,
 width, height] in pixels, to be turned about its middle by angle, degrees clockwise;
 bounds: the upright rectangle about the turned box; quality 0 to 100, our own
