@@ -77,7 +77,7 @@ public class Read {
       Exception last = null;
       for (int i = 0; i < 100; i++) { // a card just laid down may not be told of yet
         try {
-          terminal.waitForCardPresent(5000);
+          terminal.waitForCardPresent(200);
           card = terminal.connect("*");
           return;
         } catch (Exception e) {

@@ -3,7 +3,6 @@ package jmrtd
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,10 +16,13 @@ import (
 	"github.com/watchpost/watchpost/hwtest/passport"
 )
 
+// reading returns how long reading alone took, and its commands.
+type reading func(t *testing.T, key string) (time.Duration, int, error)
+
 // compared is one reader in one setting.
 type compared struct {
 	name string
-	read func(t *testing.T, key string) (time.Duration, int) // reading alone, and its commands
+	read reading
 
 	short bool // by blocks of at most 256 octets
 }
@@ -33,15 +35,15 @@ func (short) MaxResponse() int { return 258 }
 
 // ourReading opens the card through the capture process, which runs already as
 // at a post, and times the reading alone, as JMRTD's is timed.
-func ourReading(client *capture.Client, reader string, wrap func(emrtd.Channel) emrtd.Channel) func(*testing.T, string) (time.Duration, int) {
-	return func(t *testing.T, key string) (time.Duration, int) {
+func ourReading(client *capture.Client, reader string, wrap func(emrtd.Channel) emrtd.Channel) reading {
+	return func(t *testing.T, key string) (time.Duration, int, error) {
 		t.Helper()
 		c, err := card.Open(t.Context(), client, reader, 5*time.Second)
 		for tries := 1; err != nil && tries < 5; tries++ { // pcscd may still be letting the last reader's card go
 			c, err = card.Open(t.Context(), client, reader, 5*time.Second)
 		}
 		if err != nil {
-			t.Fatal(err)
+			return 0, 0, err
 		}
 		defer c.Close()
 		part := strings.Split(key, ",")
@@ -54,9 +56,9 @@ func ourReading(client *capture.Client, reader string, wrap func(emrtd.Channel) 
 		took := time.Since(begun)
 		proven := slices.ContainsFunc(r.Proofs, func(p emrtd.Proof) bool { return p.Kind == emrtd.ProofChip && p.Outcome == emrtd.OutcomeProven })
 		if err != nil || r.Files["DG2"] == nil || r.Files["SOD"] == nil || !proven {
-			t.Fatalf("%v, unread %v", err, r.Unread)
+			return 0, 0, fmt.Errorf("%v, unread %v", err, r.Unread)
 		}
-		return took, r.Traffic.Commands
+		return took, r.Traffic.Commands, nil
 	}
 }
 
@@ -65,14 +67,14 @@ func ourReading(client *capture.Client, reader string, wrap func(emrtd.Channel) 
 // block size down and has counted the command that it could not wrap, so that
 // the chip refuses the next one (6988). Reading by short identifiers is left out:
 // it sends the second READ BINARY of DG2 in plain (6982).
-func theirReading(p *peer, block int) func(*testing.T, string) (time.Duration, int) {
-	return func(t *testing.T, key string) (time.Duration, int) {
+func theirReading(p *peer, block int) reading {
+	return func(t *testing.T, key string) (time.Duration, int, error) {
 		t.Helper()
 		r := p.read(t, question{key: key, block: block})
 		if r.error != "" || r.chip != "proven" || r.files["DG2"] == "" {
-			t.Fatalf("JMRTD with blocks of %d: %s, chip %s", block, r.error, r.chip)
+			return 0, 0, fmt.Errorf("JMRTD with blocks of %d: %s, chip %s", block, r.error, r.chip)
 		}
-		return r.took, r.commands
+		return r.took, r.commands, nil
 	}
 }
 
@@ -106,45 +108,30 @@ func TestCompareJMRTD(t *testing.T) {
 		beaten = []string{"nowhere"}
 	}
 	t.Logf("JMRTD is faster: %s", strings.Join(beaten, "; "))
-	comparePrograms(t, b)
 }
 
-// comparePrograms times whole programs from start to exit, each reading one
-// passport: "watchpost chip read", which starts its capture process and judges,
-// and JMRTD's program, which starts a Java machine and only reads.
-func comparePrograms(t *testing.T, b *bench.Bench) {
+// again reads, once more where that fails: pcscd on a busy machine lets go of a
+// card that answers late or that is laid down while the last reader's hold has
+// not ended. The document is laid down anew, and the attempt does not count.
+func again(t *testing.T, b *bench.Bench, doc *passport.Document, read func() error) {
 	t.Helper()
-	p := comparedPassport(passport.Air{KbitPerSecond: 424, CommandMillis: 3})
-	doc, err := passport.Personalise(p)
+	err := read()
+	for tries := 1; err != nil && tries < 4; tries++ {
+		t.Logf("  once more: %v", err)
+		b.Remove(t.Context(), 0) // it may be gone already
+		if err := b.InsertDocument(t.Context(), 0, doc); err != nil {
+			t.Fatal(err)
+		}
+		err = read()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.InsertDocument(t.Context(), 0, doc); err != nil {
-		t.Fatal(err)
-	}
-	classPath := build(t)
-	var ours, theirs []time.Duration
-	for range comparedRounds {
-		begun := time.Now()
-		c := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("WATCHPOST_BIN"), "watchpost"), "chip", "read", "--reader", b.ReaderName(0), "--mrz", p.Person().Key())
-		c.Env = append(os.Environ(), "PCSCLITE_CSOCK_NAME="+b.PCSCDSocket())
-		if out, err := c.Output(); err != nil {
-			t.Fatalf("watchpost chip read: %v, %d octets", err, len(out))
-		}
-		ours = append(ours, time.Since(begun))
-		begun = time.Now()
-		java := startPeer(t, b, classPath)
-		theirReading(java, 4096)(t, p.Person().Key())
-		java.in.Close()
-		for java.out.Scan() {
-		}
-		theirs = append(theirs, time.Since(begun))
-	}
-	slices.Sort(ours)
-	slices.Sort(theirs)
-	t.Logf("whole programs, 424 kbit/s, 3 ms a command, median of %d: watchpost chip read %.0f ms (read and judged), JMRTD's program %.0f ms (read)",
-		comparedRounds, ours[comparedRounds/2].Seconds()*1000, theirs[comparedRounds/2].Seconds()*1000)
 }
+
+// twoLooks is longer than pcscd takes between two looks for a card: one that is
+// exchanged between them is taken for the old one, and lost at its first reset.
+const twoLooks = 1500 * time.Millisecond
 
 // comparedRounds are the rounds counted; as many as warm a JVM go before.
 const comparedRounds, warmRounds = 5, 3
@@ -175,7 +162,12 @@ func compareOnAir(t *testing.T, b *bench.Bench, air passport.Air, settings []com
 	}
 	for round := range warmRounds + comparedRounds {
 		for i, s := range settings {
-			d, n := s.read(t, p.Person().Key())
+			var d time.Duration
+			var n int
+			again(t, b, doc, func() (err error) {
+				d, n, err = s.read(t, p.Person().Key())
+				return err
+			})
 			if commands[i] = n; round >= warmRounds {
 				took[i] = append(took[i], d)
 			}
@@ -184,6 +176,7 @@ func compareOnAir(t *testing.T, b *bench.Bench, air passport.Air, settings []com
 	if err := b.Remove(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(twoLooks)
 	best := time.Duration(0) // JMRTD's
 	for i, s := range settings {
 		slices.Sort(took[i])
