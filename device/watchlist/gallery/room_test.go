@@ -49,7 +49,7 @@ func TestRoomsServeAgain(t *testing.T) {
 // who stay, at their scores.
 func TestSearchWhileRoomsServeAgain(t *testing.T) {
 	f := newFaces(11)
-	g, all := filled(t, 1<<12, 6*chunkRows, f.next)
+	g, all := filled(t, 1<<12, 4*chunkRows, f.next)
 	const stay = chunkRows
 	probe := f.next()
 	var want []Hit
@@ -82,7 +82,7 @@ func TestSearchWhileRoomsServeAgain(t *testing.T) {
 			runtime.GC()
 		}
 	})
-	for round := range 24 {
+	for round := range 10 {
 		q := Query{Probes: []Template{probe}, Top: 200, Least: -2, NoFilter: round%2 == 0}
 		hits, err := g.Search(context.Background(), q)
 		if err != nil {
