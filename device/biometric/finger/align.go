@@ -14,7 +14,8 @@ const (
 	closeReach  = 12.0
 	closeTurn   = 0.45
 	warpSigma   = 60.0
-	warpPrior   = 0.6 // weight of "no distortion" against each neighbour
+	warpPrior   = 0.6  // weight of "no distortion" against each neighbour
+	warpTurn    = 45.0 // lever of "not turned", in pixels
 	unmatchable = 1e9
 )
 
@@ -38,7 +39,8 @@ type placed struct{ x, y, rx, ry, angle float32 }
 // match is one minutia of a with its partner in b.
 type match struct {
 	a, b   int16
-	dx, dy float32 // b less a as the rigid alignment places it
+	x, y   float32 // of a, as the rigid alignment places it
+	dx, dy float32 // b less that
 	miss   float32 // squared distance after distortion
 	turn   float32
 }
@@ -101,9 +103,14 @@ func (m *Matcher) align(o *opinion) {
 		if len(t.matches) < 3 {
 			continue
 		}
-		for range 2 {
+		// From the held part of the skin outwards, as long as more is found.
+		for round := range 3 {
+			before := len(t.matches)
 			t.refit(a, b)
 			m.collect(t, a, b, wideReach, wideTurn, true)
+			if round > 0 && len(t.matches) <= before {
+				break
+			}
 		}
 		m.collect(t, a, b, closeReach, closeTurn, true)
 	}
@@ -171,8 +178,8 @@ func (m *Matcher) collect(t *alignment, a, b *Template, reach, turn float32, war
 		for i := range t.matches {
 			k := &t.matches[i]
 			p, q := &a.Minutiae[k.a], &b.Minutiae[k.b]
-			x, y := t.place(p.X, p.Y)
-			k.dx, k.dy = q.X-x, q.Y-y
+			k.x, k.y = t.place(p.X, p.Y)
+			k.dx, k.dy = q.X-k.x, q.Y-k.y
 		}
 	}
 	m.points = grow(m.points, len(a.Minutiae))
@@ -181,8 +188,9 @@ func (m *Matcher) collect(t *alignment, a, b *Template, reach, turn float32, war
 		x, y := t.place(p.X, p.Y)
 		m.points[i] = placed{x, y, x, y, p.Angle + t.angle}
 		if warp {
-			dx, dy := t.drift(a, p.X, p.Y, int16(i))
+			dx, dy, turn := t.drift(x, y, int16(i))
 			m.points[i].x, m.points[i].y = x+dx, y+dy
+			m.points[i].angle += turn
 		}
 	}
 	t.matches, t.weight = t.matches[:0], 0
@@ -199,7 +207,7 @@ func (m *Matcher) collect(t *alignment, a, b *Template, reach, turn float32, war
 		m.usedB[k] = true
 		q := &b.Minutiae[k]
 		o := &m.points[i]
-		t.matches = append(t.matches, match{int16(i), int16(k), q.X - o.rx, q.Y - o.ry,
+		t.matches = append(t.matches, match{int16(i), int16(k), o.rx, o.ry, q.X - o.rx, q.Y - o.ry,
 			(q.X-o.x)*(q.X-o.x) + (q.Y-o.y)*(q.Y-o.y), wrap(q.Angle - o.angle)})
 		t.weight += 1 - 0.5*cost
 	}
@@ -255,24 +263,29 @@ func rivalled(points []placed, self int, q *Minutia, reach, turn, cost float32) 
 	return false
 }
 
-// drift is how far the matches around a point of a, itself left out, lie off
-// the rigid alignment.
-func (t *alignment) drift(a *Template, x, y float32, self int16) (dx, dy float32) {
-	sum := float32(warpPrior)
-	for _, k := range t.matches {
-		if k.a == self {
-			continue
-		}
-		p := &a.Minutiae[k.a]
-		u, v := p.X-x, p.Y-y
+// drift is how far the matches around a point, given as the rigid alignment
+// places it, lie off that alignment, and how they are turned against it: the
+// shift and turn that fit them best, by least squares, each drawn to none. The
+// match of minutia self of a is left out.
+func (t *alignment) drift(x, y float32, self int16) (dx, dy, turn float32) {
+	sum, square := float32(warpPrior), float32(warpTurn*warpTurn)
+	var su, sv, across float32
+	for i := range t.matches {
+		k := &t.matches[i]
+		u, v := k.x-x, k.y-y
 		d := u*u + v*v
-		if d >= 9*warpSigma*warpSigma {
+		if d >= 9*warpSigma*warpSigma || k.a == self {
 			continue
 		}
 		w := warpWeight[int(d*(1.0/warpStep))]
 		sum += w
 		dx += w * k.dx
 		dy += w * k.dy
+		su += w * u
+		sv += w * v
+		square += w * d
+		across += w * (u*k.dy - v*k.dx)
 	}
-	return dx / sum, dy / sum
+	turn = (across - (su*dy-sv*dx)/sum) / (square - (su*su+sv*sv)/sum)
+	return (dx + turn*sv) / sum, (dy - turn*su) / sum, turn
 }

@@ -68,14 +68,14 @@ func (t *alignment) correlate(a, b *Template, colour int) (g agreement) {
 			if b.ridges.index(bx, by) < 0 {
 				continue
 			}
-			dx, dy := t.drift(a, cx, cy, -1)
+			dx, dy, turn := t.drift(bx, by, -1)
 			k := b.ridges.index(bx+dx, by+dy)
 			if k < 0 {
 				continue
 			}
 			// Across the ridges of b.
 			c, s := cosines[b.ridges.angle[k]/2], cosines[(int(b.ridges.angle[k]/2)+192)&255]
-			still, best, ok := t.patch(&a.relief, &b.relief, x, y, bx+dx, by+dy, -s, c)
+			still, best, ok := t.patch(&a.relief, &b.relief, x, y, bx+dx, by+dy, -s, c, turn)
 			if !ok {
 				continue
 			}
@@ -146,7 +146,7 @@ func (r *relief) edge(own *samples, x, y, cos, sin int) (ab, bb int32) {
 // patch correlates one patch of a, at map element (x, y), with b around
 // (bx, by), at shifts along (nx, ny). Every second sample is taken, in
 // quincunx.
-func (t *alignment) patch(a, b *relief, x, y int, bx, by, nx, ny float32) (still, best float32, ok bool) {
+func (t *alignment) patch(a, b *relief, x, y int, bx, by, nx, ny, turn float32) (still, best float32, ok bool) {
 	if (y+1)*side > a.h || (x+1)*side > a.w {
 		return 0, 0, false
 	}
@@ -165,7 +165,7 @@ func (t *alignment) patch(a, b *relief, x, y int, bx, by, nx, ny float32) (still
 		return 0, 0, false
 	}
 	const one = 1 << 16
-	cos, sin := int(t.cos*one), int(t.sin*one)
+	cos, sin := int((t.cos-turn*t.sin)*one), int((t.sin+turn*t.cos)*one)
 	best = -1
 	for i, shift := range shifts {
 		// The first sample of the patch, in b.

@@ -216,7 +216,7 @@ func TestFMR(t *testing.T) {
 		}
 		last = r
 	}
-	for score, want := range map[float64]float64{0.05: 1e-2, 1.81: 1e-3, 2.92: 1e-4, 100: 1e-4, -100: 1} {
+	for score, want := range map[float64]float64{0.38: 1e-2, 1.96: 1e-3, 3.16: 1e-4, 100: 1e-4, -100: 1} {
 		if got := FMR(score); math.Abs(math.Log10(got/want)) > 1e-9 {
 			t.Errorf("FMR(%v) = %v, want %v", score, got, want)
 		}

@@ -38,14 +38,14 @@ func TestFVCPlain(t *testing.T) {
 	t.Logf("%-26s %v", "three degraded, pooled", hard)
 	turned := make([]func(vector) float64, len(sets))
 	for k := range sets {
-		w := fit(append(slices.Delete(slices.Clone(sets), k, k+1), slices.Delete(slices.Clone(poor), k, k+1)...))
+		w := fit(append(slices.Delete(slices.Clone(sets), k, k+1), slices.Delete(slices.Clone(poor), k, k+1)...), 8)
 		turned[k] = func(v vector) float64 { return v.weigh(w) }
 	}
 	r, _, _ := ratesOf(sets[:2], turned[:2]...)
 	t.Logf("rotation, 2002 DB1+DB2 pooled: %v", r)
 	r, _, _ = ratesOf(sets, turned...)
 	t.Logf("rotation, three pooled: %v", r)
-	t.Logf("weights of all: %.4f", fit(append(slices.Clone(sets), poor...)))
+	t.Logf("weights of all: %.4f", fit(append(slices.Clone(sets), poor...), 8))
 	impostor = append(impostor, more...)
 	slices.Sort(impostor)
 	for _, q := range []float64{0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4} {
