@@ -20,7 +20,6 @@ import (
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/listfeed"
 	"github.com/watchpost/watchpost/device/listfeed/target"
-	"github.com/watchpost/watchpost/device/vault"
 )
 
 // Folder, below the state folder, is where targets of a feed lie; in it are the
@@ -45,7 +44,7 @@ type Options struct {
 	State   string         // state folder of the post
 	Store   *store.Store   // post.db
 	Sealer  store.Sealer   // of post.db
-	Keys    *vault.Vault
+	Keys    listfeed.Keys
 	Counter listfeed.Counter // of the chip; nil: none
 	Now     func() time.Time
 	Raise   func(time.Time)
