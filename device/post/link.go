@@ -139,7 +139,7 @@ func (p *Post) renewed(certificate string, serial uint64) {
 // presence is what the post tells central of itself. What cannot be read is
 // left out: it shows there as missing.
 func (p *Post) presence() uplink.Presence {
-	out := uplink.Presence{Version: Version, AuditNumber: checkpoint.NoNumber}
+	out := uplink.Presence{Version: Version, Workplace: string(p.config.Workplace), AuditNumber: checkpoint.NoNumber}
 	if head, held, err := p.store.LastHead(); err == nil && held {
 		out.AuditNumber, out.AuditLines = head.Number, head.Lines
 		if raw, err := p.store.Heads(head.Number, 1); err == nil && len(raw) == 1 {

@@ -23,8 +23,9 @@ const (
 
 // Presence is what a post tells of itself.
 type Presence struct {
-	Version string
-	Lists   []*linkv1.HeldList
+	Version   string
+	Workplace string // desk, gate or field
+	Lists     []*linkv1.HeldList
 	// Last signed head of the audit log: its number, the lines under it, and
 	// the SHA-256 of the note; nil where there is none.
 	AuditNumber, AuditLines int64
@@ -185,6 +186,7 @@ func (c *Contact) request(receipts []*linkv1.CommandReceipt) *linkv1.HelloReques
 	if c.Tell != nil {
 		p := c.Tell()
 		h.Version, h.Lists, h.Waiting, h.Certificate = p.Version, p.Lists, uint32(max(0, p.Waiting)), p.Certificate
+		h.Workplace = p.Workplace
 		h.AuditNumber, h.AuditLines, h.AuditSha256 = p.AuditNumber, p.AuditLines, p.AuditSHA256
 	}
 	return h

@@ -48,7 +48,7 @@ func checkHello(r *linkv1.HelloRequest) error {
 	if r.Starts == 0 || r.Starts > 1<<62 || r.Count > 1<<62 || r.Command > 1<<62 || r.Locked > r.Command || len(r.Run) != runBytes {
 		return fault.New("call.invalid", "a hello out of bounds")
 	}
-	if len(r.Lists) > linkv1.MaxHeld || len(r.Receipts) > linkv1.MaxReceipts || len(r.Version) > maxVersion || r.Waiting > 1<<31-1 ||
+	if len(r.Lists) > linkv1.MaxHeld || len(r.Receipts) > linkv1.MaxReceipts || len(r.Version) > maxVersion || len(r.Workplace) > maxVersion || r.Waiting > 1<<31-1 ||
 		(len(r.AuditSha256) != 0 && len(r.AuditSha256) != digestBytes) {
 		return fault.New("call.invalid", "a hello tells too much")
 	}

@@ -103,7 +103,7 @@ func TestPageAndMetrics(t *testing.T) {
 	}
 	b := w.box().enrol()
 	hello := says(1, 1, 1)
-	hello.Version, hello.Waiting = "1.2.3", 7
+	hello.Version, hello.Workplace, hello.Waiting = "1.2.3", "gate", 7
 	hello.Lists = []*linkv1.HeldList{{List: "national", Generation: 4, IssuedMs: time.Now().Add(-time.Hour).UnixMilli()}, {List: "un", Generation: 1, IssuedMs: time.Now().UnixMilli(), Stale: true}}
 	if code := b.hello(hello); code != "" {
 		t.Fatal(code)
@@ -161,7 +161,7 @@ func TestPageAndMetrics(t *testing.T) {
 	if err := json.Unmarshal(raw, &s); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Posts) != 1 || !s.Posts[0].Connected || s.Posts[0].Version != "1.2.3" || s.Posts[0].Orders != 1 || s.Posts[0].Troubles[0].Code != "list.stale" || len(s.Orders) != 1 {
+	if len(s.Posts) != 1 || !s.Posts[0].Connected || s.Posts[0].Version != "1.2.3" || s.Posts[0].Workplace != "gate" || s.Posts[0].Orders != 1 || len(s.Posts[0].Troubles) != 2 || s.Posts[0].Troubles[0].Code != "post.locked" || s.Posts[0].Troubles[1].Code != "list.stale" || len(s.Orders) != 1 {
 		t.Errorf("%.2000s", raw)
 	}
 }

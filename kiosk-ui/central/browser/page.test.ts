@@ -21,6 +21,7 @@ beforeAll(async () => {
       FROM unnest(ARRAY['desk-1', 'desk-2', 'gate-7', 'field-3']) p;
     UPDATE contacts SET rolled_back = now() - interval '5 minutes' WHERE device = 'gate-7';
     INSERT INTO audit_heads (device, number, lines, signed, why, head, committed_ms) VALUES ('desk-1', 12, 4031, now(), 'interval', 'head', 0);
+    UPDATE contacts SET workplace = 'desk' WHERE device = 'desk-1';
     UPDATE contacts SET audit_number = 12, audit_lines = 4031, audit_sha256 = sha256('head') WHERE device = 'desk-1';
   `);
   chromium = await browser();
@@ -61,7 +62,7 @@ test('which box is in trouble stands first, in words', async () => {
   expect(await anna.page.locator('tr[data-post="field-3"]').innerText()).toContain('older than its owner allows');
   expect(await anna.page.locator('tr[data-post="gate-9"]').innerText()).toContain('never heard of');
   const desk = await anna.page.locator('tr[data-post="desk-1"]').innerText();
-  for (const words of ['in order', 'connected', 'national: no. 41, 3 h old', 'head 12, 4,031 lines', 'agrees with the witness', '1.1.0']) expect(desk).toContain(words);
+  for (const words of ['desk\n', 'in order', 'connected', 'national: no. 41, 3 h old', 'head 12, 4,031 lines', 'agrees with the witness', '1.1.0']) expect(desk).toContain(words);
   await anna.look('posts');
 });
 
@@ -91,6 +92,7 @@ describe('an order', () => {
     await page.getByRole('link', { name: 'Prepare', exact: true }).focus();
     await page.keyboard.press('Enter');
     await page.getByRole('radio', { name: 'Lock', exact: true }).focus();
+    await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowRight');
     expect(await page.getByRole('radio', { name: 'Wipe', exact: true }).isChecked()).toBe(true);
     await page.getByRole('checkbox', { name: 'gate-7' }).focus();

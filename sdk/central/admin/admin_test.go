@@ -36,14 +36,14 @@ func TestPage(t *testing.T) {
 func fleet(t *testing.T, pg *postgres.Instance) {
 	shards := []admin.Shard{{Number: 0, Workers: []string{"w1", "w2"}, Lists: []admin.ShardList{{List: "central-only", Generation: 3, Records: 7, Whole: true}}}}
 	b := newBench(t, pg, shards)
-	for _, p := range []string{"good", "away", "never", "cloned", "missing", "expired", "renews", "stale", "busy", "forked", "late", "gone", "behind"} {
+	for _, p := range []string{"good", "away", "never", "cloned", "missing", "expired", "renews", "stale", "busy", "forked", "late", "gone", "behind", "locked"} {
 		b.post(p)
 	}
 	issued := time.Now().Add(-time.Hour).UnixMilli()
 	held := func(generation int, stale string) string {
 		return strings.NewReplacer("G", strconv.Itoa(generation), "I", strconv.FormatInt(issued, 10), "S", stale).Replace(`[{"list":"national","generation":G,"issued_ms":I,"stale":S}]`)
 	}
-	for _, p := range []string{"good", "cloned", "missing", "expired", "renews", "forked", "late"} {
+	for _, p := range []string{"good", "cloned", "missing", "expired", "renews", "forked", "late", "locked"} {
 		b.tells(p, time.Second, held(5, "false"), 0)
 	}
 	b.tells("away", time.Hour, held(5, "false"), 0)
@@ -51,6 +51,8 @@ func fleet(t *testing.T, pg *postgres.Instance) {
 	b.tells("behind", time.Second, held(4, "false"), 0)
 	b.tells("busy", time.Second, "[]", 100)
 	b.exec("UPDATE contacts SET rolled_back = now() WHERE device = 'cloned'")
+	b.exec("UPDATE devices SET locked = 3 WHERE id = 'locked'")
+	b.exec("UPDATE contacts SET workplace = 'gate' WHERE device = 'good'")
 	b.exec("UPDATE devices SET missing = now() WHERE id = 'missing'")
 	b.exec("UPDATE devices SET certificate = 1, expires = now() - interval '300 days' WHERE id = 'expired'")
 	b.exec("UPDATE devices SET certificate = 1, expires = now() - interval '1 day' WHERE id = 'renews'")
@@ -65,7 +67,7 @@ func fleet(t *testing.T, pg *postgres.Instance) {
 	s := b.as("dora").state()
 	want := map[string]string{
 		"good": "", "behind": "", "away": "post.away", "never": "post.never", "cloned": "post.counter", "missing": "link.missing", "expired": "link.expired", "renews": "post.renew",
-		"stale": "list.stale", "busy": "audit.differs outbox.waiting", "forked": "audit.fork", "late": "audit.head_late",
+		"stale": "list.stale", "busy": "audit.differs outbox.waiting", "forked": "audit.fork", "late": "audit.head_late", "locked": "post.locked",
 	}
 	if len(s.Posts) != len(want) {
 		t.Fatalf("%d posts", len(s.Posts))
@@ -90,7 +92,7 @@ func fleet(t *testing.T, pg *postgres.Instance) {
 	at := func(id string) admin.Post {
 		return s.Posts[slices.IndexFunc(s.Posts, func(p admin.Post) bool { return p.ID == id })]
 	}
-	if g := at("good"); !g.Connected || g.Head.Agreement != store.HeadAgrees || g.Head.Lines != 90 || g.Version != "1.1.0" {
+	if g := at("good"); !g.Connected || g.Head.Agreement != store.HeadAgrees || g.Head.Lines != 90 || g.Version != "1.1.0" || g.Workplace != "gate" {
 		t.Errorf("%+v", g)
 	}
 	if a := at("away"); a.Connected || a.Head.Agreement != store.HeadAwaited {
@@ -102,7 +104,7 @@ func fleet(t *testing.T, pg *postgres.Instance) {
 	if len(s.Retired) != 1 || s.Retired[0].ID != "gone" {
 		t.Errorf("%+v", s.Retired)
 	}
-	if len(s.Lists) != 2 || s.Lists[0].List != "central-only" || !s.Lists[0].Central || s.Lists[1].Generation != 5 || s.Lists[1].Posts != 10 || s.Lists[1].Behind != 2 || s.Lists[1].Stale != 1 || s.Lists[1].Tone != admin.Look {
+	if len(s.Lists) != 2 || s.Lists[0].List != "central-only" || !s.Lists[0].Central || s.Lists[1].Generation != 5 || s.Lists[1].Posts != 11 || s.Lists[1].Behind != 2 || s.Lists[1].Stale != 1 || s.Lists[1].Tone != admin.Look {
 		t.Errorf("%+v", s.Lists)
 	}
 	if len(s.Shards) != 1 || len(s.Shards[0].Workers) != 2 {
@@ -136,6 +138,7 @@ func orders(t *testing.T, pg *postgres.Instance) {
 	anna, boris := b.as("anna"), b.as("boris")
 	for what, o := range map[string]map[string]any{
 		"lock":   {"posts": []string{"desk-1"}},
+		"unlock": {"posts": []string{"desk-1"}},
 		"wipe":   {"posts": []string{"gate-7", "gate-7"}},
 		"recall": {"list": "national", "record": "N-17", "edition": 4},
 		"rekey":  {"list": "national", "wrapped": map[string][]byte{"r1": []byte("wrapped")}},
@@ -160,7 +163,7 @@ func orders(t *testing.T, pg *postgres.Instance) {
 		}
 	}
 	s := anna.state()
-	if len(s.Queue) != 0 || len(s.Orders) != 4 {
+	if len(s.Queue) != 0 || len(s.Orders) != 5 {
 		t.Fatalf("%d wait, %d decided", len(s.Queue), len(s.Orders))
 	}
 	for _, o := range s.Orders {
@@ -183,7 +186,7 @@ func orders(t *testing.T, pg *postgres.Instance) {
 		Proposals []struct{ State, Content string }
 	}
 	anna.call("GET", "/v1/proposals?state=approved", nil).ok().into(&rows)
-	if len(rows.Proposals) != 4 || rows.Proposals[0].Content != "" {
+	if len(rows.Proposals) != 5 || rows.Proposals[0].Content != "" {
 		t.Errorf("%+v", rows)
 	}
 }

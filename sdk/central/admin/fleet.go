@@ -38,6 +38,7 @@ const (
 	troubleNever   = "post.never"     // enrolled, and never heard of
 	troubleAway    = "post.away"      // has not spoken for AwayAfter
 	troubleRenew   = "post.renew"     // certificate ran out, and is renewed when the post comes
+	troubleLocked  = "post.locked"    // an order has locked it
 	troubleStale   = "list.stale"     // a list is older than its owner allows
 	troubleOutbox  = "outbox.waiting" // outcomes wait at a post that is there
 	troubleDiffers = "audit.differs"  // a head is another than the one shown to central
@@ -53,7 +54,8 @@ type Post struct {
 	Tone        Tone             `json:"tone"`
 	Troubles    []Trouble        `json:"troubles"`
 	Connected   bool             `json:"connected"`
-	Told        *time.Time       `json:"told,omitempty"` // last word
+	Workplace   string           `json:"workplace,omitempty"` // desk, gate or field
+	Told        *time.Time       `json:"told,omitempty"`      // last word
 	Version     string           `json:"version"`
 	Lists       []store.HeldList `json:"lists"`
 	Head        store.Witnessed  `json:"head"`
@@ -107,7 +109,7 @@ func (s *Server) fleet(ctx context.Context) ([]Post, error) {
 func (s *Server) post(f store.Standing, head store.Witnessed, alarms []store.HeadAlarm) Post {
 	now := s.o.Now()
 	p := Post{
-		ID: f.ID, Tone: Go, Troubles: []Trouble{}, Told: f.Told, Version: f.Version, Lists: f.Lists, Head: head, Waiting: f.Waiting, Orders: f.Orders,
+		ID: f.ID, Workplace: f.Workplace, Tone: Go, Troubles: []Trouble{}, Told: f.Told, Version: f.Version, Lists: f.Lists, Head: head, Waiting: f.Waiting, Orders: f.Orders,
 		Added: f.Added, Certificate: f.Expires, Missing: f.Missing,
 	}
 	p.Connected = f.Told != nil && now.Sub(*f.Told) < s.o.AwayAfter && f.Missing == nil && f.RolledBack == nil
@@ -131,6 +133,9 @@ func (s *Server) post(f store.Standing, head store.Witnessed, alarms []store.Hea
 	}
 	if f.Expired(now) && p.Tone != Stop {
 		find(Trouble{Code: troubleRenew, Tone: Look, Since: f.Expires})
+	}
+	if f.Locked != nil {
+		find(Trouble{Code: troubleLocked, Tone: Look})
 	}
 	seen := map[string]bool{}
 	for _, a := range alarms {

@@ -41,6 +41,8 @@ func said(p store.Proposal) (what string, posts []string) {
 			what = "lock"
 		case *linkv1.Order_Wipe:
 			what = "wipe"
+		case *linkv1.Order_Unlock:
+			what = "unlock"
 		case *linkv1.Order_Recall:
 			what = "recall"
 		case *linkv1.Order_Rekey:
@@ -176,7 +178,7 @@ func checkReason(reason string) error {
 // order files an order for two signatures.
 func (s *Server) order(c *call) (any, error) {
 	var in struct {
-		What    string            `json:"what"` // lock, wipe, recall, rekey
+		What    string            `json:"what"` // lock, unlock, wipe, recall, rekey
 		Posts   []string          `json:"posts"`
 		List    string            `json:"list"`
 		Record  string            `json:"record"`
@@ -201,15 +203,17 @@ func (s *Server) order(c *call) (any, error) {
 		o.What = &linkv1.Order_Lock{Lock: &linkv1.LockPost{}}
 	case "wipe":
 		o.What = &linkv1.Order_Wipe{Wipe: &linkv1.WipePost{}}
+	case "unlock":
+		o.What = &linkv1.Order_Unlock{Unlock: &linkv1.UnlockPost{}}
 	case "recall":
 		o.What, subject = &linkv1.Order_Recall{Recall: &linkv1.RecallRecord{List: in.List, Record: in.Record, Edition: in.Edition}}, in.List+"/"+in.Record
 	case "rekey":
 		o.What, subject = &linkv1.Order_Rekey{Rekey: &linkv1.NewListKey{List: in.List, Wrapped: in.Wrapped}}, in.List
 	default:
-		return nil, fault.New("order.form", "an order is to lock, wipe, recall or rekey")
+		return nil, fault.New("order.form", "an order is to lock, unlock, wipe, recall or rekey")
 	}
-	if (in.What == "lock" || in.What == "wipe") && len(in.Posts) == 0 {
-		return nil, fault.New("order.form", "name the posts: an order to shut is never for all by leaving them out")
+	if in.What != "recall" && in.What != "rekey" && len(in.Posts) == 0 {
+		return nil, fault.New("order.form", "name the posts: only lists are for all by leaving them out")
 	}
 	slices.Sort(in.Posts)
 	p, err := s.o.Store.ProposeOrder(c.Context(), o, slices.Compact(in.Posts), subject, c.who.ID)

@@ -29,7 +29,7 @@ type State struct {
 type Waiting struct {
 	ID      string     `json:"id"`
 	Kind    string     `json:"kind"` // order, enrolment, list
-	What    string     `json:"what"` // of an order: lock, wipe, recall, rekey
+	What    string     `json:"what"` // of an order: lock, unlock, wipe, recall, rekey
 	Subject string     `json:"subject"`
 	Reason  string     `json:"reason"`
 	MadeBy  string     `json:"made_by"`

@@ -79,10 +79,10 @@ func (s *Store) Hello(ctx context.Context, device string, h *linkv1.HelloRequest
 			// Nothing but that the post is there: it need not wait for the disk.
 			batch.Queue("SET LOCAL synchronous_commit = off")
 		}
-		batch.Queue(`INSERT INTO contacts AS c (device, starts, run, count, version, lists, audit_number, audit_lines, audit_sha256, waiting, command)
-			VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11) ON CONFLICT (device) DO UPDATE SET starts = $2, run = $3, told = now(), count = $4, version = $5, lists = $6,
-			audit_number = $7, audit_lines = $8, audit_sha256 = $9, waiting = $10, command = $11`,
-			device, int64(h.Starts), h.Run, int64(h.Count), h.Version, held, h.AuditNumber, h.AuditLines, h.AuditSha256, int32(h.Waiting), int64(h.Command))
+		batch.Queue(`INSERT INTO contacts AS c (device, starts, run, count, version, lists, audit_number, audit_lines, audit_sha256, waiting, command, workplace)
+			VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12) ON CONFLICT (device) DO UPDATE SET starts = $2, run = $3, told = now(), count = $4, version = $5, lists = $6,
+			audit_number = $7, audit_lines = $8, audit_sha256 = $9, waiting = $10, command = $11, workplace = $12`,
+			device, int64(h.Starts), h.Run, int64(h.Count), h.Version, held, h.AuditNumber, h.AuditLines, h.AuditSha256, int32(h.Waiting), int64(h.Command), h.Workplace)
 		if h.Locked == 0 { // an officer has unlocked it there
 			batch.Queue("UPDATE devices SET locked = NULL WHERE id = $1 AND locked <= $2", device, int64(h.Command))
 		}
@@ -161,13 +161,15 @@ type Standing struct {
 	Waiting     int32      `json:"waiting"` // outcomes in its outbox
 	Command     int64      `json:"command"` // highest number of an order that it has taken
 	Orders      int64      `json:"orders"`  // sent and not receipted
+	Workplace   string     `json:"workplace,omitempty"`
+	Locked      *int64     `json:"locked,omitempty"` // number of the order that has locked it
 }
 
 // Fleet returns all posts that are not retired, by name.
 func (s *Store) Fleet(ctx context.Context) ([]Standing, error) {
 	rows, err := s.pool.Query(ctx, `SELECT d.id, d.public_key, d.added, d.retired, d.missing, d.recipient, d.certificate, d.expires, c.rolled_back,
 		c.told, coalesce(c.starts, 0), coalesce(c.version, ''), coalesce(c.lists, '[]'), coalesce(c.audit_number, -1), coalesce(c.audit_lines, 0),
-		coalesce(c.waiting, 0), coalesce(c.command, 0), (SELECT count(*) FROM order_targets t WHERE t.device = d.id AND t.state = 'sent')
+		coalesce(c.waiting, 0), coalesce(c.command, 0), (SELECT count(*) FROM order_targets t WHERE t.device = d.id AND t.state = 'sent'), coalesce(c.workplace, ''), d.locked
 		FROM devices d LEFT JOIN contacts c ON c.device = d.id WHERE d.retired IS NULL ORDER BY d.id`)
 	if err != nil {
 		return nil, coded(err)
@@ -175,7 +177,7 @@ func (s *Store) Fleet(ctx context.Context) ([]Standing, error) {
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f Standing, err error) {
 		var lists []byte
 		err = row.Scan(&f.ID, &f.PublicKey, &f.Added, &f.Retired, &f.Missing, &f.Recipient, &f.Certificate, &f.Expires, &f.RolledBack,
-			&f.Told, &f.Starts, &f.Version, &lists, &f.AuditNumber, &f.AuditLines, &f.Waiting, &f.Command, &f.Orders)
+			&f.Told, &f.Starts, &f.Version, &lists, &f.AuditNumber, &f.AuditLines, &f.Waiting, &f.Command, &f.Orders, &f.Workplace, &f.Locked)
 		if err == nil {
 			err = json.Unmarshal(lists, &f.Lists)
 		}

@@ -457,7 +457,9 @@ type HelloRequest struct {
 	// Certificate in force: its serial number, 0 for none.
 	Certificate uint64 `protobuf:"varint,12,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	// The number of the lock that is in force, 0 for none.
-	Locked        uint64 `protobuf:"varint,13,opt,name=locked,proto3" json:"locked,omitempty"`
+	Locked uint64 `protobuf:"varint,13,opt,name=locked,proto3" json:"locked,omitempty"`
+	// What kind of place the post stands at: desk, gate or field; at most 64 bytes.
+	Workplace     string `protobuf:"bytes,14,opt,name=workplace,proto3" json:"workplace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -581,6 +583,13 @@ func (x *HelloRequest) GetLocked() uint64 {
 		return x.Locked
 	}
 	return 0
+}
+
+func (x *HelloRequest) GetWorkplace() string {
+	if x != nil {
+		return x.Workplace
+	}
+	return ""
 }
 
 // HeldList is a list that is in force at a post.
@@ -1941,7 +1950,7 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	"\fLeaseRequest\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\fR\arequest\"%\n" +
 	"\rLeaseResponse\x12\x14\n" +
-	"\x05lease\x18\x01 \x01(\fR\x05lease\"\xaf\x03\n" +
+	"\x05lease\x18\x01 \x01(\fR\x05lease\"\xcd\x03\n" +
 	"\fHelloRequest\x12\x16\n" +
 	"\x06starts\x18\x01 \x01(\x04R\x06starts\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\fR\x03run\x12\x14\n" +
@@ -1957,7 +1966,8 @@ const file_sdk_proto_link_v1_link_proto_rawDesc = "" +
 	" \x01(\x04R\acommand\x12=\n" +
 	"\breceipts\x18\v \x03(\v2!.watchpost.link.v1.CommandReceiptR\breceipts\x12 \n" +
 	"\vcertificate\x18\f \x01(\x04R\vcertificate\x12\x16\n" +
-	"\x06locked\x18\r \x01(\x04R\x06locked\"q\n" +
+	"\x06locked\x18\r \x01(\x04R\x06locked\x12\x1c\n" +
+	"\tworkplace\x18\x0e \x01(\tR\tworkplace\"q\n" +
 	"\bHeldList\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x1e\n" +
 	"\n" +
