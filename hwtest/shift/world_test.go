@@ -400,17 +400,6 @@ func skipWithout(t *testing.T, missing error, what string) {
 	t.Skipf("SKIPPED: %s is not installed (make deps)", what)
 }
 
-// newReader runs a pcscd of the test's own with an empty reader.
-func newReader(t *testing.T) *bench.Bench {
-	t.Helper()
-	b, err := bench.Start(t.Context(), bench.Options{Helper: []string{filepath.Join(binaries(t), "hwtest"), "passport", "serve", "--inside"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.Close() })
-	return b
-}
-
 // operators makes people of keys operators of central.
 func (h *hub) operators(of map[string]ed25519.PrivateKey) {
 	h.d.t.Helper()
