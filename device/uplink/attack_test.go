@@ -466,6 +466,10 @@ func TestAttackFeed(t *testing.T) {
 		defer mu.Unlock()
 		return got["5"] && got["6"] && got["7"]
 	})
+	cancel()
+	if err := <-done; err != nil { // what came is looked at when nothing more comes
+		t.Fatal(err)
+	}
 	t.Run("oversize", func(t *testing.T) {
 		if got[fmt.Sprint(linkv1.MaxMessage+1)] {
 			t.Error("a bundle above the limit was handed on")
@@ -476,10 +480,6 @@ func TestAttackFeed(t *testing.T) {
 			t.Errorf("%d at once", most)
 		}
 	})
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
 }
 
 func until(t *testing.T, holds func() bool) {
