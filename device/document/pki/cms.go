@@ -143,7 +143,11 @@ func (s *SignedData) parseContent(r *der.Reader) error {
 		return inner.End()
 	}
 	// PKCS #7 v1.5 (RFC 2315:1998 9.3) carries any type here and digests its
-	// content octets without identifier and length.
+	// content octets without identifier and length. What the digest leaves out
+	// must not be for others to choose: all that is read here is a sequence.
+	if e.ID != der.Sequence {
+		return malformedf("content is neither octets nor a sequence")
+	}
 	s.Deviations = append(s.Deviations, DeviationContentNotOctets)
 	s.EContent, s.digested = e.Raw, e.Content
 	return inner.End()

@@ -131,7 +131,10 @@ func parseRSA(b []byte) (*RSAKey, error) {
 		return nil, fault.Wrap(ErrKey.Code, err)
 	}
 	k := &RSAKey{N: modulus, E: exponent}
-	return k, k.check()
+	if err := k.check(); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 func (k *RSAKey) check() error {

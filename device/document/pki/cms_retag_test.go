@@ -1,0 +1,56 @@
+package pki_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/watchpost/watchpost/device/document/internal/pkitest"
+	"github.com/watchpost/watchpost/device/document/pki"
+)
+
+// The identifier before the content is not signed (RFC 5652:2009 5.4): one that
+// was changed must not make another content of it. Found by fuzzing.
+func TestContentUnderAnotherTag(t *testing.T) {
+	k := pkitest.NewEC(t, "P-256")
+	ds := pkitest.Certificate{Subject: pkitest.Name("UT", "", "DS"), Key: k}.Issue(t)
+	signed := pkitest.SignedData{Content: []byte("content"), Certificates: [][]byte{ds}, Key: k}.Sign(t)
+	octets := []byte("\x04\x07content")
+	if bytes.Count(signed, octets) != 1 {
+		t.Fatal("the content is not where the test looks for it")
+	}
+	for tag := range 31 {
+		b := bytes.Replace(signed, octets, append([]byte{byte(tag)}, octets[1:]...), 1)
+		s, err := pki.ParseSignedData(b)
+		switch tag {
+		case 0x04:
+			if err != nil || !s.VerifySigner(0).OK() || string(s.EContent) != "content" {
+				t.Errorf("as signed: %v", err)
+			}
+		default:
+			if !errors.Is(err, pki.ErrMalformed) {
+				t.Errorf("content under tag %#x: %v", tag, err)
+			}
+		}
+	}
+}
+
+// A key that cannot be used is not handed out beside the reason. Found by fuzzing.
+func TestRefusedKeyIsNoKey(t *testing.T) {
+	k := pkitest.NewRSA(t, 1024)
+	raw := pkitest.Certificate{Subject: pkitest.Name("UT", "", "DS"), Key: k}.Issue(t)
+	good, err := pki.ParseCertificate(raw)
+	if err != nil || good.PublicKey.RSA == nil {
+		t.Fatalf("the certificate as it is: %v", err)
+	}
+	modulus := good.PublicKey.RSA.N.Bytes()
+	even := bytes.Clone(modulus)
+	even[len(even)-1] &^= 1
+	c, err := pki.ParseCertificate(bytes.ReplaceAll(raw, modulus, even))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(c.PublicKey.Err, pki.ErrKey) || c.PublicKey.RSA != nil {
+		t.Errorf("an even modulus: %v, key %v", c.PublicKey.Err, c.PublicKey)
+	}
+}
