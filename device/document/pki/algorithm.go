@@ -109,7 +109,7 @@ func (a Algorithm) String() string {
 		if a.MGFHash != a.Hash {
 			s += ", MGF1 " + HashName(a.MGFHash)
 		}
-		if a.SaltLength != a.Hash.Size() {
+		if a.Hash != 0 && a.SaltLength != a.Hash.Size() { // parameters that cannot be read leave no hash
 			s += fmt.Sprintf(", salt %d", a.SaltLength)
 		}
 		return s

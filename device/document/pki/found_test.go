@@ -54,3 +54,22 @@ func TestRefusedKeyIsNoKey(t *testing.T) {
 		t.Errorf("an even modulus: %v, key %v", c.PublicKey.Err, c.PublicKey)
 	}
 }
+
+// Parameters of RSASSA-PSS that cannot be read leave an algorithm that has a
+// name and verifies nothing. Found by fuzzing.
+func TestUnreadableParametersHaveAName(t *testing.T) {
+	raw := pkitest.Certificate{Subject: pkitest.Name("UT", "", "DS"), Key: pkitest.NewRSA(t, 1024)}.Issue(t)
+	pkcs1 := []byte("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00") // sha256WithRSAEncryption, NULL
+	if bytes.Count(raw, pkcs1) != 2 {
+		t.Fatal("the algorithm is not where the test looks for it")
+	}
+	pss := bytes.Clone(pkcs1)
+	pss[8] = 0x0a // id-RSASSA-PSS with NULL in the place of its parameters
+	c, err := pki.ParseCertificate(bytes.ReplaceAll(raw, pkcs1, pss))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Algorithm.Err == nil || c.Algorithm.String() != "RSASSA-PSS unknown" {
+		t.Errorf("%s: %v", c.Algorithm, c.Algorithm.Err)
+	}
+}
