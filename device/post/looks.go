@@ -9,8 +9,9 @@ import (
 )
 
 // looksPerSecond is how often a live frame is measured for the coaching: two
-// agree within half a second, at a tenth of a core.
-const looksPerSecond = 4
+// agree within a second. On two cores that also draw the page, each look costs
+// one drawn frame of 720p (kiosk-ui/README.md): 28 a second are left of 30.
+const looksPerSecond = 2
 
 // Looks implements web.Backend: the measures of live frames, nil where no face
 // is seen.
