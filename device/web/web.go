@@ -132,7 +132,7 @@ GET /v1/events?after=N (websocket): one JSON object a message, schema in device/
 An officer gets the data of events of their own encounters and of devices; a supervisor of all. Other events come without data.
 The stream is closed with status 1008 and a code as its reason: session.expired, events.gone.
 
-GET /v1/preview?width=W (websocket): some four times a second a text message {advice, measures: [{name, value, native, unit, low, high, advice}]} of the face (ISO/IEC 29794-5), and one binary message a frame, newest frame wins. 16 bytes in network order, then JPEG:
+GET /v1/preview?width=W (websocket): some twice a second a text message {advice, measures: [{name, value, native, unit, low, high, advice}]} of the face (ISO/IEC 29794-5), and one binary message a frame, newest frame wins. 16 bytes in network order, then JPEG:
 uint64 capture time in microseconds since 1970, uint32 sequence of the camera, uint32 state: 1 good, 2 frozen, 3 black, 4 no camera (no JPEG follows, it is tried again).`
 
 // hashingAtOnce bounds the memory that password checks take to 128 MiB.
