@@ -12,6 +12,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/listfeed"
+	"github.com/watchpost/watchpost/device/listfeed/carrier"
 	"github.com/watchpost/watchpost/device/listfeed/feedtest"
 	"github.com/watchpost/watchpost/device/listfeed/target"
 )
@@ -93,6 +94,14 @@ func copyGoesOn(t *testing.T, places int) {
 	w, _ := begin(t)
 	whole := wholeCopy(t, w, folder(t, w.Repo.Dir()), feedtest.Dir(t))
 	m := manifest(t, w, listPath)
+	// Opened and closed by turns: the soak has thousands of them.
+	at := func(dir string, do func(*carrier.Folder)) {
+		f, err := carrier.OpenFolder(dir)
+		w.Must(err)
+		defer f.Close()
+		do(f)
+	}
+	feed := folder(t, w.Repo.Dir())
 	names := []string{target.TimestampName, target.RoleName("un", 1), target.ObjectName(m.Files[0].Chunks[0].Sum), target.ObjectName(m.Files[len(m.Files)-1].Chunks[0].Sum)}
 	for _, name := range names {
 		size := len(readFile(t, file(w, name)))
@@ -103,7 +112,7 @@ func copyGoesOn(t *testing.T, places int) {
 		for cut := 0; cut < size; cut += step {
 			stick := feedtest.Dir(t)
 			dead := false // from the cut on the link is gone
-			c := hostile{folder(t, w.Repo.Dir()), func(n string, _ int64, r io.ReadCloser) (io.ReadCloser, error) {
+			c := hostile{feed, func(n string, _ int64, r io.ReadCloser) (io.ReadCloser, error) {
 				if dead {
 					r.Close()
 					return nil, errors.New("no link")
@@ -128,10 +137,10 @@ func copyGoesOn(t *testing.T, places int) {
 			for _, one := range got.Targets {
 				before += one.Fetched
 			}
-			if rest := wholeCopy(t, w, folder(t, w.Repo.Dir()), stick); before+rest != whole {
+			if rest := wholeCopy(t, w, feed, stick); before+rest != whole {
 				t.Fatalf("%s cut at %d: %d bytes and then %d, the whole is %d", name, cut, before, rest, whole)
 			}
-			wholeCopy(t, w, folder(t, stick), "")
+			at(stick, func(f *carrier.Folder) { wholeCopy(t, w, f, "") })
 			w.Must(os.RemoveAll(stick))
 		}
 	}
