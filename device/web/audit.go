@@ -77,7 +77,7 @@ const viewsEvery = 10 * time.Minute
 // viewed writes down that an officer looks at an encounter that is not their
 // own, or no longer open.
 func (s *Server) viewed(a *officer.Account, e *encounter.Encounter) error {
-	if e.Officer == a.ID && e.State != encounter.Closed || !s.views.allow(a.ID+" "+e.ID) {
+	if e.Officer == a.ID && e.State != encounter.Closed || !s.views.Allow(a.ID+" "+e.ID) {
 		return nil
 	}
 	return s.backend.Witnessed(audit.Line{Time: s.now(), Actor: a.ID, Action: audit.EncounterViewed, Encounter: e.ID})

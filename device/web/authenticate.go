@@ -82,7 +82,7 @@ func (s *Server) admit(p presented, method, csrf string) (session, error) {
 	if p.browser && !safe(method) && subtle.ConstantTimeCompare([]byte(csrf), []byte(held.csrf)) != 1 {
 		return session{}, errCSRF
 	}
-	if !s.accounts.allow(held.account.ID) {
+	if !s.accounts.Allow(held.account.ID) {
 		return session{}, errRate
 	}
 	return held, nil

@@ -30,7 +30,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, value := range headers {
 		w.Header().Set(name, value)
 	}
-	if !s.remotes.allow(remote(r)) {
+	if !s.remotes.Allow(remote(r)) {
 		answer(w, coded(errRate))
 		return
 	}
@@ -43,7 +43,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, coded(fault.New("request.cross_origin", "the request comes from another site")))
 		return
 	}
-	if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/v1/session") && !s.tries.allow(remote(r)) {
+	if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/v1/session") && !s.tries.Allow(remote(r)) {
 		answer(w, coded(lockout.ErrLocked))
 		return
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/device/officer/lockout"
 	"github.com/watchpost/watchpost/device/officer/passkey"
+	"github.com/watchpost/watchpost/device/web/throttle"
 )
 
 // Version of the API.
@@ -75,8 +76,8 @@ type Server struct {
 	api       huma.API
 	origin    *http.CrossOriginProtection
 
-	remotes, accounts, tries *limiter
-	views                    *limiter      // of encounters that are written down
+	remotes, accounts, tries *throttle.Limiter
+	views                    *throttle.Limiter      // of encounters that are written down
 	hashing                  chan struct{} // a place for each password being checked
 	previews                 chan struct{} // a place for each preview being sent
 
@@ -91,10 +92,10 @@ func New(o Options) *Server {
 	s := &Server{
 		post: o.Post, backend: o.Backend, sessions: newSessions(o.Now), guard: o.Guard, log: o.Log, now: o.Now, passkeys: o.Passkeys, unlocking: o.Unlocking, page: o.Page, mux: http.NewServeMux(),
 		origin:   http.NewCrossOriginProtection(),
-		remotes:  newLimiter(o.Now, o.Limits.Remote, o.Limits.RemoteBurst),
-		accounts: newLimiter(o.Now, o.Limits.Account, o.Limits.AccountBurst),
-		tries:    newLimiter(o.Now, o.Limits.SignIn, o.Limits.SignInBurst),
-		views:    newLimiter(o.Now, 1/viewsEvery.Seconds(), 1),
+		remotes:  throttle.New(o.Now, o.Limits.Remote, o.Limits.RemoteBurst),
+		accounts: throttle.New(o.Now, o.Limits.Account, o.Limits.AccountBurst),
+		tries:    throttle.New(o.Now, o.Limits.SignIn, o.Limits.SignInBurst),
+		views:    throttle.New(o.Now, 1/viewsEvery.Seconds(), 1),
 		hashing:  make(chan struct{}, hashingAtOnce),
 		previews: make(chan struct{}, previewsAtOnce),
 

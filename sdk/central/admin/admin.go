@@ -14,6 +14,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer/lockout"
+	"github.com/watchpost/watchpost/device/web/throttle"
 	"github.com/watchpost/watchpost/sdk/central/store"
 )
 
@@ -63,8 +64,8 @@ type Server struct {
 	sessions *sessions
 	mux      *http.ServeMux
 	origin   *http.CrossOriginProtection
-	remotes  *limiter
-	tries    *limiter
+	remotes  *throttle.Limiter
+	tries    *throttle.Limiter
 	hashing  chan struct{} // a place for each password being checked
 }
 
@@ -81,7 +82,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		o: o, sessions: newSessions(o.Now), mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(),
-		remotes: newLimiter(o.Now, o.Limits.Remote, o.Limits.RemoteBurst), tries: newLimiter(o.Now, o.Limits.SignIn, o.Limits.SignInBurst),
+		remotes: throttle.New(o.Now, o.Limits.Remote, o.Limits.RemoteBurst), tries: throttle.New(o.Now, o.Limits.SignIn, o.Limits.SignInBurst),
 		hashing: make(chan struct{}, hashingAtOnce),
 	}
 	s.mux.HandleFunc("POST /v1/session", s.signIn)
@@ -135,7 +136,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, value := range headers {
 		w.Header().Set(name, value)
 	}
-	if !s.remotes.allow(remote(r)) {
+	if !s.remotes.Allow(remote(r)) {
 		refuse(w, errRate)
 		return
 	}

@@ -234,7 +234,7 @@ func cookie(token string, age int) *http.Cookie {
 }
 
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
-	if !s.tries.allow(remote(r)) {
+	if !s.tries.Allow(remote(r)) {
 		refuse(w, lockout.ErrLocked)
 		return
 	}
