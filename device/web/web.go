@@ -77,9 +77,9 @@ type Server struct {
 	origin    *http.CrossOriginProtection
 
 	remotes, accounts, tries *throttle.Limiter
-	views                    *throttle.Limiter      // of encounters that are written down
-	hashing                  chan struct{} // a place for each password being checked
-	previews                 chan struct{} // a place for each preview being sent
+	views                    *throttle.Limiter // of encounters that are written down
+	hashing                  chan struct{}     // a place for each password being checked
+	previews                 chan struct{}     // a place for each preview being sent
 
 	streams    context.Context // ends with Close
 	close      context.CancelFunc
