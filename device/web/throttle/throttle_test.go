@@ -27,7 +27,15 @@ func TestLimiter(t *testing.T) {
 	if !l.Allow("late") {
 		t.Error("full buckets are not given up")
 	}
-	if l.Allow("a"); l.Allow("a") && l.Allow("a") {
-		t.Error("a bucket fills above its burst")
+	for i, want := range []bool{true, true, false} { // 2 s at 1 a second
+		if l.Allow("a") != want {
+			t.Errorf("call %d after the pause: allowed %v", i, !want)
+		}
+	}
+	now = now.Add(time.Hour)
+	for i, want := range []bool{true, true, false} { // never above the burst
+		if l.Allow("a") != want {
+			t.Errorf("call %d after an hour: allowed %v", i, !want)
+		}
 	}
 }
