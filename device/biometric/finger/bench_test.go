@@ -118,7 +118,7 @@ func BenchmarkUnpack(b *testing.B) {
 }
 
 func BenchmarkLikeness(b *testing.B) {
-	p, words := extracted(b, drawn(1, 400, 400)).FilterProbe(), extracted(b, drawn(2, 400, 400)).AppendPacked(nil)
+	p, words := extracted(b, drawn(1, 400, 400)).FilterProbe(MaxCylinders), extracted(b, drawn(2, 400, 400)).AppendPacked(nil)
 	loop(b, func(int) { Likeness(p, words) })
 	b.ReportMetric(float64(p.Len()), "cylinders")
 }

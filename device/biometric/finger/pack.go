@@ -26,10 +26,13 @@ const (
 	// with those of now: layout, or the parameters of the cylinders.
 	PackVersion = 1
 
-	packRow       = kernel.CylinderLanes
-	packCylinders = 48
-	packMinutiae  = 96 // with and without cylinder
-	packGroups    = packCylinders / kernel.CylinderLanes
+	// MaxCylinders is how many cylinders of a print are packed, those of the
+	// minutiae of best quality.
+	MaxCylinders = 48
+
+	packRow      = kernel.CylinderLanes
+	packMinutiae = 96 // with and without cylinder
+	packGroups   = MaxCylinders / kernel.CylinderLanes
 
 	// MaxPacked is the largest packed template in words.
 	MaxPacked = packRow * (1 + (packMinutiae+1+packRow-1)/packRow + packGroups*(kernel.CylinderGroup/packRow))
@@ -61,9 +64,9 @@ func (t *Template) code(c *cylinder) kernel.CylinderCode {
 	return kernel.CylinderCode{Bits: c.bits, Base: int(mccBase*float64(n) + 0.5), Direction: uint8(turn256(t.Minutiae[c.minutia].Angle))}
 }
 
-// strongest are the cylinders of the minutiae of best quality, at most
-// packCylinders, in order of their directions.
-func (t *Template) strongest() []*cylinder {
+// strongest are the cylinders of the minutiae of best quality, at most most and
+// MaxCylinders, in order of their directions.
+func (t *Template) strongest(most int) []*cylinder {
 	all := make([]*cylinder, len(t.cylinders))
 	for i := range all {
 		all[i] = &t.cylinders[i]
@@ -71,17 +74,19 @@ func (t *Template) strongest() []*cylinder {
 	slices.SortStableFunc(all, func(a, b *cylinder) int {
 		return cmp.Compare(t.Minutiae[b.minutia].Quality, t.Minutiae[a.minutia].Quality)
 	})
-	all = all[:min(len(all), packCylinders)]
+	all = all[:min(len(all), most, MaxCylinders)]
 	slices.SortStableFunc(all, func(a, b *cylinder) int {
 		return cmp.Compare(uint8(turn256(t.Minutiae[a.minutia].Angle)), uint8(turn256(t.Minutiae[b.minutia].Angle)))
 	})
 	return all
 }
 
-// FilterProbe lays t out as the probe of a filter; see Likeness.
-func (t *Template) FilterProbe() *kernel.CylinderProbe {
+// FilterProbe lays t out as the probe of a filter; see Likeness. It has the
+// cylinders of the best minutiae, at most most: the time of a comparison goes
+// with their number.
+func (t *Template) FilterProbe(most int) *kernel.CylinderProbe {
 	var codes []kernel.CylinderCode
-	for _, c := range t.strongest() {
+	for _, c := range t.strongest(most) {
 		codes = append(codes, t.code(c))
 	}
 	p := &kernel.CylinderProbe{}
@@ -105,7 +110,7 @@ func unpackMinutia(w uint64) Minutia {
 
 // AppendPacked appends the packed form of t to words and returns them.
 func (t *Template) AppendPacked(words []uint64) []uint64 {
-	kept := t.strongest()
+	kept := t.strongest(MaxCylinders)
 	has := make([]bool, len(t.Minutiae))
 	for _, c := range kept {
 		has[c.minutia] = true

@@ -31,7 +31,7 @@ func TestPackedKeepsAPrint(t *testing.T) {
 		}
 		got := packedOnly(p)
 		if len(got.Minutiae) != min(n, packMinutiae) || got.Quality != p.Quality || got.Width != 420 || got.Height != 520 ||
-			len(got.cylinders) != min(len(p.cylinders), packCylinders) {
+			len(got.cylinders) != min(len(p.cylinders), MaxCylinders) {
 			t.Fatalf("%d minutiae: %d and %d cylinders are left, quality %d", n, len(got.Minutiae), len(got.cylinders), got.Quality)
 		}
 		for i := range got.cylinders {
@@ -50,7 +50,7 @@ func TestPackedKeepsAPrint(t *testing.T) {
 				t.Fatalf("%d minutiae: cylinder %d is of no minutia of the print", n, i)
 			}
 		}
-		if again := got.AppendPacked(nil); n <= packCylinders && len(again) != len(words) {
+		if again := got.AppendPacked(nil); n <= MaxCylinders && len(again) != len(words) {
 			t.Errorf("%d minutiae: packed again %d words, %d before", n, len(again), len(words))
 		}
 	}
@@ -60,7 +60,7 @@ func TestPackedKeepsAPrint(t *testing.T) {
 // one of the prints as they were.
 func TestPackedCompares(t *testing.T) {
 	p, other := scattered(1, 40), scattered(2, 40)
-	probe := p.FilterProbe()
+	probe := p.FilterProbe(MaxCylinders)
 	if same, far := Likeness(probe, p.AppendPacked(nil)), Likeness(probe, other.AppendPacked(nil)); same < 10 || far > same/4 {
 		t.Errorf("like itself %v, like another %v", same, far)
 	}
@@ -113,7 +113,7 @@ func FuzzPacked(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	filter, m := probe.FilterProbe(), NewMatcher()
+	filter, m := probe.FilterProbe(MaxCylinders), NewMatcher()
 	f.Fuzz(func(t *testing.T, b []byte) {
 		words := make([]uint64, len(b)/8)
 		for i := range words {

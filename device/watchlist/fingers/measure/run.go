@@ -233,7 +233,7 @@ func (c *Crowd) speed() float64 {
 	}
 	var filters [probes]*kernel.CylinderProbe
 	for i := range filters {
-		filters[i] = c.Finger(3, uint64(templates+i)).FilterProbe()
+		filters[i] = c.Finger(3, uint64(templates+i)).FilterProbe(finger.MaxCylinders)
 	}
 	best := 0.0
 	for range rounds {
@@ -263,7 +263,7 @@ func alike(crowd *Crowd, impressions [][]*finger.Template) []Alike {
 				}
 				var f, s [2][]float64
 				for _, p := range impressions[i] {
-					p, probe := minutiaeOnly(p), p.FilterProbe()
+					p, probe := minutiaeOnly(p), p.FilterProbe(finger.MaxCylinders)
 					add := func(which int, o *finger.Template) {
 						words := o.AppendPacked(nil)
 						f[which] = append(f[which], float64(finger.Likeness(probe, words)))
