@@ -50,7 +50,7 @@ Heads lie in --state as files; "audit verify --witness DIR" reads them there.
 Without --cert it speaks plain HTTP and listens on this machine only.`,
 		Example: `  watchpost audit witness --state /srv/witness --name witness.example/w1 \
       --log-key "$(watchpost audit key --state /var/lib/watchpost)" \
-      --listen 192.0.2.7:8444 --cert cert.pem --key key.pem`,
+      --listen 192.0.2.7:8447 --cert cert.pem --key key.pem`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			host, _, err := net.SplitHostPort(listen)
@@ -88,7 +88,7 @@ Without --cert it speaks plain HTTP and listens on this machine only.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&listen, "listen", "127.0.0.1:8444", "address to listen on")
+	f.StringVar(&listen, "listen", "127.0.0.1:8447", "address to listen on")
 	f.StringVar(&state, "state", "", "folder of the key and the heads")
 	f.StringVar(&name, "name", "watchpost/witness", "name of the witness's key, a URL without its scheme")
 	f.StringArrayVar(&logs, "log-key", nil, "key of a log to witness, as \"audit key\" prints it")
