@@ -50,11 +50,6 @@ func (r *round) large(ctx context.Context) error {
 // notTaken notes a target that stays as it was. A bundle without it is no
 // fault: the list is behind, and answers say so.
 func (r *round) notTaken(w wanted, err error) {
-	r.u.mu.Lock()
-	if l := r.u.held.lists[w.path.Name]; w.path.Kind == target.KindList && l != nil && !l.Gone {
-		l.behind = true
-	}
-	r.u.mu.Unlock()
 	if !r.bundle || !errors.Is(err, ErrAbsent) {
 		r.refuse(w.path, err)
 	}
@@ -214,35 +209,42 @@ func (r *round) after(ctx context.Context, w wanted) error {
 	for _, s := range r.of(is(target.KindSegment)) {
 		if s.path.Name == name && s.path.Owner == w.path.Owner {
 			if err := r.segments(ctx, s); err != nil {
-				r.list(name).behind = true
 				r.refuse(s.path, err)
 			}
 		}
 	}
-	now := r.list(name).Key.String()
-	if err := r.countUp(ctx); err != nil {
+	if old == r.list(name).Key.String() {
+		old = ""
+	}
+	if old != "" {
+		r.changes[stateShred+old] = []byte("{}")
+	}
+	if err := r.countUp(ctx); err != nil || old == "" {
 		return err
 	}
-	if old != "" && old != now {
-		return r.u.o.Keys.ShredListKey(old)
-	}
-	return nil
+	return r.u.shredKey(ctx, old)
 }
 
 // countUp commits, then raises the chip's counter to what was committed.
 func (r *round) countUp(ctx context.Context) error {
-	counter := r.u.o.Counter
+	return r.u.counted(ctx, r.changes, func() error { return r.commit(ctx) })
+}
+
+// counted adds the next count to changes, has them committed, and raises the
+// chip's counter to it.
+func (u *Updater) counted(ctx context.Context, changes map[string][]byte, commit func() error) error {
+	counter := u.o.Counter
 	if counter == nil {
-		return r.commit(ctx)
+		return commit()
 	}
-	count := r.u.held.count + 1
-	if err := put(r.changes, stateCounter, counterState{counter.Name(), count}); err != nil {
+	count := u.held.count + 1
+	if err := put(changes, stateCounter, counterState{counter.Name(), count}); err != nil {
 		return err
 	}
-	if err := r.commit(ctx); err != nil {
+	if err := commit(); err != nil {
 		return err
 	}
-	r.u.held.count = count
+	u.held.count = count
 	for {
 		now, err := counter.Read(ctx)
 		if err != nil || now >= count {

@@ -66,6 +66,34 @@ type list struct {
 	behind  bool     // signed metadata names more than is here
 }
 
+// judgeLists says of each list whether signed metadata name more than is here,
+// as they stand: a post that starts anew knows it as well. While a generation
+// is being fetched, the one that it follows is in force. The caller may write h.
+func (h *held) judgeLists(trying bool) {
+	current := map[string]bool{}
+	for _, l := range h.lists {
+		if _, ok := current[l.Owner]; !ok {
+			current[l.Owner] = h.snapshot == nil || h.current(l.Owner)
+		}
+	}
+	for name, l := range h.lists {
+		l.behind = !l.Gone && (!current[l.Owner] || h.missed(name, l, trying))
+	}
+}
+
+// missed compares a list with its owner's metadata.
+func (h *held) missed(name string, l *list, trying bool) bool {
+	owner := h.roles[l.Owner].meta
+	if owner == nil {
+		return false // there are none: no list is fresh
+	}
+	other := func(k target.Kind, held target.Sum) bool {
+		f := owner.Signed.Targets[target.Path{Owner: l.Owner, Kind: k, Name: name}.String()]
+		return f != nil && target.Sum(f.Hashes["sha256"]) != held
+	}
+	return other(target.KindSegment, l.Index) && !(trying && other(target.KindList, l.Sum)) || !trying && other(target.KindList, l.Sum)
+}
+
 func segmentState(name string, generation, number uint64) string {
 	return name + "/" + strconv.FormatUint(generation, 10) + "/" + strconv.FormatUint(number, 10)
 }

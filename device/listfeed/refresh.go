@@ -23,7 +23,12 @@ func (u *Updater) refresh(ctx context.Context, c Carrier, bundle bool) (Result, 
 	}
 	defer func() { <-u.turn }()
 
-	r := &round{u: u, c: c, bundle: bundle, tuf: u.held.clone(), lists: map[string]*list{}}
+	r := &round{u: u, c: c, bundle: bundle, trying: !bundle, tuf: u.held.clone(), lists: map[string]*list{}}
+	defer func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.held.judgeLists(false)
+	}()
 	if err := r.roots(ctx); err != nil {
 		return Result{}, errors.Join(err, r.keepRoots(ctx))
 	}
@@ -44,6 +49,7 @@ type round struct {
 	u      *Updater
 	c      Carrier
 	bundle bool
+	trying bool // generations that are named are still to be fetched
 	whole  bool // what is for other posts is wanted as well
 	tuf
 	wanted   []wanted
@@ -105,18 +111,28 @@ func (r *round) keepRoots(ctx context.Context) error {
 		delete(keep.versions, metadata.SNAPSHOT)
 		keep.changes[stateTimestamp], keep.changes[stateSnapshot] = nil, nil
 	}
+	// Delegations that the new root's people have not signed are nobody's word,
+	// nor is what was signed under them; a later round would not judge them again.
+	if top := keep.roles[metadata.TARGETS].meta; top != nil && keep.root.VerifyDelegate(metadata.TARGETS, top) != nil {
+		for name := range keep.roles {
+			keep.changes[stateRole+name] = nil
+		}
+		keep.roles = map[string]role{}
+	}
 	keep.changes[stateRoot] = r.changes[stateRoot]
 	if err := put(keep.changes, stateVersions, keep.versions); err != nil {
 		return err
 	}
-	if err := u.o.State.Commit(ctx, keep.changes); err != nil {
-		return err
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	keep.changes = nil
-	u.held.tuf = keep
-	return nil
+	return u.counted(ctx, keep.changes, func() error {
+		if err := u.o.State.Commit(ctx, keep.changes); err != nil {
+			return err
+		}
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		keep.changes = nil
+		u.held.tuf = keep
+		return nil
+	})
 }
 
 // metadata takes timestamp, snapshot, the delegations and the owners' targets.
@@ -157,7 +173,10 @@ func (r *round) metadata(ctx context.Context) error {
 	for i := range top {
 		d := &top[i]
 		if r.snapshot.Signed.Meta[d.Name+".json"] == nil {
-			continue // has published nothing yet
+			if r.versions[d.Name+".json"] > 0 { // else has published nothing yet
+				r.refuse(target.Path{Owner: d.Name}, fault.New("listfeed.rollback", "the snapshot leaves out %s, seen was version %d", d.Name, r.versions[d.Name+".json"]))
+			}
+			continue
 		}
 		if _, err := r.role(ctx, d.Name, rejudge); err != nil {
 			r.refuse(target.Path{Owner: d.Name}, err)
@@ -167,7 +186,6 @@ func (r *round) metadata(ctx context.Context) error {
 					r.keep(stateRole+d.Name, nil)
 				}
 			}
-			r.behind(d.Name)
 			continue
 		}
 		r.want(d)
@@ -194,15 +212,6 @@ func (r *round) role(ctx context.Context, name string, rejudge bool) (changed bo
 		return false, err
 	}
 	return true, r.updateRole(name, raw, now)
-}
-
-// behind notes that an owner's lists may have changed without our knowing.
-func (r *round) behind(owner string) {
-	for name, l := range r.u.held.lists {
-		if l.Owner == owner && !l.Gone {
-			r.list(name).behind = true
-		}
-	}
 }
 
 // want notes the targets of an owner. One that his delegation does not cover

@@ -29,7 +29,6 @@ func (r *round) small(ctx context.Context) error {
 	for _, w := range r.of(is(target.KindSegment)) {
 		if l := r.u.held.lists[w.path.Name]; l != nil && !l.Gone && l.Owner == w.path.Owner {
 			if err := r.segments(ctx, w); err != nil {
-				r.list(w.path.Name).behind = true
 				r.refuse(w.path, err)
 			}
 		}
@@ -47,13 +46,13 @@ func (r *round) small(ctx context.Context) error {
 	if err := commit(ctx); err != nil {
 		return err
 	}
-	return r.shred(gone)
+	return r.shred(ctx, gone)
 }
 
 // devices reads an owner's list of devices and takes the key for this one.
 func (r *round) devices(ctx context.Context, w wanted) error {
 	before := r.u.held.devices[w.path.String()]
-	if before.Sum == w.sum {
+	if before.Sum == w.sum && !r.lost(w.path, before) {
 		return nil
 	}
 	raw, err := r.object(ctx, w)
@@ -69,13 +68,27 @@ func (r *round) devices(ctx context.Context, w wanted) error {
 	}
 	now := deviceState{Sum: w.sum, Epoch: d.Epoch}
 	if wrapped := d.Of(r.u.us); wrapped != nil {
-		if err := r.u.o.Keys.AcceptListKey(target.KeyName{Name: w.path.Name, Epoch: d.Epoch}.String(), wrapped); err != nil {
+		key := target.KeyName{Name: w.path.Name, Epoch: d.Epoch}.String()
+		if err := r.u.o.Keys.AcceptListKey(key, wrapped); err != nil {
 			return fault.New("listfeed.key", "the key wrapped for this device does not open: %w", err)
 		}
+		r.changes[stateShred+key] = nil
 		now.Named = true
 	}
 	r.named(w.path, now)
 	return put(r.changes, stateDevices+w.path.String(), now)
+}
+
+// lost reports whether the key of a list of devices went with its list, which
+// is published again.
+func (r *round) lost(p target.Path, s deviceState) bool {
+	if !s.Named || !slices.ContainsFunc(r.wanted, func(w wanted) bool {
+		return w.path == target.Path{Owner: p.Owner, Kind: target.KindList, Name: p.Name}
+	}) {
+		return false
+	}
+	_, err := r.u.o.Keys.ListKey(target.KeyName{Name: p.Name, Epoch: s.Epoch}.String())
+	return err != nil
 }
 
 func (r *round) named(p target.Path, s deviceState) {
@@ -125,7 +138,7 @@ func (r *round) choose() {
 // segments applies those that are new of an index.
 func (r *round) segments(ctx context.Context, w wanted) error {
 	l := r.list(w.path.Name)
-	if l.Index == w.sum && !l.behind {
+	if l.Index == w.sum {
 		return nil
 	}
 	raw, err := r.object(ctx, w)
@@ -138,8 +151,7 @@ func (r *round) segments(ctx context.Context, w wanted) error {
 	}
 	switch {
 	case index.Generation > l.Version:
-		l.behind = true // its generation comes first
-		return nil
+		return nil // its generation comes first
 	case index.Generation < l.Version || uint64(len(index.Segments)) < l.Segment:
 		return fault.New("listfeed.rollback", "the index of segments ends before what is in force")
 	case index.Key != l.Key:
@@ -176,7 +188,7 @@ func (r *round) apply(ctx context.Context, w wanted, l *list, index *target.Segm
 		count += len(c.Changes)
 		changes[stateSegment+segmentState(w.path.Name, l.Version, next.Segment)] = raw
 	}
-	next.Index, next.behind = w.sum, false
+	next.Index = w.sum
 	*l = next
 	maps.Copy(r.changes, changes)
 	if count > 0 {
@@ -236,9 +248,10 @@ func (r *round) withdraw() (g gone) {
 			continue
 		}
 		l := r.list(name)
-		l.Gone, l.overlay, l.behind = true, nil, false
+		l.Gone, l.overlay = true, nil
 		g.lists = append(g.lists, name)
 		g.keys = append(g.keys, l.Key.String())
+		r.changes[stateShred+l.Key.String()] = []byte("{}")
 		for n := uint64(1); n <= l.Segment; n++ {
 			r.changes[stateSegment+segmentState(name, l.Version, n)] = nil
 		}
@@ -259,10 +272,10 @@ func (r *round) failed(owner string) bool {
 }
 
 // shred destroys keys first: without them the folders are noise.
-func (r *round) shred(g gone) error {
+func (r *round) shred(ctx context.Context, g gone) error {
 	var errs []error
 	for _, k := range g.keys {
-		errs = append(errs, r.u.o.Keys.ShredListKey(k))
+		errs = append(errs, r.u.shredKey(ctx, k))
 	}
 	for _, name := range g.lists {
 		errs = append(errs, fault.Wrap("listfeed.write", os.RemoveAll(r.u.listDir(name))))
@@ -271,6 +284,32 @@ func (r *round) shred(g gone) error {
 		errs = append(errs, fault.Wrap("listfeed.write", os.RemoveAll(dir)))
 	}
 	return errors.Join(errs...)
+}
+
+// shredKey destroys a key whose end was committed, and notes that it is gone.
+func (u *Updater) shredKey(ctx context.Context, name string) error {
+	if err := u.o.Keys.ShredListKey(name); err != nil {
+		return err
+	}
+	return u.o.State.Commit(ctx, map[string][]byte{stateShred + name: nil})
+}
+
+// shredLeft makes good what a power cut left undone between the commit of an
+// end and the destruction that it stands for.
+func (u *Updater) shredLeft(ctx context.Context, keys []string, lists map[string]*list) error {
+	for _, k := range keys {
+		if err := u.shredKey(ctx, k); err != nil {
+			return err
+		}
+	}
+	for name, l := range lists {
+		if l.Gone {
+			if err := os.RemoveAll(u.listDir(name)); err != nil {
+				return fault.Wrap("listfeed.write", err)
+			}
+		}
+	}
+	return nil
 }
 
 func (u *Updater) listDir(name string) string { return filepath.Join(u.o.Dir, "lists", name) }
@@ -305,6 +344,7 @@ func (r *round) commit(ctx context.Context) error {
 	}
 	maps.Copy(u.held.devices, r.devs)
 	maps.Copy(u.held.contents, r.contents)
+	u.held.judgeLists(r.trying)
 	u.mu.Unlock()
 	coming := r.coming
 	r.coming = nil

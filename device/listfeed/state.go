@@ -23,6 +23,7 @@ const (
 	stateList      = "list/"     // + list: JSON listState
 	statePending   = "pending/"  // + list: JSON listState that is about to be put in force
 	stateSegment   = "segment/"  // + list/GENERATION/NUMBER: sealed bytes
+	stateShred     = "shred/"    // + key: it is to be destroyed
 )
 
 // deviceState is the list of devices that was last read.
@@ -83,7 +84,7 @@ func (u *Updater) load(ctx context.Context) error {
 	if err := u.checkCounter(ctx, kept[stateCounter], &h); err != nil {
 		return err
 	}
-	segments := map[string][]byte{}
+	segments, shred := map[string][]byte{}, []string(nil)
 	for name, raw := range kept {
 		kind, rest, _ := strings.Cut(name, "/")
 		var err error
@@ -100,6 +101,8 @@ func (u *Updater) load(ctx context.Context) error {
 			err = into(raw, h.pending, rest)
 		case stateSegment:
 			segments[rest] = raw
+		case stateShred:
+			shred = append(shred, rest)
 		}
 		if err != nil {
 			return damaged(name)
@@ -123,6 +126,10 @@ func (u *Updater) load(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := u.shredLeft(ctx, shred, h.lists); err != nil {
+		return err
+	}
+	h.judgeLists(false)
 	u.held = h
 	return u.onlyVersions(h.contents)
 }

@@ -268,6 +268,9 @@ type DeviceKeys struct {
 	private hpke.PrivateKey
 	ring    *vault.Ring
 
+	// FailShred is what ShredListKey fails with instead, as where the power goes.
+	FailShred error
+
 	mu   sync.Mutex // protects held
 	held map[string]*vault.Key
 }
@@ -317,6 +320,9 @@ func (k *DeviceKeys) ListKey(name string) (*vault.Key, error) {
 
 // ShredListKey implements listfeed.Keys.
 func (k *DeviceKeys) ShredListKey(name string) error {
+	if k.FailShred != nil {
+		return k.FailShred
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.held[name].Destroy()
