@@ -80,7 +80,7 @@ func (f *feeder) run(ctx context.Context, c *client.Client) error {
 	after := uint64(0)
 	var since time.Time // what was asked for before is not answered any more
 	for ctx.Err() == nil {
-		err := c.Follow(ctx, after, func(ev client.Event) (bool, error) {
+		err := c.Watch(ctx, after, func(ev client.Event) (bool, error) {
 			after = ev.Seq
 			var now client.Finger
 			if ev.Time.Before(since) || ev.Kind != "finger.changed" || json.Unmarshal(ev.Data, &now) != nil || now.State != "running" || now.Advice != "place" {
@@ -101,7 +101,7 @@ func (f *feeder) run(ctx context.Context, c *client.Client) error {
 			// The officer sees that no finger came; here nobody can help it.
 			_ = f.sensor.Lay(ctx, print)
 			return true, nil
-		})
+		}, func() (bool, error) { return true, nil }) // a capture that was missed fails, and the officer asks again
 		if err != nil && ctx.Err() == nil {
 			select {
 			case <-ctx.Done():

@@ -83,7 +83,7 @@ func (s *script) cutAndRestore(ctx context.Context, c *Central, r remote) error 
 func (s *script) lateHit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, linkLimit, fmt.Errorf("no late hit within %s", linkLimit))
 	defer cancel()
-	err := s.client.Follow(ctx, 0, func(ev client.Event) (bool, error) {
+	err := s.client.Follow(ctx, s.seen, func(ev client.Event) (bool, error) {
 		if ev.Kind != "candidate.late" || ev.Encounter != s.last {
 			return true, nil
 		}

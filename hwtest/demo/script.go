@@ -26,6 +26,7 @@ type script struct {
 	person *finger.Person // with listed fingers
 
 	last               string          // encounter
+	seen               uint64          // event; a post keeps those of some 150 encounters, not all
 	inspection, answer []time.Duration // as the product measured them
 }
 
@@ -115,7 +116,14 @@ func (s *script) capture(ctx context.Context, k encounterCase, id string) (*clie
 		}
 	}
 	var failed error
-	err := s.client.Follow(ctx, 0, func(ev client.Event) (bool, error) {
+	ended := func(st client.Step) bool {
+		if st.State == "failed" {
+			failed = fmt.Errorf("step %s: %s (%s)", st.Name, st.Code, st.Hint)
+		}
+		return failed != nil
+	}
+	err := s.client.Watch(ctx, s.seen, func(ev client.Event) (bool, error) {
+		s.seen = ev.Seq
 		if ev.Encounter != id {
 			return true, nil
 		}
@@ -128,12 +136,12 @@ func (s *script) capture(ctx context.Context, k encounterCase, id string) (*clie
 			if err := json.Unmarshal(ev.Data, &st); err != nil {
 				return false, fmt.Errorf("decode a step: %w", err)
 			}
-			if st.State == "failed" {
-				failed = fmt.Errorf("step %s: %s (%s)", st.Name, st.Code, st.Hint)
-				return false, nil
-			}
+			return !ended(st), nil
 		}
 		return true, nil
+	}, func() (bool, error) { // as the page: what was missed is in the encounter
+		e, err := s.client.Get(ctx, id)
+		return err == nil && e.State != "review" && !slices.ContainsFunc(e.Steps, ended), err
 	})
 	if err == nil {
 		err = failed

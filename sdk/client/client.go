@@ -10,8 +10,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -208,12 +210,42 @@ func (c *Client) call(ctx context.Context, method, path string, body, out any) e
 	return nil
 }
 
-// Follow calls f with each event after sequence number after until f returns
-// false or an error, or ctx ends.
+// Now follows what happens from the call on.
+const Now = math.MaxUint64
+
+// Gone is the code of a follower's Error who asks for events that the post no
+// longer has: it has fallen too far behind, or the post has started anew and
+// numbers them from one again.
+const Gone = "events.gone"
+
+// Watch is Follow for who must miss nothing: where the post no longer has what
+// comes next, it goes on with what happens from then on, and calls again once
+// the new connection stands. What happened meanwhile is in what again reads of
+// the post, what comes after it f is told, so f may be told what again has
+// read already. It ends when f or again returns false or an error, or ctx ends.
+func (c *Client) Watch(ctx context.Context, after uint64, f func(Event) (bool, error), again func() (bool, error)) error {
+	err := c.Follow(ctx, after, f)
+	for e := (*Error)(nil); errors.As(err, &e) && e.Code == Gone; {
+		err = c.follow(ctx, Now, again, f)
+	}
+	return err
+}
+
+// Follow calls f with each event after sequence number after, or from Now on,
+// until f returns false or an error, or ctx ends. Where the post ends it, an
+// *Error says why (Gone, "session.expired").
 func (c *Client) Follow(ctx context.Context, after uint64, f func(Event) (bool, error)) error {
+	return c.follow(ctx, after, func() (bool, error) { return true, nil }, f)
+}
+
+// follow calls open once the post counts what it has to send.
+func (c *Client) follow(ctx context.Context, after uint64, open func() (bool, error), f func(Event) (bool, error)) error {
 	d := websocket.Dialer{NetDialContext: c.dial, HandshakeTimeout: 5 * time.Second}
 	header := http.Header{"Authorization": {"Bearer " + c.token}}
-	address := strings.Replace(c.base, "http", "ws", 1) + fmt.Sprintf("/v1/events?after=%d", after)
+	address := strings.Replace(c.base, "http", "ws", 1) + "/v1/events"
+	if after != Now {
+		address += fmt.Sprintf("?after=%d", after)
+	}
 	conn, res, err := d.DialContext(ctx, address, header)
 	if err != nil {
 		if res != nil {
@@ -224,11 +256,17 @@ func (c *Client) Follow(ctx context.Context, after uint64, f func(Event) (bool, 
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
+	if more, err := open(); err != nil || !more {
+		return err
+	}
 	for {
 		var e Event
 		if err := conn.ReadJSON(&e); err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
+			}
+			if ended := (*websocket.CloseError)(nil); errors.As(err, &ended) && ended.Code == websocket.ClosePolicyViolation {
+				return &Error{Code: ended.Text, Cause: "the post has ended the stream of events"}
 			}
 			return fmt.Errorf("follow events: %w", err)
 		}
