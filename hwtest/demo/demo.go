@@ -41,6 +41,7 @@ type Options struct {
 	Metrics       string    // address of the daemon's metrics, host:port; "" serves none
 	Listen        string    // address of the page, host:port; "" serves none
 	SecondOfficer bool      // the policy asks for a second officer
+	Presentation  string    // mode of the policy's challenges: off, advise, require; "" is off
 	Keep          bool      // stay with the page open after the encounters, until ctx ends
 	Keys          io.Reader // letters of persons to put at the post meanwhile
 	Data          io.Writer // takes one line of JSON for each of them; nil is nobody

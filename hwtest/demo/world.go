@@ -274,8 +274,14 @@ func (w *World) rules(files string, o Options) error {
 	if o.SecondOfficer {
 		p.Officers.SecondOfficer = []policy.Act{policy.ActConfirmCandidate, policy.ActOverride}
 	}
+	if o.Presentation != "" {
+		p.Presentation = &policy.Presentation{Mode: policy.PresentationMode(o.Presentation)}
+	}
 	raw, err := policy.Encode(p)
 	if err != nil {
+		return err
+	}
+	if _, err := policy.Decode(raw); err != nil { // a mode of the caller may be none
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(files, "policy.yaml"), raw, 0o600); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 )
 
 // Letters of the demonstration's persons.
@@ -70,46 +69,12 @@ func (s *seeds) foundByFingers(ctx context.Context) (found, error) {
 			return e, nil
 		}
 	}
-	var e found
-	for range 3 { // a dry touch may hold too little to be found by
-		if e, err = s.searchedByFingers(ctx); err != nil || len(e.Candidates) > 0 {
-			return e, err
-		}
-	}
-	return e, errors.New("the fingers were not found")
-}
-
-func (s *seeds) searchedByFingers(ctx context.Context) (found, error) {
 	id, err := s.takeFinger(ctx)
 	if err != nil {
 		return found{}, err
 	}
-	for _, path := range []string{"/fingers/end", "/face"} {
-		if err := s.call(ctx, s.main, http.MethodPost, "/v1/encounters/"+id+path, nil, nil); err != nil {
-			return found{}, err
-		}
+	if err := s.call(ctx, s.main, http.MethodPost, "/v1/encounters/"+id+"/fingers/end", nil, nil); err != nil {
+		return found{}, err
 	}
-	return s.wait(ctx, id, func(e found) bool { return e.State == "review" })
-}
-
-// wait asks for an encounter until it is as wanted.
-func (s *seeds) wait(ctx context.Context, id string, want func(found) bool) (e found, err error) {
-	ctx, cancel := context.WithTimeout(ctx, reviewLimit)
-	defer cancel()
-	again := time.NewTicker(100 * time.Millisecond)
-	defer again.Stop()
-	for {
-		e = found{}
-		if err := s.call(ctx, s.main, http.MethodGet, "/v1/encounters/"+id, nil, &e); err != nil {
-			return e, err
-		}
-		if want(e) {
-			return e, nil
-		}
-		select {
-		case <-ctx.Done():
-			return e, fmt.Errorf("the encounter stays in %s: %v", e.State, e.Steps)
-		case <-again.C:
-		}
-	}
+	return s.through(ctx, id, []string{"face", "presentation"}, listed)
 }

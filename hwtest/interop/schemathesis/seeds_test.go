@@ -138,6 +138,9 @@ func (s *seeds) seed(ctx context.Context, operation string) (made, error) {
 	case "get-encounter", "read-document", "capture-face", "skip-step":
 		id, err := s.open(ctx)
 		return made{Path: map[string]string{"id": id}}, err
+	case "challenge":
+		id, err := s.facing(ctx)
+		return made{Path: map[string]string{"id": id}}, err
 	case "get-photograph":
 		e, err := s.review(ctx)
 		if err != nil {
@@ -215,7 +218,8 @@ type found struct {
 	Officer    string
 	State      string
 	Candidates []struct{ List, Record string }
-	Steps      []struct{ Name, State string }
+	Missing    []string
+	Steps      []struct{ Name, State, Code string }
 	Fingers    []struct {
 		Position int
 		State    string
@@ -228,7 +232,6 @@ func (s *seeds) encounters(ctx context.Context) ([]found, error) {
 	return open.Encounters, err
 }
 
-// closeAll abandons what is open.
 // evidence returns a closed encounter of which evidence is kept.
 func (s *seeds) evidence(ctx context.Context) (string, error) {
 	for range 2 {
@@ -249,6 +252,7 @@ func (s *seeds) evidence(ctx context.Context) (string, error) {
 	return "", errors.New("no evidence is kept of a candidate")
 }
 
+// closeAll abandons what is open.
 func (s *seeds) closeAll(ctx context.Context) error {
 	open, err := s.encounters(ctx)
 	for _, e := range open {
@@ -268,8 +272,26 @@ func (s *seeds) open(ctx context.Context) (string, error) {
 	return e.ID, err
 }
 
-// reviewLimit is how long document and face may take together.
-const reviewLimit = 20 * time.Second
+// facing returns an encounter whose face was taken and whose document was not
+// read: it stands at the challenge of the person.
+func (s *seeds) facing(ctx context.Context) (string, error) {
+	id, err := s.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	_, err = s.through(ctx, id, []string{"face"}, func(e found) bool { return e.step("face") == "done" })
+	return id, err
+}
+
+// step is how a step of an encounter stands, "" where it has none.
+func (e found) step(name string) string {
+	for _, s := range e.Steps {
+		if s.Name == name {
+			return s.State
+		}
+	}
+	return ""
+}
 
 // review returns an encounter with a candidate, with its answer given.
 func (s *seeds) review(ctx context.Context) (found, error) {
@@ -286,38 +308,7 @@ func (s *seeds) review(ctx context.Context) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	at := "/v1/encounters/" + id
-	ctx, cancel := context.WithTimeout(ctx, reviewLimit)
-	defer cancel()
-	for again := time.NewTicker(100 * time.Millisecond); ; {
-		var e found
-		if err := s.call(ctx, s.main, http.MethodGet, at, nil, &e); err != nil {
-			return found{}, err
-		}
-		if e.State == "review" {
-			if len(e.Candidates) == 0 {
-				return found{}, errors.New("the listed person was not found")
-			}
-			return e, nil
-		}
-		for _, step := range e.Steps {
-			if step.State != "pending" && step.State != "failed" { // a failed one is tried again, as an officer would
-				continue
-			}
-			var body any
-			if step.Name == "document" {
-				body = map[string]string{"mrz": s.mrz}
-			}
-			if err := s.call(ctx, s.main, http.MethodPost, at+"/"+step.Name, body, nil); err != nil {
-				return found{}, err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return found{}, fmt.Errorf("the encounter stays in %s: %v", e.State, e.Steps)
-		case <-again.C:
-		}
-	}
+	return s.through(ctx, id, []string{"document", "face", "presentation"}, listed)
 }
 
 // begin starts a passkey ceremony.
