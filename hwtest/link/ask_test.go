@@ -161,7 +161,7 @@ func TestRetired(t *testing.T) {
 	if _, err := l.Ask(t.Context(), question(listed)); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.central.Store.RetireDevice(t.Context(), w.post); err != nil {
+	if err := w.central.Store.RetireDevice(t.Context(), w.post, "test", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Ask(t.Context(), question(listed)); fault.CodeOf(err) != "link.device" {

@@ -88,6 +88,26 @@ func TestAttackEnrolment(t *testing.T) {
 		_, err := w.approve(w.box().propose(), "dora")
 		ends(t, err, "approve.unknown_operator")
 	})
+	t.Run("with somebody who has left since", func(t *testing.T) {
+		if err := s.AddOperator(ctx, "emil", keyOf("emil").Public().(ed25519.PublicKey), nil, "test"); err != nil {
+			t.Fatal(err)
+		}
+		b := w.box()
+		p := b.propose()
+		if _, err := w.approve(p, "emil"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.RetireOperator(ctx, "emil", "test"); err != nil { // his key was stolen, say
+			t.Fatal(err)
+		}
+		if done, err := w.approve(p, "anna"); err != nil || done {
+			t.Fatalf("the word of who has left counts: %v, %v", done, err)
+		}
+		notThere(t, b)
+		if done, err := w.approve(p, "boris"); err != nil || !done {
+			t.Fatalf("two do not suffice: %v, %v", done, err)
+		}
+	})
 	t.Run("too late", func(t *testing.T) {
 		b := w.box()
 		p := b.propose()
@@ -151,7 +171,7 @@ func TestAttackEnrolment(t *testing.T) {
 	})
 	t.Run("a retired post again", func(t *testing.T) {
 		b := w.box().enrol()
-		if err := s.RetireDevice(ctx, b.name); err != nil {
+		if err := s.RetireDevice(ctx, b.name, "test", ""); err != nil {
 			t.Fatal(err)
 		}
 		b.show()
@@ -194,7 +214,7 @@ func TestAttackIdentity(t *testing.T) {
 	t.Run("revoked device", func(t *testing.T) {
 		b := w.box().enrol()
 		l := b.link()
-		if err := s.RetireDevice(ctx, b.name); err != nil {
+		if err := s.RetireDevice(ctx, b.name, "test", ""); err != nil {
 			t.Fatal(err)
 		}
 		_, err := l.Ask(ctx, screening.Question{Encounter: "e", Officer: "o", Purpose: "p", Documents: []screening.DocumentProbe{{Number: "X"}}})
@@ -202,7 +222,7 @@ func TestAttackIdentity(t *testing.T) {
 	})
 	t.Run("missing device", func(t *testing.T) {
 		b := w.box().enrol()
-		if err := s.SetMissing(ctx, b.name, true); err != nil {
+		if err := s.SetMissing(ctx, b.name, true, "test", ""); err != nil {
 			t.Fatal(err)
 		}
 		is(t, b.hello(says(1, 1, 1)), "link.missing")

@@ -49,7 +49,7 @@ func (n *node) kill() { n.s.Shutdown(); n.s.WaitForShutdown() }
 func TestAttackCluster(t *testing.T) {
 	w := newWorld(t)
 	b, stranger, retired := w.box().enrol(), w.box(), w.box().enrol()
-	if err := w.c.Store.RetireDevice(t.Context(), retired.name); err != nil {
+	if err := w.c.Store.RetireDevice(t.Context(), retired.name, "test", ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.c.Close(); err != nil { // the same central goes to the cluster

@@ -280,14 +280,14 @@ func TestAttackGate(t *testing.T) {
 		if err := u.Renew(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.Store.SetMissing(t.Context(), g.name, true); err != nil {
+		if err := h.Store.SetMissing(t.Context(), g.name, true, "test", ""); err != nil {
 			t.Fatal(err)
 		}
 		wantCode(t, u.Renew(t.Context()), "link.missing")
 		_, err := g.power()
 		wantCode(t, err, "link.missing")
 		wantCode(t, g.hello(1, 1), "link.missing")
-		if err := h.Store.SetMissing(t.Context(), g.name, false); err != nil {
+		if err := h.Store.SetMissing(t.Context(), g.name, false, "test", ""); err != nil {
 			t.Fatal(err)
 		}
 		g.mustPower()
@@ -295,7 +295,7 @@ func TestAttackGate(t *testing.T) {
 	t.Run("retired", func(t *testing.T) {
 		g := h.newGate(t)
 		u := g.mustPower()
-		if err := h.Store.RetireDevice(t.Context(), g.name); err != nil {
+		if err := h.Store.RetireDevice(t.Context(), g.name, "test", ""); err != nil {
 			t.Fatal(err)
 		}
 		wantCode(t, u.Renew(t.Context()), "link.device")

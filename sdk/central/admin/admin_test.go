@@ -61,7 +61,7 @@ func fleet(t *testing.T, pg *postgres.Instance) {
 	b.exec("INSERT INTO audit_alarms (device, code, ended) VALUES ('good', 'audit.head_late', now())")
 	b.exec("INSERT INTO audit_heads (device, number, lines, signed, why, head, committed_ms) VALUES ('good', 4, 90, now(), 'interval', 'head', 0), ('busy', 4, 90, now(), 'interval', 'another', 0)")
 	b.exec("UPDATE contacts SET audit_number = 4, audit_sha256 = sha256('head') WHERE device IN ('good', 'busy', 'away')")
-	if err := b.store.RetireDevice(t.Context(), "gone"); err != nil {
+	if err := b.store.RetireDevice(t.Context(), "gone", "test", ""); err != nil {
 		t.Fatal(err)
 	}
 	s := b.as("dora").state()

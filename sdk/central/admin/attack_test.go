@@ -176,6 +176,32 @@ func TestAttackPage(t *testing.T) {
 		carla.call("GET", "/v1/state", nil).is(401, "session.expired")
 		b.stranger().call("POST", "/v1/session", map[string]string{"id": "carla", "password": password}).is(401, "operator.refused")
 	})
+	t.Run("session_of_an_earlier_password", func(t *testing.T) { // who stole the cookie is out as well
+		hash := cheap(password)
+		if err := b.store.AddOperator(t.Context(), "frida", keyOf("frida").Public().(ed25519.PublicKey), &hash, "test"); err != nil {
+			t.Fatal(err)
+		}
+		frida := b.as("frida")
+		frida.call("GET", "/v1/state", nil).ok()
+		if err := b.store.SetPassword(t.Context(), "frida", cheap("another that nobody guesses"), "test"); err != nil {
+			t.Fatal(err)
+		}
+		frida.call("GET", "/v1/state", nil).is(401, "session.expired")
+	})
+	t.Run("deed_without_its_line_in_the_history", func(t *testing.T) { // as where the call is cut between the two
+		b.post("gate-9")
+		if _, err := b.db.Exec(t.Context(), "ALTER TABLE history ADD CONSTRAINT cut CHECK (what NOT LIKE 'device.%') NOT VALID"); err != nil {
+			t.Fatal(err)
+		}
+		adam.call("PUT", "/v1/posts/gate-9/missing", why).is(503, "central.store_unavailable")
+		adam.call("POST", "/v1/posts/gate-9/retire", why).is(503, "central.store_unavailable")
+		if _, err := b.db.Exec(t.Context(), "ALTER TABLE history DROP CONSTRAINT cut"); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := b.store.DeviceByID(t.Context(), "gate-9"); err != nil || d.Missing != nil {
+			t.Errorf("done without a trace: %+v, %v", d, err)
+		}
+	})
 	t.Run("operator_without_a_password", func(t *testing.T) {
 		if err := b.store.AddOperator(t.Context(), "emil", keyOf("emil").Public().(ed25519.PublicKey), nil, "test"); err != nil {
 			t.Fatal(err)

@@ -272,10 +272,10 @@ func copied(p store.Proposal, raw, key []byte) ([]byte, error) {
 	return signature, err
 }
 
-func (s *Server) missing(c *call) (any, error) { return s.setMissing(c, true, "device.missing") }
-func (s *Server) found(c *call) (any, error)   { return s.setMissing(c, false, "device.found") }
+func (s *Server) missing(c *call) (any, error) { return s.setMissing(c, true) }
+func (s *Server) found(c *call) (any, error)   { return s.setMissing(c, false) }
 
-func (s *Server) setMissing(c *call, missing bool, what string) (any, error) {
+func (s *Server) setMissing(c *call, missing bool) (any, error) {
 	var in struct {
 		Reason string `json:"reason"`
 	}
@@ -285,10 +285,7 @@ func (s *Server) setMissing(c *call, missing bool, what string) (any, error) {
 	if err := checkReason(in.Reason); err != nil {
 		return nil, err
 	}
-	if err := s.o.Store.SetMissing(c.Context(), c.PathValue("id"), missing); err != nil {
-		return nil, err
-	}
-	return nil, s.o.Store.Note(c.Context(), c.who.ID, what, c.PathValue("id"), in.Reason)
+	return nil, s.o.Store.SetMissing(c.Context(), c.PathValue("id"), missing, c.who.ID, in.Reason)
 }
 
 // retire takes a post's rights for good.
@@ -302,8 +299,5 @@ func (s *Server) retire(c *call) (any, error) {
 	if err := checkReason(in.Reason); err != nil {
 		return nil, err
 	}
-	if err := s.o.Store.RetireDevice(c.Context(), c.PathValue("id")); err != nil {
-		return nil, err
-	}
-	return nil, s.o.Store.Note(c.Context(), c.who.ID, "device.retired", c.PathValue("id"), in.Reason)
+	return nil, s.o.Store.RetireDevice(c.Context(), c.PathValue("id"), c.who.ID, in.Reason)
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
@@ -33,6 +34,8 @@ const (
 	sessionIdle  = 15 * time.Minute
 	sessionLife  = 8 * time.Hour
 	sessionsEach = 8 // one person may hold; the oldest gives way
+
+	noteLimit = 5 * time.Second // for a line of the history
 )
 
 var (
@@ -47,6 +50,7 @@ var (
 type session struct {
 	id          string
 	csrf        string
+	password    [sha256.Size]byte // of the encoded password that opened it
 	begun, used time.Time
 }
 
@@ -69,7 +73,7 @@ func secret() string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-func (s *sessions) add(id string) (string, session) {
+func (s *sessions) add(id, encoded string) (string, session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -90,7 +94,7 @@ func (s *sessions) add(id string) (string, session) {
 		delete(s.held, oldest)
 	}
 	token := secret()
-	made := &session{id: id, csrf: secret(), begun: now, used: now}
+	made := &session{id: id, csrf: secret(), password: sha256.Sum256([]byte(encoded)), begun: now, used: now}
 	s.held[token] = made
 	return token, *made
 }
@@ -163,7 +167,8 @@ func (s *Server) handle(pattern string, roles []store.Role, do func(*call) (any,
 	})
 }
 
-// admit returns the call of a request. Who was retired is out at once.
+// admit returns the call of a request. Who was retired is out at once, and so is
+// every session that an earlier password opened.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) (*call, error) {
 	cookie, err := r.Cookie(CookieName)
 	if err != nil {
@@ -177,7 +182,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (*call, error) {
 		return nil, errCSRF
 	}
 	who, err := s.o.Store.OperatorByID(r.Context(), held.id)
-	if errors.Is(err, store.ErrOperator) || err == nil && who.Password == nil {
+	if errors.Is(err, store.ErrOperator) || err == nil && (who.Password == nil || sha256.Sum256([]byte(*who.Password)) != held.password) {
 		s.sessions.end(cookie.Value)
 		return nil, errExpired
 	}
@@ -254,7 +259,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	token, held := s.sessions.add(who.ID)
+	token, held := s.sessions.add(who.ID, *who.Password)
 	http.SetCookie(w, cookie(token, int(sessionLife.Seconds())))
 	send(w, http.StatusCreated, s.info(held, who.Role))
 }
@@ -292,6 +297,9 @@ func (s *Server) check(ctx context.Context, id, password string) (store.Operator
 // refused writes down that a sign-in was refused and returns why. The tried
 // name is not written down: people type passwords there.
 func (s *Server) refused(ctx context.Context, why error) error {
+	// Who hangs up early is written down as well.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteLimit)
+	defer cancel()
 	if err := s.o.Store.Note(ctx, "central", "operator.sign_in_refused", "", string(fault.CodeOf(why))); err != nil {
 		return err
 	}

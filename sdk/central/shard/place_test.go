@@ -46,6 +46,29 @@ func TestAttackSearch(t *testing.T) {
 		}
 		return out
 	}
+	t.Run("a worker that names a list twice", func(t *testing.T) { // for the shard that is silent
+		nc := connect(t)
+		twice, err := proto.Marshal(&screeningv1.AskResponse{Coverage: []*screeningv1.Coverage{{List: "l", Records: 10, Shards: 1, Answered: 1}, {List: "l", Records: 10, Shards: 1, Answered: 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []string{subject(0), subjectAll(0)} {
+			if _, err := nc.Subscribe(s, func(m *nats.Msg) {
+				out, err := seal(testKey, Place{0, 2}, fromWorker, m.Header.Get(searchHeader), twice)
+				if err == nil {
+					_ = m.Respond(out) // the test fails without it
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		r, err := Ask(ctx, nc, 2, testKey, asked())
+		if err != nil || len(r.Coverage) != 1 || r.Coverage[0].Shards != 2 || r.Coverage[0].Answered != 1 {
+			t.Errorf("one shard counts as two: %v, %v", r, err)
+		}
+	})
 	for name, forge := range map[string]func(search string, question []byte) []byte{
 		"an answer in the clear":         func(string, []byte) []byte { return clear },
 		"an answer under another key":    func(search string, _ []byte) []byte { return sealed(stolen, Place{1, 2}, fromWorker, search) },

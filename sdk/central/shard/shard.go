@@ -340,7 +340,12 @@ func merge(answers []*screeningv1.AskResponse, shards int) *screeningv1.AskRespo
 			}
 		}
 		out.Candidates = append(out.Candidates, a.Candidates...)
+		named := map[string]bool{}
 		for _, c := range a.Coverage {
+			if named[c.List] {
+				continue // and once for each list
+			}
+			named[c.List] = true
 			// A worker speaks for one shard, whatever it says.
 			if c.Answered >= c.Shards && c.Shards > 0 {
 				c.Answered = 1

@@ -39,13 +39,18 @@ func (s *Store) AddDevice(ctx context.Context, id, publicKey string) error {
 }
 
 // RetireDevice takes a post's rights from its next call on. ErrDevice if there
-// is none of that id in use.
-func (s *Store) RetireDevice(ctx context.Context, id string) error {
-	tag, err := s.pool.Exec(ctx, "UPDATE devices SET retired = now() WHERE id = $1 AND retired IS NULL", id)
-	if err == nil && tag.RowsAffected() == 0 {
-		return ErrDevice
-	}
-	return coded(err)
+// is none of that id in use. by and reason are for the history.
+func (s *Store) RetireDevice(ctx context.Context, id, by, reason string) error {
+	return s.within(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, "UPDATE devices SET retired = now() WHERE id = $1 AND retired IS NULL", id)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrDevice
+		}
+		if err != nil {
+			return err
+		}
+		return chronicle(ctx, tx, by, "device.retired", id, reason)
+	})
 }
 
 const deviceColumns = `SELECT id, public_key, added, retired, missing, recipient, certificate, expires, c.rolled_back

@@ -158,11 +158,21 @@ func locked(ctx context.Context, tx pgx.Tx, device string) error {
 	return err
 }
 
-// SetMissing reports a post missing, or found again.
-func (s *Store) SetMissing(ctx context.Context, device string, missing bool) error {
-	tag, err := s.pool.Exec(ctx, `UPDATE devices SET missing = CASE WHEN $2 THEN coalesce(missing, now()) END WHERE id = $1 AND retired IS NULL`, device, missing)
-	if err == nil && tag.RowsAffected() == 0 {
-		return ErrDevice
+// SetMissing reports a post missing, or found again. by and reason are for the
+// history: neither happens without its line there.
+func (s *Store) SetMissing(ctx context.Context, device string, missing bool, by, reason string) error {
+	what := "device.found"
+	if missing {
+		what = "device.missing"
 	}
-	return coded(err)
+	return s.within(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE devices SET missing = CASE WHEN $2 THEN coalesce(missing, now()) END WHERE id = $1 AND retired IS NULL`, device, missing)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrDevice
+		}
+		if err != nil {
+			return err
+		}
+		return chronicle(ctx, tx, by, what, device, reason)
+	})
 }

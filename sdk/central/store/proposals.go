@@ -131,7 +131,9 @@ func (s *Store) Approve(ctx context.Context, id []byte, operator string, signatu
 			return err
 		}
 		var n int
-		if err := tx.QueryRow(ctx, "SELECT count(*) FROM approvals WHERE proposal = $1", id).Scan(&n); err != nil || n < p.Needed {
+		// Who has left since counts no more: a key may have left with him.
+		err = tx.QueryRow(ctx, "SELECT count(*) FROM approvals a JOIN operators o ON o.id = a.operator WHERE a.proposal = $1 AND o.retired IS NULL", id).Scan(&n)
+		if err != nil || n < p.Needed {
 			return err
 		}
 		approved = true

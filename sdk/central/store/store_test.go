@@ -83,11 +83,11 @@ func TestStore(t *testing.T) {
 		if err := s.AddDevice(ctx, "old", "U2"); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.RetireDevice(ctx, "old"); err != nil {
+		if err := s.RetireDevice(ctx, "old", "test", ""); err != nil {
 			t.Fatal(err)
 		}
 		for name, err := range map[string]error{
-			"retired again": s.RetireDevice(ctx, "old"),
+			"retired again": s.RetireDevice(ctx, "old", "test", ""),
 			"by id":         second(s.DeviceByID(ctx, "old")),
 			"by key":        second(s.DeviceByKey(ctx, "U2")),
 		} {

@@ -12,6 +12,7 @@ import (
 )
 
 func deviceCommand(o *shared) *cobra.Command {
+	var by, reason string
 	cmd := &cobra.Command{
 		Use:   "device",
 		Short: "Register and retire posts",
@@ -54,11 +55,11 @@ The database has to run: start "watchpost-central serve" first, or give --dsn.`,
 			Long:    "Takes the rights of the post NAME for good.",
 			Example: "  watchpost-central device retire desk-1",
 			RunE: func(cmd *cobra.Command, args []string) error {
-				return o.withStore(cmd.Context(), func(s *store.Store) error { return s.RetireDevice(cmd.Context(), args[0]) })
+				return o.withStore(cmd.Context(), func(s *store.Store) error { return s.RetireDevice(cmd.Context(), args[0], by, reason) })
 			},
 		},
-		missingCommand(o, "missing", "Report a post missing: it locks at its next contact", true),
-		missingCommand(o, "found", "Take the report back", false),
+		missingCommand(o, "missing", "Report a post missing: it locks at its next contact", true, &by, &reason),
+		missingCommand(o, "found", "Take the report back", false, &by, &reason),
 		&cobra.Command{
 			Use: "list", Short: "Print all posts", Args: cobra.NoArgs,
 			Long:    "Prints one JSON object a post, retired ones too.",
@@ -79,17 +80,23 @@ The database has to run: start "watchpost-central serve" first, or give --dsn.`,
 			},
 		},
 	)
+	for _, c := range cmd.Commands() {
+		if c.Name() != "add" && c.Name() != "list" {
+			c.Flags().StringVar(&by, "by", "admin", "who does this, for the history")
+			c.Flags().StringVar(&reason, "reason", "", "why, for the history")
+		}
+	}
 	return cmd
 }
 
-func missingCommand(o *shared, word, short string, missing bool) *cobra.Command {
+func missingCommand(o *shared, word, short string, missing bool, by, reason *string) *cobra.Command {
 	return &cobra.Command{
 		Use: word + " NAME", Short: short, Args: cobra.ExactArgs(1),
 		Long:    short + ". Prints the post as it is registered now.",
 		Example: "  watchpost-central device " + word + " gate-7",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.withStore(cmd.Context(), func(s *store.Store) error {
-				if err := s.SetMissing(cmd.Context(), args[0], missing); err != nil {
+				if err := s.SetMissing(cmd.Context(), args[0], missing, *by, *reason); err != nil {
 					return err
 				}
 				d, err := s.DeviceByID(cmd.Context(), args[0])
