@@ -106,7 +106,7 @@ func TestWhoMayImportWhom(t *testing.T) {
 			"central takes engines and formats from the device, nothing else",
 			func(p string) bool { return within(p, "sdk/central") },
 			func(d string) bool {
-				return within(d, "device") && !within(d, "device/biometric", "device/watchlist", "device/screening", "device/audit", "device/vault", "device/fault", "device/document/inspect",
+				return within(d, "device") && !within(d, "device/biometric", "device/watchlist", "device/screening", "device/audit", "device/vault", "device/fault", "device/durable", "device/document/inspect",
 					"device/listfeed/target", "device/listfeed/repo", "device/listfeed/carrier", // forms and ways of a feed, not who takes it
 					"device/officer", "device/post/certificate", "device/web/throttle") // passwords, who guesses them, and the page's own certificate
 			},

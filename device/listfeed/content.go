@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/listfeed/target"
 )
@@ -37,11 +38,14 @@ func (r *round) content(ctx context.Context, w wanted, before filesState) error 
 	if err := errors.Join(os.RemoveAll(partial), os.RemoveAll(partial+cutSuffix)); err != nil {
 		return fault.Wrap("listfeed.write", err)
 	}
+	if err := r.u.room(m, partial); err != nil {
+		return err
+	}
 	next, err := r.bring(ctx, w, m, func() error { return r.files(ctx, m, key, partial) }, partial)
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(partial), os.RemoveAll(partial+cutSuffix))
 	}
-	if err := errors.Join(os.RemoveAll(dir), os.Rename(partial, dir), syncDir(filepath.Dir(dir))); err != nil {
+	if err := errors.Join(os.RemoveAll(dir), os.Rename(partial, dir), durable.SyncDir(filepath.Dir(dir))); err != nil {
 		return fault.Wrap("listfeed.write", err)
 	}
 	r.holdFiles(w.path, next)

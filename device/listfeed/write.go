@@ -86,11 +86,3 @@ func (w *writer) abandon() {
 		_ = w.file.Close()
 	}
 }
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -82,32 +83,12 @@ func (s *state) of(t Target) *directory {
 }
 
 // save replaces the record so that a power cut leaves the old or the new one.
-func (s *state) save(dir string) (err error) {
+func (s *state) save(dir string) error {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return fault.Wrap(ErrState.Code, err)
 	}
-	f, err := os.CreateTemp(dir, stateName+".new-*")
-	if err != nil {
-		return fault.Wrap(ErrState.Code, err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-			err = fault.Wrap(ErrState.Code, err)
-		}
-	}()
-	if _, err = f.Write(raw); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, stateName))
+	return fault.Wrap(ErrState.Code, durable.Put(filepath.Join(dir, stateName), raw, 0o600))
 }
 
 // lock keeps other downloads out of a store until release. Error: ErrBusy.

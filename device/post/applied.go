@@ -117,31 +117,3 @@ func (p *Post) load(ctx context.Context, in *provision.Applied, state string, ke
 	a.lists, err = install.OpenLists(ctx, state, in, keys)
 	return a, err
 }
-
-// writeSynced writes a small file so that it is there whole or not at all.
-func writeSynced(path string, raw []byte) error {
-	tmp := path + ".part"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fault.Wrap("post.state", err)
-	}
-	_, err = f.Write(raw)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		return fault.Wrap("post.state", err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fault.Wrap("post.state", err)
-	}
-	defer dir.Close()
-	return fault.Wrap("post.state", dir.Sync())
-}

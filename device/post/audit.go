@@ -18,6 +18,7 @@ import (
 	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/audit/checkpoint"
 	"github.com/watchpost/watchpost/device/config"
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/uplink"
@@ -65,7 +66,7 @@ func (p *Post) openAudit(state string, keys *vault.Vault) error {
 		return err
 	}
 	text := checkpoint.Key(signer.Origin, signer.Public)
-	if err := writeSynced(filepath.Join(state, checkpoint.PublicFile), []byte(text+"\n")); err != nil {
+	if err := fault.Wrap("post.state", durable.Replace(filepath.Join(state, checkpoint.PublicFile), []byte(text+"\n"))); err != nil {
 		return err
 	}
 	p.store.SignHeads(&audit.Signing{Signer: signer, EveryLines: signed.Lines}, p.now, p.headFailed)
@@ -188,7 +189,7 @@ func OpenAuditKey(state string, keys *vault.Vault) (key *vault.Key, made bool, e
 	if err != nil {
 		return nil, false, err
 	}
-	if err := writeSynced(path, wrapped); err != nil {
+	if err := fault.Wrap("post.state", durable.Replace(path, wrapped)); err != nil {
 		key.Destroy()
 		return nil, false, err
 	}

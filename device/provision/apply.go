@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -86,10 +87,10 @@ func Apply(state, src string, t Trust) (*Applied, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(partial))
 	}
-	if err := errors.Join(os.RemoveAll(final), os.Rename(partial, final), syncDir(state)); err != nil {
+	if err := errors.Join(os.RemoveAll(final), os.Rename(partial, final), durable.SyncDir(state)); err != nil {
 		return nil, fault.Wrap("provision.write", err)
 	}
-	if err := replaceSynced(filepath.Join(state, currentName), []byte(versionName(m.Version)+"\n")); err != nil {
+	if err := replace(filepath.Join(state, currentName), []byte(versionName(m.Version)+"\n")); err != nil {
 		return nil, err
 	}
 	return &Applied{final, m}, removeOthers(state, m.Version)
@@ -165,15 +166,15 @@ func copyFolder(dst, src string, m *Manifest, manifest []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceSynced(filepath.Join(dst, SignaturesName), raw); err != nil {
+	if err := replace(filepath.Join(dst, SignaturesName), raw); err != nil {
 		return err
 	}
-	if err := replaceSynced(filepath.Join(dst, ManifestName), manifest); err != nil {
+	if err := replace(filepath.Join(dst, ManifestName), manifest); err != nil {
 		return err
 	}
 	for d := range folders {
-		if err := syncDir(d); err != nil {
-			return err
+		if err := durable.SyncDir(d); err != nil {
+			return fault.Wrap("provision.write", err)
 		}
 	}
 	return nil
@@ -205,29 +206,7 @@ func removeOthers(state string, keep uint64) error {
 	return nil
 }
 
-// replaceSynced puts a file in the place of another, whole or not at all.
-func replaceSynced(name string, raw []byte) error {
-	h, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return fault.Wrap("provision.write", err)
-	}
-	_, err = h.Write(raw)
-	if err == nil {
-		err = h.Sync()
-	}
-	if err = errors.Join(err, h.Close()); err == nil {
-		err = os.Rename(h.Name(), name)
-	}
-	if err != nil {
-		return fault.Wrap("provision.write", errors.Join(err, os.Remove(h.Name())))
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-func syncDir(dir string) error {
-	h, err := os.Open(dir)
-	if err != nil {
-		return fault.Wrap("provision.write", err)
-	}
-	return fault.Wrap("provision.write", errors.Join(h.Sync(), h.Close()))
+// replace puts a file in the place of another, whole or not at all.
+func replace(name string, raw []byte) error {
+	return fault.Wrap("provision.write", durable.Replace(name, raw))
 }

@@ -68,7 +68,7 @@ func Publish(dir string, h Header, kind func(path string) (Kind, error)) (*Manif
 	if err := os.Remove(filepath.Join(dir, SignaturesName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Wrap("provision.publish", err)
 	}
-	return m, replaceSynced(filepath.Join(dir, ManifestName), raw)
+	return m, replace(filepath.Join(dir, ManifestName), raw)
 }
 
 // KindOf tells the kind of a file by where it lies: lists/, keys/, trust/,
@@ -123,5 +123,5 @@ func Sign(dir, owner string, key ed25519.PrivateKey) error {
 	if err != nil {
 		return fault.Wrap("provision.publish", err)
 	}
-	return replaceSynced(filepath.Join(dir, SignaturesName), out)
+	return replace(filepath.Join(dir, SignaturesName), out)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nkeys"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 )
@@ -29,7 +30,7 @@ func OpenKey(state string, v *vault.Vault) (nkeys.KeyPair, error) {
 		key, err = v.OpenKey(wrapped, vault.ScopeStore, keyName)
 	case errors.Is(err, fs.ErrNotExist):
 		if key, wrapped, err = v.NewKey(vault.ScopeStore, keyName); err == nil {
-			err = writeNew(path, wrapped)
+			err = fault.Wrap("link.key", durable.Replace(path, wrapped))
 		}
 	default:
 		err = fault.Wrap("link.key", err)
@@ -45,26 +46,4 @@ func OpenKey(state string, v *vault.Vault) (nkeys.KeyPair, error) {
 	defer clear(seed[:])
 	pair, err := nkeys.FromRawSeed(nkeys.PrefixByteUser, seed[:])
 	return pair, fault.Wrap("link.key", err)
-}
-
-// writeNew writes a file that is not there yet, whole or not at all.
-func writeNew(path string, raw []byte) error {
-	tmp := path + ".part"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fault.Wrap("link.key", err)
-	}
-	_, err = f.Write(raw)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		return fault.Wrap("link.key", err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fault.Wrap("link.key", err)
-	}
-	return fault.Wrap("link.key", errors.Join(dir.Sync(), dir.Close()))
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -138,9 +139,9 @@ func (f *file) create(path string) error {
 	if err != nil {
 		return err
 	}
-	temp, err := writeTemp(path, raw)
+	temp, err := durable.Temp(path, raw, 0o600)
 	if err != nil {
-		return err
+		return fault.Wrap("vault.write", err)
 	}
 	defer os.Remove(temp)
 	// A hard link fails where the name is taken, which a rename would not.
@@ -150,7 +151,7 @@ func (f *file) create(path string) error {
 		}
 		return fault.Wrap("vault.write", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return fault.Wrap("vault.write", durable.SyncDir(filepath.Dir(path)))
 }
 
 // replace puts the file in the place of the one before, whole or not at all.
@@ -159,44 +160,5 @@ func (f *file) replace(path string) error {
 	if err != nil {
 		return err
 	}
-	return ReplaceFile(path, raw)
-}
-
-// ReplaceFile writes raw in the place of the file at path, whole or not at all,
-// and on the disk when it returns.
-func ReplaceFile(path string, raw []byte) error {
-	temp, err := writeTemp(path, raw)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(temp, path); err != nil {
-		os.Remove(temp)
-		return fault.Wrap("vault.write", err)
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func writeTemp(path string, raw []byte) (string, error) {
-	h, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
-	if err != nil {
-		return "", fault.Wrap("vault.write", err)
-	}
-	_, err = h.Write(raw)
-	if err == nil {
-		err = h.Sync()
-	}
-	err = errors.Join(err, h.Close())
-	if err != nil {
-		os.Remove(h.Name())
-		return "", fault.Wrap("vault.write", err)
-	}
-	return h.Name(), nil
-}
-
-func syncDir(dir string) error {
-	h, err := os.Open(dir)
-	if err != nil {
-		return fault.Wrap("vault.write", err)
-	}
-	return fault.Wrap("vault.write", errors.Join(h.Sync(), h.Close()))
+	return fault.Wrap("vault.write", durable.Replace(path, raw))
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -122,7 +123,7 @@ func (v *Vault) rewrapFile(f WrappedFile) error {
 	if wrapped, err = v.device.Wrap(key, f.Scope, f.Name); err != nil {
 		return err
 	}
-	return ReplaceFile(f.Path, wrapped)
+	return fault.Wrap("vault.write", durable.Replace(f.Path, wrapped))
 }
 
 // slotParams returns the parameters of a way in.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -98,7 +99,7 @@ func (v *Vault) writeStarts(path string, count, chip uint64) error {
 	if err != nil {
 		return err
 	}
-	return ReplaceFile(path, append(raw, sum[:]...))
+	return fault.Wrap("vault.write", durable.Replace(path, append(raw, sum[:]...)))
 }
 
 // ForgetChip makes the count of starts begin with another chip, or with the

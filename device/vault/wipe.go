@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -51,7 +52,7 @@ func Shred(path string) error {
 	if err := errors.Join(err, h.Close(), os.Remove(path)); err != nil {
 		return fault.Wrap("vault.write", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return fault.Wrap("vault.write", durable.SyncDir(filepath.Dir(path)))
 }
 
 // zeros reads as zero bytes without end.

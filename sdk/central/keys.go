@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
@@ -54,31 +55,9 @@ func wrappedKey(path string, v *vault.Vault) (*vault.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeSynced(path, wrapped); err != nil {
+	if err := fault.Wrap("central.state", durable.Replace(path, wrapped)); err != nil {
 		key.Destroy()
 		return nil, err
 	}
 	return key, nil
-}
-
-// writeSynced writes a new small file so that it is there whole or not at all.
-func writeSynced(path string, raw []byte) error {
-	tmp := path + ".part"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fault.Wrap("central.state", err)
-	}
-	_, err = f.Write(raw)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		return fault.Wrap("central.state", err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fault.Wrap("central.state", err)
-	}
-	return fault.Wrap("central.state", errors.Join(dir.Sync(), dir.Close()))
 }

@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer/lockout"
 	"github.com/watchpost/watchpost/device/post/certificate"
-	"github.com/watchpost/watchpost/device/vault"
 	kioskui "github.com/watchpost/watchpost/kiosk-ui"
 	"github.com/watchpost/watchpost/sdk/central/admin"
 )
@@ -140,5 +140,5 @@ func (k triesKeeper) Load() ([]byte, error) {
 
 // Save implements lockout.Keeper.
 func (k triesKeeper) Save(raw []byte) error {
-	return vault.ReplaceFile(string(k), raw)
+	return fault.Wrap("central.tries", durable.Replace(string(k), raw))
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/watchpost/watchpost/device/audit/checkpoint"
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -153,27 +154,8 @@ func (f *Folder) write(origin, name string, raw []byte) error {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return medium(err)
 	}
-	tmp := filepath.Join(dir, name+".part")
-	h, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
+	if err := errors.Join(durable.Put(filepath.Join(dir, name), raw, 0o644), durable.SyncDir(dir), durable.SyncDir(f.dir)); err != nil {
 		return medium(err)
-	}
-	_, err = h.Write(raw)
-	err = errors.Join(err, h.Sync(), h.Close())
-	if err == nil {
-		err = os.Rename(tmp, filepath.Join(dir, name))
-	}
-	if err != nil {
-		return medium(err)
-	}
-	for _, d := range []string{dir, f.dir} {
-		h, err := os.Open(d)
-		if err != nil {
-			return medium(err)
-		}
-		if err := errors.Join(h.Sync(), h.Close()); err != nil {
-			return medium(err)
-		}
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func TestChipRead(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, "EF_DG1.bin")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("dump: %v", info.Mode())
 	}
-	left, err := filepath.Glob(filepath.Join(dir, ".dump-*"))
+	left, err := filepath.Glob(filepath.Join(dir, "*.new-*"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}

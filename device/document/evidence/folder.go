@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/watchpost/watchpost/device/document/lds"
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -29,35 +30,15 @@ func Write(dir string, files map[string][]byte, s Session) error {
 		return fault.Wrap(ErrWrite.Code, err)
 	}
 	for name, data := range files {
-		if err := writePrivate(filepath.Join(dir, "EF_"+name+".bin"), data); err != nil {
+		if err := durable.Put(filepath.Join(dir, "EF_"+name+".bin"), data, 0o600); err != nil {
 			return fault.Wrap(ErrWrite.Code, err)
 		}
 	}
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err == nil {
-		err = writePrivate(filepath.Join(dir, sessionFile), append(text, '\n'))
+		err = durable.Put(filepath.Join(dir, sessionFile), append(text, '\n'), 0o600)
 	}
 	return fault.Wrap(ErrWrite.Code, err)
-}
-
-// writePrivate writes a file beside its place and moves it there.
-func writePrivate(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".dump-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already where all went well
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // ReadFiles reads the files of dir that are named as files of a chip, as

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/watchpost/watchpost/device/document/pki"
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -105,40 +106,7 @@ func (s *Store) save() error {
 	if err != nil {
 		return fault.Wrap(ErrWrite.Code, err)
 	}
-	return writeFile(s.dir, indexName, raw)
-}
-
-// writeFile puts a file in place so that a power cut leaves the old or the new one.
-func writeFile(dir, name string, data []byte) (err error) {
-	f, err := os.CreateTemp(dir, name+".new-*")
-	if err != nil {
-		return fault.Wrap(ErrWrite.Code, err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-			err = fault.Wrap(ErrWrite.Code, err)
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	return errors.Join(err, d.Close())
+	return fault.Wrap(ErrWrite.Code, durable.Replace(filepath.Join(s.dir, indexName), raw))
 }
 
 // lock takes the store's lock and returns what releases it. It waits at most

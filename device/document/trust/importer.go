@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/watchpost/watchpost/device/document/pki"
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -142,8 +143,8 @@ func (im *Importer) Import(name string, raw []byte) (Result, error) {
 // holds what it held before. Errors: ErrWrite.
 func (im *Importer) Commit() error {
 	for digest, blob := range im.blobs {
-		if err := writeFile(im.dir, digest+blobSuffix, blob); err != nil {
-			return err
+		if err := durable.Replace(filepath.Join(im.dir, digest+blobSuffix), blob); err != nil {
+			return fault.Wrap(ErrWrite.Code, err)
 		}
 	}
 	if !im.dirty {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 )
@@ -113,7 +114,7 @@ func makeKeys(dir string, ring *vault.Ring, sealer Sealer) (*keyFile, error) {
 	}
 	k := &keyFile{file: h, id: id, head: sealed, kek: kek}
 	if _, err = h.WriteAt(head, 0); err == nil {
-		err = errors.Join(h.Sync(), syncDir(dir))
+		err = errors.Join(h.Sync(), durable.SyncDir(dir))
 	}
 	if err != nil {
 		return nil, errors.Join(err, k.close())

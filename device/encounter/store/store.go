@@ -25,6 +25,7 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 )
@@ -104,7 +105,7 @@ type Store struct {
 // something sealed is read or written, so that the audit log can be verified
 // without a key.
 func Open(dir string, sealer Sealer) (s *Store, err error) {
-	if err := makeDir(dir); err != nil {
+	if err := fault.Wrap("store.unwritable", durable.MakeDir(dir)); err != nil {
 		return nil, err
 	}
 	// bbolt panics on some damaged files instead of returning an error
@@ -169,7 +170,7 @@ func begin(path string) error {
 	if err := os.Remove(partial); err != nil {
 		return coded(err)
 	}
-	return syncDir(filepath.Dir(path))
+	return fault.Wrap("store.failed", durable.SyncDir(filepath.Dir(path)))
 }
 
 // prepare refuses a file that is cut or of another form, makes the buckets of
@@ -225,33 +226,6 @@ func (s *Store) Close() error {
 	}
 	s.ring.Close()
 	return fault.Wrap("store.close", err)
-}
-
-// makeDir makes the folder and those above it that are missing, and syncs
-// where each of them was named: a folder that a power cut takes away takes all
-// that is in it.
-func makeDir(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
-	parent := filepath.Dir(dir)
-	if parent != dir {
-		if err := makeDir(parent); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fault.Wrap("store.unwritable", err)
-	}
-	return syncDir(parent)
-}
-
-func syncDir(dir string) error {
-	h, err := os.Open(dir)
-	if err != nil {
-		return fault.Wrap("store.unwritable", err)
-	}
-	return fault.Wrap("store.failed", errors.Join(h.Sync(), h.Close()))
 }
 
 // identity names one value of one bucket, so that sealed values cannot be

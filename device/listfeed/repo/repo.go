@@ -13,6 +13,7 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/listfeed/target"
 )
@@ -51,18 +52,7 @@ func write(name string, raw []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return fault.Wrap("listfeed.write", err)
 	}
-	h, err := os.CreateTemp(filepath.Dir(name), ".new-*")
-	if err != nil {
-		return fault.Wrap("listfeed.write", err)
-	}
-	_, err = h.Write(raw)
-	if err = errors.Join(err, h.Chmod(0o644), h.Sync(), h.Close()); err == nil {
-		err = os.Rename(h.Name(), name)
-	}
-	if err != nil {
-		return fault.Wrap("listfeed.write", errors.Join(err, os.Remove(h.Name())))
-	}
-	return nil
+	return fault.Wrap("listfeed.write", durable.Put(name, raw, 0o644))
 }
 
 // StagedName is where a role's metadata wait for signatures.

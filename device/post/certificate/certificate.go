@@ -24,6 +24,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -189,24 +190,7 @@ func (l *Local) renew(key *ecdsa.PrivateKey) error {
 	return nil
 }
 
-// write puts a file in place whole or not at all, readable by this user only.
+// write puts a file in place, readable by this user only.
 func (l *Local) write(name, kind string, raw []byte) error {
-	f, err := os.CreateTemp(l.dir, name+".*") // mode 0600
-	if err != nil {
-		return fault.Wrap("certificate.state", err)
-	}
-	err = pem.Encode(f, &pem.Block{Type: kind, Bytes: raw})
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(l.dir, name))
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // what failed is told; a leftover harms nobody
-	}
-	return fault.Wrap("certificate.state", err)
+	return fault.Wrap("certificate.state", durable.Put(filepath.Join(l.dir, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: raw}), 0o600))
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 )
@@ -41,7 +42,7 @@ func Open(state string, keys *vault.Vault) (*vault.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := vault.ReplaceFile(path, wrapped); err != nil {
+	if err := fault.Wrap("vault.write", durable.Replace(path, wrapped)); err != nil {
 		key.Destroy()
 		return nil, err
 	}

@@ -21,8 +21,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
-	"github.com/watchpost/watchpost/device/vault"
 )
 
 // File is the name of the file in a post's state folder.
@@ -148,5 +148,5 @@ func write(state string, keys []Key) error {
 	if err != nil {
 		return fault.Wrap("vault.write", err)
 	}
-	return vault.ReplaceFile(filepath.Join(state, File), raw)
+	return fault.Wrap("vault.write", durable.Replace(filepath.Join(state, File), raw))
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/watchpost/watchpost/device/biometric/kernel"
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/watchlist/docnumber"
@@ -278,13 +279,13 @@ func (b *Builder) finish(ctx context.Context) error {
 	if err := writeMeta(b.partial, b.m, b.listKey, b.key); err != nil {
 		return err
 	}
-	if err := syncDir(b.partial); err != nil {
+	if err := fault.Wrap("store.write", durable.SyncDir(b.partial)); err != nil {
 		return err
 	}
 	if err := os.Rename(b.partial, b.dir); err != nil {
 		return fault.Wrap("store.write", err)
 	}
-	return syncDir(filepath.Dir(b.dir))
+	return fault.Wrap("store.write", durable.SyncDir(filepath.Dir(b.dir)))
 }
 
 func (b *Builder) writeDocuments() error {

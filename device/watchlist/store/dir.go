@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 )
@@ -46,7 +47,7 @@ type Dir struct {
 // ErrLocked after one second where another has it open, and removes what an
 // interrupted Adopt has left.
 func OpenDir(ctx context.Context, path string) (*Dir, error) {
-	if err := makeDir(path); err != nil {
+	if err := fault.Wrap("store.write", durable.MakeDir(path)); err != nil {
 		return nil, err
 	}
 	lock, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|os.O_CREATE, 0o600)
@@ -194,7 +195,7 @@ func (d *Dir) adopt(ctx context.Context, partial, src, list string, listKey *vau
 	final := filepath.Join(d.path, name)
 	// A folder of that name that is not in force is left from an interrupted
 	// Adopt, or was put there; the checked copy takes its place.
-	if err := errors.Join(os.RemoveAll(final), os.Rename(partial, final), syncDir(d.path)); err != nil {
+	if err := errors.Join(os.RemoveAll(final), os.Rename(partial, final), durable.SyncDir(d.path)); err != nil {
 		return nil, fault.Wrap("store.write", err)
 	}
 	if err := replaceSynced(filepath.Join(d.path, currentName), []byte(name+"\n")); err != nil {
@@ -247,7 +248,7 @@ func copyContents(ctx context.Context, dst, src string, m *Manifest) error {
 			return damaged("%s is not the file that was made", f.Name)
 		}
 	}
-	return syncDir(dst)
+	return fault.Wrap("store.write", durable.SyncDir(dst))
 }
 
 // removeOlder removes all generations but those named. What cannot be removed

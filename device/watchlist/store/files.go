@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -38,28 +39,10 @@ func replaceSynced(path string, raw []byte) error {
 	if err := os.Rename(temp, path); err != nil {
 		return fault.Wrap("store.write", err)
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		return fault.New(ErrUncertain.Code, "%w", err).WithHint(ErrUncertain.Hint)
 	}
 	return nil
-}
-
-// makeDir makes a folder and those above it that are missing, and syncs where
-// each was named: a folder that a power cut takes away takes all that is in it.
-func makeDir(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
-	parent := filepath.Dir(dir)
-	if parent != dir {
-		if err := makeDir(parent); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return fault.Wrap("store.write", err)
-	}
-	return syncDir(parent)
 }
 
 // openRegular opens a regular file for reading: no link, and nothing that
@@ -95,14 +78,6 @@ func readRegular(path string, limit int64) ([]byte, error) {
 		return nil, damaged("read %s: %w", filepath.Base(path), err)
 	}
 	return raw, nil
-}
-
-func syncDir(dir string) error {
-	h, err := os.Open(dir)
-	if err != nil {
-		return fault.Wrap("store.write", err)
-	}
-	return fault.Wrap("store.write", errors.Join(h.Sync(), h.Close()))
 }
 
 // sumFile returns length and SHA-256 of a file.

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 )
@@ -44,7 +45,7 @@ func (d *Dir) Take(ctx context.Context, folder, list string, listKey *vault.Key,
 		return nil, err
 	}
 	final := filepath.Join(d.path, name)
-	if err := errors.Join(syncDir(folder), os.RemoveAll(final), os.Rename(folder, final), syncDir(d.path)); err != nil {
+	if err := errors.Join(durable.SyncDir(folder), os.RemoveAll(final), os.Rename(folder, final), durable.SyncDir(d.path)); err != nil {
 		return nil, fault.Wrap("store.write", err)
 	}
 	if err := replaceSynced(filepath.Join(d.path, currentName), []byte(name+"\n")); err != nil {
