@@ -45,6 +45,13 @@ describe('the document', () => {
     await officer.page.getByText('The date of birth does not fit').waitFor();
     expect(await officer.page.getByLabel('Date of birth').evaluate((e) => e === document.activeElement), 'focus goes to the field').toBe(true);
     await officer.look('failure-field');
+    for (const [typed, told] of [
+      ['UU5494452,800101,991332', 'The date of expiry does not fit'],
+      ['U*,800101,351001', 'The document number does not fit'],
+    ] as const) {
+      await officer.typeFields(typed);
+      await officer.page.getByText(told).waitFor();
+    }
   });
 
   test('fields of another document: the chip refuses', async () => {
@@ -160,6 +167,36 @@ test('a late hit is told loudly until it has been seen', async () => {
   await officer.look('late-hit');
   await alarm.getByRole('button', { name: 'I have seen this' }).click();
   await alarm.waitFor({ state: 'hidden' });
+});
+
+test('events: a connection that broke goes on where it was, one that fell behind reads the encounter again', async () => {
+  const { page } = officer;
+  const asked: string[] = [];
+  const gets: string[] = [];
+  let end: (how: { code: number; reason: string }) => void = () => undefined;
+  await page.routeWebSocket(/\/v1\/events/, (socket) => {
+    asked.push(new URL(socket.url()).search);
+    socket.connectToServer();
+    end = (how) => void socket.close(how);
+  });
+  page.on('request', (r) => r.method() === 'GET' && /\/v1\/encounters\/[^/]+$/.test(r.url()) && gets.push(r.url()));
+  await put(post, 'f');
+  await page.reload();
+  await officer.begin(false, 'Adult');
+  await page.locator('[data-coach="ready"]').waitFor();
+
+  end({ code: 1001, reason: '' });
+  await expect.poll(() => asked.length, { timeout: 30_000 }).toBe(2);
+  expect(asked[1], 'after the last event that was seen').toMatch(/^\?after=\d+$/);
+
+  const before = gets.length;
+  end({ code: 1008, reason: 'events.gone' });
+  await expect.poll(() => asked.length, { timeout: 30_000 }).toBe(3);
+  expect(asked[2], 'from now on').toBe('');
+  await expect.poll(() => gets.length, { timeout: 30_000 }).toBeGreaterThan(before);
+  await officer.takeFace();
+  expect((await officer.reviewed()).tone, 'events come again').toBe('go');
+  await officer.abandon();
 });
 
 test('signing out leaves nothing on the screen', async () => {

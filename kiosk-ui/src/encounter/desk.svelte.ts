@@ -53,8 +53,9 @@ export class Desk {
           this.#session.expired();
           return false;
         }
-        // Fallen behind, or a post that started anew and counts from one again.
-        this.#seen = 0;
+        // A connection that broke goes on where it was, so that no late hit is lost. With a code (events.gone) the page
+        // has fallen behind, or the post has started anew and counts from one again.
+        if (code) this.#seen = 0;
         return true;
       },
     });
