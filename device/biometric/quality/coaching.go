@@ -18,7 +18,7 @@ func Live(measures []Measure) []Looking {
 	for _, name := range live {
 		for _, m := range measures {
 			if r, ok := RuleOf(name); ok && m.Name == name {
-				out = append(out, Looking{m.Name, m.Value, m.Native, m.Unit, r.Low, r.High, r.AdviceFor(m)})
+				out = append(out, Looking{m.Name, m.Value, m.Native, m.Unit, r.Low, r.High, r.AdviceFor(m, measures)})
 			}
 		}
 	}

@@ -13,7 +13,13 @@ type Rule struct {
 	Advice   string // text key of what helps when a bound is not kept; of Low where two
 	AdviceHi string // of High, where it differs
 	Needs    string // why it cannot be assessed where it is absent
+	// After are measures that have to keep their bounds before this one gives
+	// advice: a dark picture has weak edges, too, and holding still mends nothing.
+	After []string
 }
+
+// lit are the measures of how much light there is.
+var lit = []string{"luminance_mean", "under_exposure_prevention", "over_exposure_prevention"}
 
 // Why a measure is absent.
 const (
@@ -61,11 +67,11 @@ var rules = [...]Rule{
 	{Name: "background_uniformity", Standard: "BackgroundUniformity", Low: 0, High: 112, Bounded: true, Source: fromOurs, Advice: AdviceBackground, Needs: needsMargin},
 	{Name: "illumination_uniformity", Standard: "IlluminationUniformity", Low: 0.3, High: 1, Bounded: true, Source: "ours: component 70", Advice: AdviceFront, Needs: needsPoints},
 	{Name: "luminance_mean", Standard: "LuminanceMean", Low: 0.2, High: 0.8, Bounded: true, Source: fromISO29794, Advice: AdviceLight, AdviceHi: AdviceLess, Needs: needsPixels},
-	{Name: "luminance_variance", Standard: "LuminanceVariance", Low: 0.01, High: Unbounded, Bounded: true, Source: fromOurs, Advice: AdviceFront, Needs: needsPixels},
+	{Name: "luminance_variance", Standard: "LuminanceVariance", Low: 0.01, High: Unbounded, Bounded: true, Source: fromOurs, Advice: AdvicePicture, Needs: needsPixels, After: lit},
 	{Name: "under_exposure_prevention", Standard: "UnderExposurePrevention", Low: 0, High: 0.15, Bounded: true, Source: fromOurs, Advice: AdviceLight, Needs: needsPixels},
 	{Name: "over_exposure_prevention", Standard: "OverExposurePrevention", Low: 0, High: 0.15, Bounded: true, Source: fromOurs, Advice: AdviceLess, Needs: needsPixels},
-	{Name: "dynamic_range", Standard: "DynamicRange", Low: 4, High: 8, Bounded: true, Source: fromOurs, Advice: AdviceLight, Needs: needsPixels},
-	{Name: "sharpness", Standard: "Sharpness", Low: 3.8, High: Unbounded, Bounded: true, Source: fromOurs, Advice: AdviceStill, Needs: needsPixels},
+	{Name: "dynamic_range", Standard: "DynamicRange", Low: 4, High: 8, Bounded: true, Source: fromOurs, Advice: AdviceLight, Needs: needsPixels, After: lit},
+	{Name: "sharpness", Standard: "Sharpness", Low: 3.8, High: Unbounded, Bounded: true, Source: fromOurs, Advice: AdviceStill, Needs: needsPixels, After: lit},
 	{Name: "compression_artifacts", Standard: "CompressionArtifacts", Low: 0, High: 2.3, Bounded: true, Source: fromOurs, Advice: AdvicePicture, Needs: needsPixels},
 	{Name: "natural_colour", Standard: "NaturalColour", Low: 0, High: 11, Bounded: true, Source: fromOurs, Advice: AdviceColour, Needs: needsPoints},
 	{Name: "single_face_present", Standard: "SingleFacePresent", Low: 1, High: 1, Bounded: true, Source: fromDetection, Advice: AdviceAlone, Needs: needsPixels},
@@ -113,25 +119,38 @@ func NotAssessed(measures []Measure) []Rule {
 	return out
 }
 
-// AdviceFor returns the text key of what helps against m, "" where it keeps
-// its bounds or has none.
-func (r Rule) AdviceFor(m Measure) string {
-	switch {
-	case !r.Bounded || m.Native >= r.Low && m.Native <= r.High:
+// keeps reports whether m keeps the rule's bounds, or there are none.
+func (r Rule) keeps(m Measure) bool {
+	return !r.Bounded || m.Native >= r.Low && m.Native <= r.High
+}
+
+// AdviceFor returns the text key of what helps against m, one of all measures
+// of a picture: "" where it keeps its bounds or has none, or where what it says
+// comes of another measure that does not.
+func (r Rule) AdviceFor(m Measure, all []Measure) string {
+	if r.keeps(m) {
 		return ""
-	case m.Native > r.High && r.AdviceHi != "":
+	}
+	for _, other := range all {
+		if cause, ok := RuleOf(other.Name); ok && slices.Contains(r.After, other.Name) && !cause.keeps(other) {
+			return ""
+		}
+	}
+	if m.Native > r.High && r.AdviceHi != "" {
 		return r.AdviceHi
 	}
 	return r.Advice
 }
 
 // live are the measures that a person at the post, or the officer, can mend at
-// once, the first that matters first. Background, colour and compression are
-// the room's and the camera's affair.
+// once, the first that matters first: light before pose, for points of a face in
+// shadow stand at wrong places, and light from one side before too little of it,
+// for it makes one half dark. Background, colour and compression are the room's
+// and the camera's affair.
 var live = [...]string{
-	"single_face_present", "inter_eye_distance", "head_size", "head_pose_yaw", "head_pose_roll",
-	"leftward_crop_of_the_face_image", "rightward_crop_of_the_face_image",
-	"under_exposure_prevention", "over_exposure_prevention", "luminance_mean", "illumination_uniformity", "sharpness",
+	"single_face_present", "inter_eye_distance", "head_size",
+	"illumination_uniformity", "under_exposure_prevention", "over_exposure_prevention", "luminance_mean",
+	"head_pose_yaw", "head_pose_roll", "leftward_crop_of_the_face_image", "rightward_crop_of_the_face_image", "sharpness",
 }
 
 // Coach returns the text key of the one thing to do before the next picture,
@@ -143,7 +162,7 @@ func Coach(measures []Measure) string {
 				continue
 			}
 			if r, ok := RuleOf(name); ok {
-				if advice := r.AdviceFor(m); advice != "" {
+				if advice := r.AdviceFor(m, measures); advice != "" {
 					return advice
 				}
 			}

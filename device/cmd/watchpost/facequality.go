@@ -30,7 +30,7 @@ func componentsOf(measures []quality.Measure) map[string]componentJSON {
 	for _, m := range measures {
 		c := componentJSON{Value: m.Value, Native: m.Native, Unit: m.Unit}
 		if r, ok := quality.RuleOf(m.Name); ok {
-			c.Name, c.Advice = r.Standard, r.AdviceFor(m)
+			c.Name, c.Advice = r.Standard, r.AdviceFor(m, measures)
 			if r.Bounded {
 				c.Threshold = &thresholdJSON{Source: r.Source}
 				if low := r.Low; low > -quality.Unbounded {
