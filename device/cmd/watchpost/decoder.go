@@ -213,18 +213,19 @@ func (d *decoder) faces(ctx context.Context, paths []string, each func(i int, f 
 
 // readImage reads an image file, never more of it than can be decoded.
 func readImage(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fault.Wrap("file.open", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	// Asked before it is opened: opening a pipe waits for whoever writes to it.
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fault.Wrap("file.open", err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fault.New("file.not_regular", "%s is no regular file", path)
 	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.Wrap("file.open", err)
+	}
+	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, capture.MaxImageBytes+1))
 	if err != nil {
 		return nil, fault.Wrap("file.read", err)

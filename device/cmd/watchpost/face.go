@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/watchpost/watchpost/device/capture"
@@ -52,7 +54,7 @@ func faceTemplateCommand() *cobra.Command {
 		Short: "Compute the template of the largest face of each image",
 		Long: `Computes one face template an image.
 
-In: image files (JPEG, JPEG 2000, PNG, PGM, TIFF; grey or colour, turned
+In: image files (JPEG, JPEG 2000, PNG, PGM, TIFF, BMP; grey or colour, turned
 upright by EXIF), at most 64 megapixels and 32 MiB each.
 
 Out: one JSON object an image, in the order given:
@@ -85,6 +87,7 @@ status is then 3.`,
 		out := newRows(cmd)
 		err = d.faces(cmd.Context(), files, func(i int, f capture.Face, err error) error {
 			if err != nil {
+				fmt.Fprintf(d.errOut, "face: %s: %v\n", files[i], err)
 				out.Failed()
 				return out.JSON(failedRow{files[i], rowError{fault.CodeOf(err)}})
 			}

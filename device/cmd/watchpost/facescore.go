@@ -1,12 +1,9 @@
 package main
 
 import (
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -81,43 +78,6 @@ func readPairs(cmd *cobra.Command, path string) ([]pair, error) {
 		out[i] = pair{row[0], row[1]}
 	}
 	return out, nil
-}
-
-// readCSV reads all rows of a file, or of in where path is "-".
-func readCSV(in io.Reader, path string, code fault.Code, columns int) ([][]string, error) {
-	if path != "-" || in == nil {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fault.Wrap("file.open", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	return parseCSV(in, code, columns)
-}
-
-// parseCSV reads rows of at least so many columns; empty lines are passed over.
-func parseCSV(in io.Reader, code fault.Code, columns int) ([][]string, error) {
-	r := csv.NewReader(in)
-	r.FieldsPerRecord = -1
-	var out [][]string
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, fault.Wrap(code, err)
-		}
-		if len(out) == 0 {
-			row[0] = strings.TrimPrefix(row[0], "\ufeff")
-		}
-		if len(row) < columns {
-			line, _ := r.FieldPos(0)
-			return nil, fault.New(code, "line %d has %d columns, %d are needed", line, len(row), columns)
-		}
-		out = append(out, row)
-	}
 }
 
 // images are the files that a side names.
@@ -228,7 +188,7 @@ func (s *faceScorer) side(side string) (template.Face, error) {
 // imageExtensions are those of files taken for images in a folder.
 var imageExtensions = map[string]bool{
 	".jpg": true, ".jpeg": true, ".png": true, ".pgm": true, ".ppm": true, ".tif": true, ".tiff": true, ".wsq": true,
-	".jp2": true, ".j2k": true, ".j2c": true, ".jpc": true,
+	".jp2": true, ".j2k": true, ".j2c": true, ".jpc": true, ".bmp": true,
 }
 
 // cohort returns the normaliser over the images below dir that are none of

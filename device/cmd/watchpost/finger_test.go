@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -87,7 +89,10 @@ func TestCompareSides(t *testing.T) {
 	}
 	prints := map[string]*finger.Template{"a": line(0.7), "b": line(2.9), "failed": nil}
 	list := []pair{{"a", "a"}, {"a", "b"}, {"a", "b;a"}, {"a", "failed"}, {"a", "b;failed"}, {"failed;a", "a"}}
-	got := comparePairs(list, prints)
+	got, err := comparePairs(t.Context(), list, prints)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !got[0].ok || !got[1].ok || !got[2].ok || got[0].score <= got[1].score {
 		t.Errorf("%+v", got)
 	}
@@ -98,5 +103,14 @@ func TestCompareSides(t *testing.T) {
 		if got[i].ok {
 			t.Errorf("%v scores although an image failed", list[i])
 		}
+	}
+}
+
+func TestComparePairsEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	list := make([]pair, 1000)
+	if got, err := comparePairs(ctx, list, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("%d scores, %v", len(got), err)
 	}
 }

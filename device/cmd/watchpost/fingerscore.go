@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/watchpost/watchpost/device/biometric/finger"
+	"github.com/watchpost/watchpost/device/fault"
 )
 
 func fingerScoreCommand() *cobra.Command {
@@ -23,8 +24,9 @@ func fingerScoreCommand() *cobra.Command {
 In: --pairs, a CSV file without header (RFC 4180; "-" reads standard input):
   imageA,imageB
 More columns are allowed and not echoed. Several images of one side are joined
-by ";": the best of their comparisons counts. --dpi is the resolution of all
-images, 500 if not given.
+by ";": the best of their comparisons counts. Paths are taken as given, from the
+folder the command runs in. --dpi is the resolution of all images, 500 if not
+given.
 
 Out: CSV without header, one row a pair, in the same order:
   imageA,imageB,score
@@ -52,8 +54,11 @@ is on standard error, and the exit status is 3.`,
 		if err != nil {
 			return err
 		}
+		scores, err := comparePairs(cmd.Context(), list, prints)
+		if err != nil {
+			return err
+		}
 		out := newRows(cmd)
-		scores := comparePairs(list, prints)
 		for i, p := range list {
 			text := ""
 			if s := scores[i]; s.ok {
@@ -98,8 +103,8 @@ type scoreOrNot struct {
 	ok    bool
 }
 
-// comparePairs scores the pairs on all cores.
-func comparePairs(list []pair, prints map[string]*finger.Template) []scoreOrNot {
+// comparePairs scores the pairs on all cores, until ctx ends.
+func comparePairs(ctx context.Context, list []pair, prints map[string]*finger.Template) ([]scoreOrNot, error) {
 	out := make([]scoreOrNot, len(list))
 	const chunk = 64
 	next := make(chan int)
@@ -114,12 +119,12 @@ func comparePairs(list []pair, prints map[string]*finger.Template) []scoreOrNot 
 			}
 		})
 	}
-	for start := 0; start < len(list); start += chunk {
+	for start := 0; start < len(list) && ctx.Err() == nil; start += chunk {
 		next <- start
 	}
 	close(next)
 	wg.Wait()
-	return out
+	return out, fault.Wrap("call.canceled", ctx.Err())
 }
 
 // compareSides is the best score among the images of two sides, all of which

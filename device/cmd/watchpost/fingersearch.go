@@ -142,8 +142,7 @@ func imagesBelow(dir string) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		ext := strings.ToLower(filepath.Ext(path))
-		if !entry.IsDir() && (imageExtensions[ext] || ext == ".wsq" || ext == ".bmp") {
+		if !entry.IsDir() && imageExtensions[strings.ToLower(filepath.Ext(path))] {
 			files = append(files, path)
 		}
 		return nil

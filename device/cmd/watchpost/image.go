@@ -37,7 +37,7 @@ func imageConvertCommand() *cobra.Command {
 		Short: "Write an image in another format",
 		Long: `Writes the image IN as OUT, in the format that OUT's extension names: .jpg,
 .jpeg, .png, .jp2, .pgm, .tif, .tiff, .wsq. IN is recognised by its content:
-JPEG, JPEG 2000 (JP2 and bare codestream), PNG, PGM, PPM, TIFF or WSQ, at most
+JPEG, JPEG 2000 (JP2 and bare codestream), PNG, PGM, PPM, TIFF, BMP or WSQ, at most
 64 megapixels and 32 MiB.
 
 The image is turned upright where EXIF or TIFF says how it was held. Grey stays

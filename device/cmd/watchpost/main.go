@@ -10,63 +10,31 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/cmd/program"
 )
 
 // Exit statuses of the contract (design section 12).
 const (
-	exitOK     = 0
-	exitUsage  = 2
-	exitFailed = 3
+	exitOK     = program.OK
+	exitUsage  = program.Usage
+	exitFailed = program.Failed
 )
 
 // errSomeFailed ends a command whose failed rows have been reported in place.
-var errSomeFailed = errors.New("some rows failed")
+var errSomeFailed = program.ErrSomeFailed
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, newRoot()))
-}
+func main() { program.Main(newRoot()) }
 
-func run(ctx context.Context, root *cobra.Command) int {
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitOK
-	}
-	if errors.Is(err, errSomeFailed) {
-		return exitFailed
-	}
-	var coded *fault.Error
-	if !errors.As(err, &coded) {
-		// cobra's own complaints about flags and arguments carry no code.
-		fmt.Fprintf(os.Stderr, "watchpost: usage: %v\n", err)
-		return exitUsage
-	}
-	fmt.Fprintf(os.Stderr, "watchpost: %v\n", err)
-	if hint := fault.HintOf(err); hint != "" {
-		fmt.Fprintf(os.Stderr, "  %s\n", hint)
-	}
-	if fault.CodeOf(err) == "usage" {
-		return exitUsage
-	}
-	return exitFailed
-}
+func run(ctx context.Context, root *cobra.Command) int { return program.Run(ctx, root, os.Stderr) }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "watchpost",
-		Short:         "Biometric frontline screening: chips, faces, fingers, names, lists",
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Use:   "watchpost",
+		Short: "Biometric frontline screening: chips, faces, fingers, names, lists",
 	}
 	root.AddCommand(commands()...)
 	return root

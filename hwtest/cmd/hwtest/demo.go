@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -46,7 +45,7 @@ only where somebody sits at the terminal.`,
 					return fault.Wrap("demo.listen", err)
 				}
 			case serve != serveNever && serve != serveTerminal:
-				return fmt.Errorf("--serve is one of %s, %s, %s", serveAlways, serveTerminal, serveNever)
+				return fault.New("usage", "--serve is one of %s, %s, %s", serveAlways, serveTerminal, serveNever)
 			}
 			err := demo.Run(cmd.Context(), o)
 			if err != nil && fault.CodeOf(err) == fault.Unknown {

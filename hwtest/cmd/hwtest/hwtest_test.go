@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/watchpost/watchpost/device/cmd/program"
 	"github.com/watchpost/watchpost/device/fault"
 )
 
@@ -19,13 +20,14 @@ func runHwtest(t *testing.T, args ...string) (int, string) {
 	root.SetOut(&out)
 	root.SetErr(&out)
 	root.SetArgs(args)
-	return run(t.Context(), root), out.String()
+	status := program.Run(t.Context(), root, &out)
+	return status, out.String()
 }
 
 func TestMakeWritesFilesAndIssuer(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made")
 	status, out := runHwtest(t, "passport", "make", "--out", dir)
-	if status != exitOK {
+	if status != program.OK {
 		t.Fatalf("status %d: %s", status, out)
 	}
 	var line struct {
@@ -74,14 +76,14 @@ func TestStatuses(t *testing.T) {
 		status int
 		args   []string
 	}{
-		{exitUsage, []string{"passport", "make"}},
-		{exitUsage, []string{"passport", "make", "--out", "x", "more"}},
-		{exitUsage, []string{"no-such-command"}},
-		{exitFailed, []string{"passport", "make", "--out", t.TempDir(), "--profile", bad}},
-		{exitFailed, []string{"passport", "make", "--out", t.TempDir(), "--profile", bad + ".none"}},
-		{exitFailed, []string{"passport", "serve", "--vpcd", "127.0.0.1:1"}},
-		{exitFailed, []string{"passport", "serve", "--inside", t.TempDir()}},
-		{exitFailed, []string{"up", "--pcscd", filepath.Join(t.TempDir(), "none")}},
+		{program.Usage, []string{"passport", "make"}},
+		{program.Usage, []string{"passport", "make", "--out", "x", "more"}},
+		{program.Usage, []string{"no-such-command"}},
+		{program.Failed, []string{"passport", "make", "--out", t.TempDir(), "--profile", bad}},
+		{program.Failed, []string{"passport", "make", "--out", t.TempDir(), "--profile", bad + ".none"}},
+		{program.Failed, []string{"passport", "serve", "--vpcd", "127.0.0.1:1"}},
+		{program.Failed, []string{"passport", "serve", "--inside", t.TempDir()}},
+		{program.Failed, []string{"up", "--pcscd", filepath.Join(t.TempDir(), "none")}},
 	} {
 		if status, out := runHwtest(t, tc.args...); status != tc.status {
 			t.Errorf("%v: status %d, want %d\n%s", tc.args, status, tc.status, out)

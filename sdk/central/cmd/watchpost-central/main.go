@@ -3,57 +3,19 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/watchpost/watchpost/device/cmd/program"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
 )
 
-// Exit statuses, as of the other programs.
-const (
-	exitOK     = 0
-	exitUsage  = 2
-	exitFailed = 3
-)
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, newCommand(), os.Stderr))
-}
-
-// run runs a command, says on stderr what was wrong, and returns the exit
-// status.
-func run(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitOK
-	}
-	var coded *fault.Error
-	if !errors.As(err, &coded) {
-		// cobra's own complaints about flags and arguments carry no code.
-		fmt.Fprintf(stderr, "watchpost-central: usage: %v\n", err)
-		return exitUsage
-	}
-	fmt.Fprintf(stderr, "watchpost-central: %v\n", err)
-	if hint := fault.HintOf(err); hint != "" {
-		fmt.Fprintf(stderr, "  %s\n", hint)
-	}
-	if fault.CodeOf(err) == "usage" {
-		return exitUsage
-	}
-	return exitFailed
-}
+func main() { program.Main(newCommand()) }
 
 // shared are the flags of all commands.
 type shared struct {
@@ -86,8 +48,6 @@ To set one up:
 		Example: `  watchpost-central init  --state /var/lib/watchpost-central --passphrase-file pass
   watchpost-central serve --state /var/lib/watchpost-central --passphrase-file pass --lists /srv/lists
   watchpost-central device add desk-1 UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4 --state /var/lib/watchpost-central`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
 	}
 	f := cmd.PersistentFlags()
 	f.StringVar(&o.state, "state", "/var/lib/watchpost-central", "folder of keys, lists and the private database")
@@ -96,24 +56,7 @@ To set one up:
 	f.BoolVar(&o.debug, "debug", false, "say more on standard error; never personal data")
 	cmd.AddCommand(serveCommand(o), initCommand(o), keysCommand(o), deviceCommand(o), leaseCommand(o), headsCommand(o),
 		operatorCommand(o), enrolCommand(o), proposalCommand(o), orderCommand(o), fleetCommand(o), calloutCommand(o), backupCommand(o), restoreCommand(o), feedCommand(o), workerCommand(o))
-	for _, c := range cmd.Commands() {
-		refuseUnknown(c)
-	}
 	return cmd
-}
-
-// refuseUnknown makes a group of commands refuse a word that is none of them,
-// where cobra would print its help and succeed.
-func refuseUnknown(group *cobra.Command) {
-	if !group.HasSubCommands() || group.Runnable() {
-		return
-	}
-	group.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return cmd.Help()
-		}
-		return fault.New("usage", "%q is no command of %s", args[0], cmd.CommandPath())
-	}
 }
 
 func (o *shared) log(w io.Writer) *slog.Logger {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/watchpost/watchpost/device/cmd/program"
 )
 
 // TestAttackArguments: whatever is wrong with the arguments ends in "usage:"
@@ -36,7 +38,7 @@ func TestAttackArguments(t *testing.T) {
 			root.SetOut(io.Discard)
 			root.SetErr(io.Discard)
 			var said bytes.Buffer
-			if exit := run(t.Context(), root, &said); exit != exitUsage || !strings.HasPrefix(said.String(), "watchpost-central: usage: ") {
+			if exit := program.Run(t.Context(), root, &said); exit != program.Usage || !strings.HasPrefix(said.String(), "watchpost-central: usage: ") {
 				t.Errorf("exit %d, want 2 and usage:\n%s", exit, said.String())
 			}
 		})
