@@ -38,6 +38,9 @@ func (r *round) content(ctx context.Context, w wanted, before filesState) error 
 	if err := errors.Join(os.RemoveAll(partial), os.RemoveAll(partial+cutSuffix)); err != nil {
 		return fault.Wrap("listfeed.write", err)
 	}
+	if err := r.u.room(m, partial); err != nil {
+		return err
+	}
 	next, err := r.bring(ctx, w, m, func() error { return r.files(ctx, m, key, partial) }, partial)
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(partial), os.RemoveAll(partial+cutSuffix))

@@ -47,6 +47,7 @@ func TestAttackKinds(t *testing.T) {
 	for _, k := range singles {
 		t.Run(string(k), func(t *testing.T) {
 			t.Parallel()
+			begun, held := withSite(t, k)
 			other := singles[0]
 			if k == other {
 				other = singles[1]
@@ -135,7 +136,7 @@ func TestAttackKinds(t *testing.T) {
 				}},
 			} {
 				t.Run(a.name, func(t *testing.T) {
-					w, d := withSite(t, k)
+					w, d := begun.Copy(t, held)
 					a.do(t, w, d)
 					r, err := d.Refresh(ctx, folder(t, w.Repo.Dir()))
 					wantCode(t, outcome(r, err), a.code)

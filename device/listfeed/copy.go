@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -112,8 +114,8 @@ func (u *Updater) readCopy(dir string) (map[string][]byte, error) {
 		return kept, nil
 	}
 	read := func(name string) []byte {
-		raw, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
-		if err != nil || len(raw) > target.MaxMetadata {
+		raw, err := readObject(filepath.Join(dir, filepath.FromSlash(name)), target.MaxMetadata)
+		if err != nil {
 			return nil // as one that is damaged: asked for again
 		}
 		return raw
@@ -295,14 +297,20 @@ func (p *copying) take(ctx context.Context, o object) (int64, error) {
 	return int64(len(raw)) - had, nil
 }
 
-// readObject reads a regular file of at most size bytes.
+// readObject reads a regular file of at most size bytes. It follows no link and
+// waits for nobody.
 func readObject(path string, size int64) ([]byte, error) {
-	info, err := os.Lstat(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > size {
 		return nil, fs.ErrInvalid
 	}
-	return os.ReadFile(path)
+	return io.ReadAll(io.LimitReader(f, size))
 }

@@ -50,22 +50,8 @@ func (p *copying) metadataFiles(ctx context.Context) error {
 	files := map[string][]byte{
 		target.RoleName(metadata.SNAPSHOT, p.snapshot.Signed.Version): p.changes[stateSnapshot],
 	}
-	for v := int64(1); v <= p.root.Signed.Version; v++ {
-		name := target.RoleName(metadata.ROOT, v)
-		if _, err := os.Lstat(filepath.Join(p.to, filepath.FromSlash(name))); err == nil {
-			continue
-		}
-		raw, err := fetch(ctx, p.c, name, -1, target.MaxMetadata)
-		if errors.Is(err, ErrAbsent) && v < p.root.Signed.Version {
-			continue // who began with a later root does not miss it
-		}
-		if err != nil {
-			return err
-		}
-		if next, err := readRoot(raw); err != nil || next.Signed.Version != v {
-			return fault.New("listfeed.metadata", "root %d is none: %w", v, errors.Join(err))
-		}
-		files[name] = raw
+	if err := p.roots(ctx, files); err != nil {
+		return err
 	}
 	for name, role := range p.tuf.roles {
 		files[target.RoleName(name, role.meta.Signed.Version)] = role.raw
@@ -81,6 +67,40 @@ func (p *copying) metadataFiles(ctx context.Context) error {
 		return nil
 	}
 	return p.write(target.TimestampName, p.timestampRaw)
+}
+
+// roots brings every root that is not there, from the newest down: each must
+// have signed the one above, so that nobody slips in one that leads nowhere.
+func (p *copying) roots(ctx context.Context, files map[string][]byte) error {
+	above := p.root
+	leads := func(raw []byte, v int64) (*metadata.Metadata[metadata.RootType], bool) {
+		r, err := readRoot(raw)
+		if err != nil || r.Signed.Version != v || r.VerifyDelegate(metadata.ROOT, above) != nil {
+			return nil, false
+		}
+		return r, true
+	}
+	for v := p.root.Signed.Version; v >= 1; v-- {
+		name := target.RoleName(metadata.ROOT, v)
+		there, err := readObject(filepath.Join(p.to, filepath.FromSlash(name)), target.MaxMetadata)
+		if r, ok := leads(there, v); err == nil && ok {
+			above = r
+			continue
+		}
+		raw, err := fetch(ctx, p.c, name, -1, target.MaxMetadata)
+		if errors.Is(err, ErrAbsent) && v < p.root.Signed.Version {
+			return nil // who began with a later root does not miss those before
+		}
+		if err != nil {
+			return err
+		}
+		r, ok := leads(raw, v)
+		if !ok {
+			return fault.New("listfeed.metadata", "root %d does not lead to the one after it", v)
+		}
+		files[name], above = raw, r
+	}
+	return nil
 }
 
 // prune removes objects that no target names any more, and metadata older than

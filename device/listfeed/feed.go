@@ -77,14 +77,15 @@ type Options struct {
 	Dir     string // folder of contents, made where it is not there
 	State   State
 	Keys    Keys
-	Root    []byte           // root metadata that came with the installation; begins the chain
-	Now     func() time.Time // the post's clock, with its floor
-	Raise   func(time.Time)  // told of times that two have signed; may be nil
-	Counter Counter          // may be nil
-	Site    string           // NAME of policy, accounts and the like that are for this post; those of "all" are too
-	Check   Check            // judges files before they are in force; may be nil
-	Changed func(Change)     // called after each change is in force, from Apply's or Refresh's goroutine; may be nil
-	Log     *slog.Logger     // nil: none
+	Root    []byte                           // root metadata that came with the installation; begins the chain
+	Now     func() time.Time                 // the post's clock, with its floor
+	Raise   func(time.Time)                  // told of times that two have signed; may be nil
+	Counter Counter                          // may be nil
+	Site    string                           // NAME of policy, accounts and the like that are for this post; those of "all" are too
+	Free    func(dir string) (uint64, error) // bytes that may still be written there; nil: the disk's
+	Check   Check                            // judges files before they are in force; may be nil
+	Changed func(Change)                     // called after each change is in force, from Apply's or Refresh's goroutine; may be nil
+	Log     *slog.Logger                     // nil: none
 }
 
 // What can go wrong, beyond the codes of package target.
@@ -98,6 +99,7 @@ var (
 	ErrWrongDevice = &fault.Error{Code: "listfeed.wrong_device"} // the owner's list of devices does not name this one
 	ErrWeak        = &fault.Error{Code: "listfeed.weak"}         // a delegation that would let one person decide
 	ErrTooLarge    = &fault.Error{Code: "listfeed.too_large"}
+	ErrNoRoom      = &fault.Error{Code: "listfeed.no_room"} // the disk cannot hold the target beside what else it has to
 	ErrHash        = &fault.Error{Code: "listfeed.hash"}
 )
 
@@ -161,8 +163,12 @@ type Status struct {
 type Updater struct {
 	o    Options
 	log  *slog.Logger
-	us   string // id of this device
-	turn chan struct{}
+	us   string        // id of this device
+	turn chan struct{} // of the one who fetches and writes
+	line chan struct{} // of the one who is next
+
+	wayMu sync.Mutex // protects stop
+	stop  func()     // ends the fetching of a refresh under way; nil: of none
 
 	mu   sync.RWMutex // protects what follows for readers; the one who has turn writes
 	held held
@@ -173,7 +179,7 @@ type Updater struct {
 // fails with listfeed.root without any root, and listfeed.put_back where the
 // counter says that the state is older than the chip has seen.
 func Open(ctx context.Context, o Options) (*Updater, error) {
-	u := &Updater{o: o, log: o.Log, turn: make(chan struct{}, 1)}
+	u := &Updater{o: o, log: o.Log, turn: make(chan struct{}, 1), line: make(chan struct{}, 1)}
 	if u.log == nil {
 		u.log = slog.New(slog.DiscardHandler)
 	}
@@ -189,9 +195,10 @@ func Open(ctx context.Context, o Options) (*Updater, error) {
 }
 
 // Apply takes a bundle, from wherever it came. It fails where the metadata do;
-// targets that are not taken are in the result.
+// targets that are not taken are in the result. A refresh that is fetching stops
+// for a bundle that is new, and goes on after it.
 func (u *Updater) Apply(ctx context.Context, b *Bundle) (Result, error) {
-	return u.refresh(ctx, newMemory(b), true)
+	return u.refresh(ctx, newMemory(b), true, u.urgent(b))
 }
 
 // Refresh brings everything up to what the carrier has. It fails where the
@@ -199,5 +206,13 @@ func (u *Updater) Apply(ctx context.Context, b *Bundle) (Result, error) {
 // a few times from the byte where it came, and what was fetched of a
 // generation is kept for the next Refresh.
 func (u *Updater) Refresh(ctx context.Context, c Carrier) (Result, error) {
-	return u.refresh(ctx, c, false)
+	var changed []Change
+	for {
+		r, err := u.refresh(ctx, c, false, false)
+		changed = append(changed, r.Changed...)
+		if !gaveWay(&r, err) || ctx.Err() != nil {
+			r.Changed = changed
+			return r, err
+		}
+	}
 }

@@ -165,6 +165,9 @@ func (r *round) adopt(ctx context.Context, w wanted, m *target.Manifest, key *va
 	if err := r.onlyIncoming(w.sum.String()); err != nil {
 		return err
 	}
+	if err := r.u.room(m, dir); err != nil {
+		return errors.Join(err, os.RemoveAll(dir), os.RemoveAll(dir+cutSuffix))
+	}
 	for again := false; ; again = true {
 		if err := r.files(ctx, m, key, dir); err != nil {
 			return err
@@ -359,7 +362,7 @@ func (r *round) chunk(ctx context.Context, c target.Chunk, buf []byte, kept stri
 		}
 	}
 	got, err := fetchInto(ctx, r.c, target.ObjectName(c.Sum), c.Size, target.MaxSealed, buf)
-	if err != nil && len(got) > 0 && fault.CodeOf(err) == "listfeed.cut" {
+	if err != nil && len(got) > 0 && (fault.CodeOf(err) == "listfeed.cut" || errors.Is(err, errWay)) {
 		_ = os.WriteFile(kept, append(c.Sum[:], got...), 0o600) // else the chunk is fetched whole next time
 	}
 	return got, err

@@ -15,13 +15,15 @@ import (
 )
 
 // refresh is Apply and Refresh.
-func (u *Updater) refresh(ctx context.Context, c Carrier, bundle bool) (Result, error) {
-	select {
-	case u.turn <- struct{}{}:
-	case <-ctx.Done():
-		return Result{}, fault.Wrap("listfeed.cancelled", ctx.Err())
+func (u *Updater) refresh(ctx context.Context, c Carrier, bundle, urgent bool) (Result, error) {
+	way, leave, err := u.take(ctx, urgent)
+	if err != nil {
+		return Result{}, err
 	}
-	defer func() { <-u.turn }()
+	defer leave()
+	if !bundle {
+		c = yielding{c, way}
+	}
 
 	r := &round{u: u, c: c, bundle: bundle, trying: !bundle, tuf: u.held.clone(), lists: map[string]*list{}}
 	defer func() {

@@ -1,12 +1,20 @@
 package listfeed_test
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/listfeed"
 	"github.com/watchpost/watchpost/device/listfeed/feedtest"
 	"github.com/watchpost/watchpost/device/listfeed/target"
 )
@@ -208,5 +216,162 @@ func TestAttackPowerCut(t *testing.T) {
 		g, err := d.OpenList(ctx, "un-sc")
 		w.Must(err)
 		w.Must(g.Close())
+	})
+}
+
+// TestAttackStick puts what never ends on a stick to which a feed is copied.
+func TestAttackStick(t *testing.T) {
+	for _, a := range []struct {
+		name string
+		do   func(stick string) error
+	}{
+		{"a timestamp without end", func(stick string) error {
+			return errors.Join(os.Remove(filepath.Join(stick, target.TimestampName)), os.Symlink("/dev/zero", filepath.Join(stick, target.TimestampName)))
+		}},
+		{"a root that nobody writes to the end", func(stick string) error {
+			name := filepath.Join(stick, target.RoleName("root", 2))
+			return errors.Join(os.Remove(name), syscall.Mkfifo(name, 0o600))
+		}},
+		{"a root of gigabytes", func(stick string) error {
+			return os.Truncate(filepath.Join(stick, target.RoleName("root", 2)), 8<<30)
+		}},
+	} {
+		t.Run(a.name, func(t *testing.T) {
+			w, _ := begin(t)
+			w.PublishRoot(feedtest.RootSpec(2, w.Now), "root-1", "root-2")
+			stick := feedtest.Dir(t)
+			wholeCopy(t, w, folder(t, w.Repo.Dir()), stick)
+			w.Must(a.do(stick))
+			done := make(chan error, 1)
+			go func() {
+				_, err := copyTo(t, w, folder(t, w.Repo.Dir()), stick)
+				done <- err
+			}()
+			select {
+			case err := <-done:
+				w.Must(err)
+			case <-time.After(time.Minute):
+				t.Fatal("the copy never ends")
+			}
+			wholeCopy(t, w, folder(t, stick), "") // it was made good
+		})
+	}
+}
+
+// TestAttackMemory has signers who have turned name more than a post can bear.
+func TestAttackMemory(t *testing.T) {
+	attack{"segments that fill the memory, signed by two", "listfeed.too_large", func(t *testing.T, w *feedtest.World, d *feedtest.Device) {
+		w.Commit("un", w.Segment("un", unList, target.Change{Op: target.OpWithdraw, ID: "p1"}))
+		e, err := w.Repo.Entry(segmentPath)
+		w.Must(err)
+		raw, err := w.Repo.Object(e.Sum)
+		w.Must(err)
+		index, err := target.DecodeSegments(raw, segmentPath)
+		w.Must(err)
+		for range target.MaxSegmentBytes / target.ChunkSize {
+			index.Segments = append(index.Segments, target.Segment{Sum: target.SumOf(raw), Size: target.ChunkSize})
+		}
+		raw, err = json.Marshal(index)
+		w.Must(err)
+		signManifest(t, w, segmentPath, raw)
+	}}.run(t)
+}
+
+// TestAttackRoom has a generation named that the disk cannot hold: nothing of it
+// is fetched, and what an earlier try left goes.
+func TestAttackRoom(t *testing.T) {
+	w, d := begin(t)
+	d.Free = func(string) (uint64, error) { return 1 << 20, nil }
+	w.Must(d.Restart(w.Root))
+	left := filepath.Join(d.Dir, "incoming", "left")
+	w.Must(os.MkdirAll(left, 0o700))
+	w.Commit("un", w.Generation("un", unList, 2, feedtest.Record("un-sc", "p9", "N9"))...)
+	r, err := d.Refresh(ctx, folder(t, w.Repo.Dir()))
+	wantCode(t, outcome(r, err), "listfeed.no_room")
+	wantCode(t, d.Stale("un-sc"), "listfeed.behind")
+	if all, err := os.ReadDir(filepath.Join(d.Dir, "incoming")); err != nil && !os.IsNotExist(err) || len(all) > 0 {
+		t.Errorf("%v, %v", all, err)
+	}
+	d.Free = nil
+	w.Must(d.Restart(w.Root))
+	refresh(t, w, d)
+}
+
+// trickle is a carrier that gives a chunk's first bytes and then nothing, until it
+// is let go.
+type trickle struct {
+	listfeed.Carrier
+	began chan struct{} // closed when it stands
+	free  chan struct{} // closed: everything comes
+	once  *sync.Once
+}
+
+func (d trickle) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	r, err := d.Carrier.Open(ctx, name, offset)
+	select {
+	case <-d.free:
+		return r, err
+	default:
+	}
+	if err != nil || !strings.HasPrefix(name, "objects/") {
+		return r, err
+	}
+	return &trickling{r, ctx, d, false}, nil
+}
+
+type trickling struct {
+	io.ReadCloser
+	ctx   context.Context
+	d     trickle
+	given bool
+}
+
+func (d *trickling) Read(p []byte) (int, error) {
+	if !d.given {
+		d.given = true
+		return d.ReadCloser.Read(p[:1])
+	}
+	d.d.once.Do(func() { close(d.d.began) })
+	select {
+	case <-d.ctx.Done():
+		return 0, d.ctx.Err()
+	case <-d.d.free:
+		return d.ReadCloser.Read(p)
+	}
+}
+
+// TestAttackDrip has a carrier that hardly gives anything hold up a refresh: an
+// urgent change is in force all the same, a replayed one stops nothing, and the
+// refresh goes on after it.
+func TestAttackDrip(t *testing.T) {
+	t.Run("an urgent change waits for nobody", func(t *testing.T) {
+		w, d := begin(t)
+		old := w.Bundle("un")
+		w.Commit("un", w.Generation("un", target.KeyName{Name: "other", Epoch: 1}, 1, feedtest.Record("other", "o1", "N9"))...)
+		w.Commit("un", w.Devices("un", target.KeyName{Name: "other", Epoch: 1}, d))
+		slow := trickle{folder(t, w.Repo.Dir()), make(chan struct{}), make(chan struct{}), new(sync.Once)}
+		done := make(chan error, 1)
+		go func() {
+			r, err := d.Refresh(ctx, slow)
+			done <- errors.Join(err, r.Err())
+		}()
+		<-slow.began
+		if d.Urgent(old) {
+			t.Error("a replayed bundle stops a refresh")
+		}
+		w.Commit("un", w.Segment("un", unList, target.Change{Op: target.OpWithdraw, ID: "p1"}))
+		soon, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		if r, err := d.Apply(soon, w.Bundle("un")); err != nil {
+			t.Fatalf("the change is not in force: %+v, %v", r, err)
+		}
+		if _, touched := d.Overlay("un-sc").Get("p1"); !touched {
+			t.Fatal("the record is still found")
+		}
+		close(slow.free)
+		w.Must(<-done)
+		if err := d.Stale("other"); err != nil {
+			t.Errorf("the refresh did not go on: %v", err)
+		}
 	})
 }

@@ -1,7 +1,6 @@
 package carrier
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -83,13 +82,14 @@ const (
 	serveHeader = 5 * time.Second
 	serveWrite  = 10 * time.Minute // a chunk over the slowest link that is of use
 	serveAtOnce = 8
+	serveIdle   = time.Minute // a connection without a request
 )
 
 // Serve gives what lies in a mirror (listfeed.Options) to pinned boxes on l
 // until ctx ends.
 func Serve(ctx context.Context, l net.Listener, mirror *Folder, conf *tls.Config) error {
 	s := &http.Server{
-		Handler: &handler{mirror, make(chan struct{}, serveAtOnce)}, TLSConfig: conf, ReadHeaderTimeout: serveHeader, WriteTimeout: serveWrite,
+		Handler: &handler{mirror, make(chan struct{}, serveAtOnce)}, TLSConfig: conf, ReadHeaderTimeout: serveHeader, WriteTimeout: serveWrite, IdleTimeout: serveIdle,
 		MaxHeaderBytes: maxHeader,
 		ErrorLog:       log.New(io.Discard, "", 0), // who is turned away would fill it
 	}
@@ -128,13 +128,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, target.MaxSealed))
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(raw))
+	http.ServeContent(w, r, "", time.Time{}, f) // never held in memory: who fetches slowly costs a file
 }
 
 // Handler serves a folder's repository without TLS of its own, for a central

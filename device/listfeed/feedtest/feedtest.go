@@ -375,6 +375,7 @@ type Device struct {
 	Clock   time.Time // set by tests; Now never goes below what was raised
 	Counter *Counter  // nil: none
 	Check   listfeed.Check
+	Free    func(dir string) (uint64, error) // nil: the disk's
 	floor   time.Time
 }
 
@@ -401,6 +402,29 @@ func (w *World) Device() *Device {
 	return d
 }
 
+// Copy returns a World and a device that stand where w and d do, and go their own
+// ways: making both anew takes longer than most tests of them. w outlives it.
+func (w *World) Copy(t testing.TB, d *Device) (*World, *Device) {
+	t.Helper()
+	dir := filepath.Join(Dir(t), "repo")
+	w.Must(os.CopyFS(dir, os.DirFS(w.Repo.Dir())))
+	r, err := repo.Open(dir)
+	w.Must(err)
+	next := &World{T: t, Repo: r, Ring: w.Ring, Keys: maps.Clone(w.Keys), Now: w.Now, Root: w.Root}
+	ring := vault.NewRing()
+	t.Cleanup(ring.Close)
+	keys := &DeviceKeys{public: d.Keys.public, private: d.Keys.private, ring: ring, held: map[string]*vault.Key{}}
+	for name := range d.Keys.held {
+		wrapped, err := vault.WrapTo(keys.public, w.Keys[name], vault.ScopeList, name)
+		w.Must(err)
+		w.Must(keys.AcceptListKey(name, wrapped))
+	}
+	own := &Device{Keys: keys, State: &Memory{Kept: maps.Clone(d.State.Kept)}, Dir: filepath.Join(Dir(t), "device"), Clock: d.Clock, floor: d.floor}
+	w.Must(os.CopyFS(own.Dir, os.DirFS(d.Dir)))
+	w.Must(own.Restart(w.Root))
+	return next, own
+}
+
 // Now is the device's clock with its floor.
 func (d *Device) Now() time.Time {
 	if d.Clock.Before(d.floor) {
@@ -412,7 +436,7 @@ func (d *Device) Now() time.Time {
 // Restart opens the device anew from what it kept.
 func (d *Device) Restart(root []byte) error {
 	o := listfeed.Options{
-		Dir: d.Dir, State: d.State, Keys: d.Keys, Root: root, Now: d.Now, Site: "post-1", Check: d.Check,
+		Dir: d.Dir, State: d.State, Keys: d.Keys, Root: root, Now: d.Now, Site: "post-1", Check: d.Check, Free: d.Free,
 		Raise: func(t time.Time) {
 			if t.After(d.floor) {
 				d.floor = t

@@ -42,7 +42,9 @@ const (
 	MaxRoots     = 64      // new roots taken in one refresh
 	MaxChanges   = 10_000  // of one segment
 	MaxSegments  = 4096    // of one generation
-	MaxBundle    = 8 << 20 // a bundle
+	// All segments of one generation, sealed: a post holds them in memory.
+	MaxSegmentBytes = 64 << 20
+	MaxBundle       = 8 << 20 // a bundle
 )
 
 // Format is the version of the forms here.

@@ -78,7 +78,18 @@ func DecodeSegments(raw []byte, p Path) (*Segments, error) {
 			return nil, formatError("segment %d has %d bytes", i+1, g.Size)
 		}
 	}
-	return s, nil
+	return s, s.checkBytes()
+}
+
+func (s *Segments) checkBytes() error {
+	var n int64
+	for _, g := range s.Segments {
+		n += g.Size
+	}
+	if n > MaxSegmentBytes {
+		return fault.New("listfeed.too_large", "%d bytes in all segments, at most %d: publish a generation", n, MaxSegmentBytes)
+	}
+	return nil
 }
 
 // Encode returns the index's bytes.
@@ -90,7 +101,7 @@ func (s *Segments) Encode() ([]byte, error) {
 	if len(raw) > MaxManifest || len(s.Segments) > MaxSegments {
 		return nil, fault.New("listfeed.too_large", "%d segments: publish a generation", len(s.Segments))
 	}
-	return raw, nil
+	return raw, s.checkBytes()
 }
 
 func segmentIdentity(list string, generation, number uint64) []byte {
