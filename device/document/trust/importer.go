@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/watchpost/watchpost/device/document/pki"
 	"github.com/watchpost/watchpost/device/durable"
@@ -21,10 +22,11 @@ type Refusal struct {
 // Result is what became of one file.
 type Result struct {
 	Kind         FileKind
-	Certificates int // certificates that the file holds
-	Accepted     int // of those: now in the store, whether new or held before
-	Added        int // of those: not held before
-	Withdrawn    int // certificates that left with an older edition of the list
+	Certificates int        // certificates that the file holds
+	Accepted     int        // of those: now in the store, whether new or held before
+	Added        int        // of those: not held before
+	Withdrawn    int        // certificates that left with an older edition of the list
+	Kinds        []FileKind // of the items taken, each once: a file may hold several
 	Refused      []Refusal
 }
 
@@ -222,6 +224,9 @@ func (b *batch) takeItem(it *item) {
 		return
 	}
 	b.taken++
+	if !slices.Contains(b.result.Kinds, it.kind) {
+		b.result.Kinds = append(b.result.Kinds, it.kind)
+	}
 }
 
 // takeRead takes an item that could be read; subject names it when it is refused.

@@ -2,6 +2,7 @@ package feeds_test
 
 import (
 	"context"
+	"encoding/pem"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -179,6 +180,10 @@ func TestAttackReaders(t *testing.T) {
 		}},
 		{"an anchor as a deviation list", "listfeed.kind", target.KindDeviation, func(w *world) map[string][]byte {
 			return map[string][]byte{"a.der": w.home.CSCA.DER}
+		}},
+		{"a CRL behind an anchor in one file", "listfeed.kind", target.KindAnchors, func(w *world) map[string][]byte {
+			both := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other(w.T.(*testing.T), "XA", "XXA").CSCA.DER})
+			return map[string][]byte{"a.pem": append(both, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: w.crl(w.Now)})...)}
 		}},
 		{"a CRL that no anchor has signed", "trust.unanchored", target.KindCRL, func(w *world) map[string][]byte {
 			raw, err := other(w.T.(*testing.T), "XA", "XXA").CRL(w.Now)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/watchpost/watchpost/device/document/pki"
@@ -103,7 +104,8 @@ func fill(ctx context.Context, dir, base string, files map[target.Kind][]string,
 			if err != nil {
 				return nil, err
 			}
-			if !fits(k, r.Kind) || k != target.KindAnchors && r.Certificates > 0 {
+			other := slices.ContainsFunc(r.Kinds, func(o trust.FileKind) bool { return !fits(k, o) }) // behind what the file begins with
+			if !fits(k, r.Kind) || other || k != target.KindAnchors && r.Certificates > 0 {
 				return nil, fault.New("listfeed.kind", "a file of kind %s in a target of kind %s", r.Kind, k)
 			}
 		}
