@@ -258,8 +258,13 @@ func TestAttackWorkers(t *testing.T) {
 		f.partial(t)
 		h.kill()
 	})
-	t.Run("retired", func(t *testing.T) {
+	t.Run("retired at work, and started again", func(t *testing.T) {
+		f.works(hands["w0a"], f.part(0))
+		until(t, time.Minute, "whole", func() bool { answer, _ := f.ask("Y7654321"); return answer == screening.Clear })
 		f.ok(f.config.State, "worker", "retire", "w0a")
+		until(t, time.Minute, "out", func() bool { answer, _ := f.ask("Y7654321"); return answer == screening.NotVerified })
+		f.partly(t)
+		hands["w0a"].kill()
 		f.works(hands["w0a"], f.part(0))
 		f.partly(t)
 		hands["w0a"].kill()

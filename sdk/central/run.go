@@ -187,6 +187,7 @@ func (r *Central) connect(c Config, auth *registry.Registry, account nkeys.KeyPa
 		defer cancel()
 		return b.Close(ctx)
 	})
+	r.closing(dropRetired(r.Store, b, c.Log))
 	nc, err := b.Connect(key)
 	if err != nil {
 		return nil, err

@@ -89,6 +89,29 @@ func (b *Broker) Connect(key nkeys.KeyPair) (*nats.Conn, error) {
 	return nc, fault.Wrap("central.broker", err)
 }
 
+// Drop ends every connection that proved one of the keys, and returns how many
+// it ended.
+func (b *Broker) Drop(keys []string) (dropped int, err error) {
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	all, err := b.s.Connz(&server.ConnzOptions{Username: true, Limit: maxConns}) // Username: with the key of each
+	if err != nil {
+		return 0, fault.Wrap("central.broker", err)
+	}
+	of := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		of[k] = true
+	}
+	for _, c := range all.Conns {
+		// One that has gone by itself meanwhile is none to end.
+		if of[c.AuthorizedUser] && b.s.DisconnectClientByID(c.Cid) == nil {
+			dropped++
+		}
+	}
+	return dropped, nil
+}
+
 // Close drops all connections and waits for the server to end.
 func (b *Broker) Close(ctx context.Context) error {
 	done := make(chan struct{})

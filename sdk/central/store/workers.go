@@ -80,6 +80,17 @@ func (s *Store) WorkerByKey(ctx context.Context, publicKey string) (Worker, erro
 	return w, coded(err)
 }
 
+// RetiredWorkers returns the public keys of all workers whose rights were
+// taken. None of them is ever used again.
+func (s *Store) RetiredWorkers(ctx context.Context) ([]string, error) {
+	rows, err := s.pool.Query(ctx, "SELECT public_key FROM workers WHERE retired IS NOT NULL")
+	if err != nil {
+		return nil, coded(err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return keys, coded(err)
+}
+
 // WorkerHolds notes what a worker says that it holds, ErrWorker where it is not
 // registered for this shard.
 func (s *Store) WorkerHolds(ctx context.Context, publicKey string, shard int, holds []byte) error {

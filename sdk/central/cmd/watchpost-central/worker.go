@@ -101,7 +101,7 @@ func workerRetireCommand(o *shared) *cobra.Command {
 	var by string
 	c := &cobra.Command{
 		Use: "retire NAME", Short: "Take a worker's rights", Args: cobra.ExactArgs(1),
-		Long:    "Takes a worker's rights for good; at its next connection the broker refuses it. It still\nholds its part and the key of searches: split anew, and give central another key, where it was stolen.",
+		Long:    "Takes a worker's rights for good: the broker ends its connection within a second and\nrefuses every other (a cluster that asks by callout: within the hour). It still holds its part and the key of searches: split anew, and give central another key, where it was stolen.",
 		Example: "  watchpost-central worker retire w0a --state D",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.withStore(cmd.Context(), func(s *store.Store) error { return s.RetireWorker(cmd.Context(), args[0], by) })
