@@ -27,6 +27,14 @@ type Lists struct {
 	dirs   []*store.Dir
 }
 
+// Records is how many records they hold together.
+func (l *Lists) Records() (n int) {
+	for _, m := range l.Loaded {
+		n += m.Records
+	}
+	return n
+}
+
 // LimitsAt are the error budgets of a worker's searches (design section 10): of
 // the whole lists, shared evenly among the parts that they are split into.
 // worstGroup is how many times as often strangers of the worst group are taken

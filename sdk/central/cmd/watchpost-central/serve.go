@@ -90,9 +90,7 @@ Prometheus are at --metrics. Both are for this machine: from elsewhere use a tun
 			}
 			out := running{URL: s.URL, Feed: s.FeedURL, Page: s.PageURL, Fingerprint: s.PageFingerprint, Metrics: s.MetricsURL}
 			if s.Lists != nil {
-				for _, l := range s.Lists.Loaded {
-					out.Lists, out.Records = out.Lists+1, out.Records+l.Records
-				}
+				out.Lists, out.Records = len(s.Lists.Loaded), s.Lists.Records()
 			}
 			if err := row(cmd, out); err != nil {
 				return err

@@ -214,10 +214,7 @@ questions. One line of JSON on standard output says that it does: {"shard", "of"
 				Of      int `json:"of"`
 				Lists   int `json:"lists"`
 				Records int `json:"records"`
-			}{Shard: w.At.Shard, Of: w.At.Of}
-			for _, l := range w.Lists.Loaded {
-				out.Lists, out.Records = out.Lists+1, out.Records+l.Records
-			}
+			}{w.At.Shard, w.At.Of, len(w.Lists.Loaded), w.Lists.Records()}
 			if err := row(cmd, out); err != nil {
 				return err
 			}
