@@ -9,6 +9,7 @@ import (
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/encounter"
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/sdk/driver"
 )
 
 // WatchFace implements encounter.FaceWatcher: frames are looked at in the
@@ -31,7 +32,10 @@ func (c *camera) WatchFace(ctx context.Context, length time.Duration, begun func
 				return err
 			}
 			if !started {
-				first, started = live.Monotonic, true
+				// The page counts from now on. This frame may be a second old: an
+				// engine that was not open has kept it waiting. Both are read from
+				// the same clock.
+				first, started = max(live.Monotonic, time.Duration(driver.Now().GetMonotonicNs())), true
 				begun()
 			}
 			if live.Monotonic-first > length {

@@ -5,6 +5,10 @@
 // blur, the camera's own tone curve, gloss on skin and all craft of a real
 // instrument maker; figures of a bench with real instruments replace it.
 //
+// Present gives what a detector would find, in no time, for error rates. A
+// Player gives a real detector whole pictures of one person, as challenges are
+// shown, for tests of a whole post: it answers what is asked or something else.
+//
 // Lengths are in eye distances (63 mm) of the person at hand, x to the right of
 // the image, y down, z away from the camera.
 package liveness

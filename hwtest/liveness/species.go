@@ -43,11 +43,15 @@ type behaviour struct {
 	light func(t time.Duration) light // that a replay was recorded under
 }
 
-// follow is a person who answers the cues of c: turns after some delay, blinks
-// once a cue, and now and then besides.
+// follow is a person who answers the cues of c, each in their own manner.
 func follow(r *rand.Rand, c pad.Challenge) behaviour {
-	delay := between(r, 0.2, 0.5)
-	far := between(r, 18, 38) * math.Pi / 180
+	delay, far := between(r, 0.2, 0.5), between(r, 18, 38)*math.Pi/180
+	return answers(r, c, delay, far)
+}
+
+// answers is a person who turns by far radians after delay seconds, blinks once
+// a cue, and now and then besides.
+func answers(r *rand.Rand, c pad.Challenge, delay, far float64) behaviour {
 	type closing struct{ from, to time.Duration }
 	var closed []closing
 	var starts []time.Duration
@@ -102,16 +106,7 @@ func follow(r *rand.Rand, c pad.Challenge) behaviour {
 	}
 }
 
-func lightAt(c pad.Challenge, t time.Duration) light {
-	for _, s := range c.Steps {
-		length := time.Duration(s.Millis) * time.Millisecond
-		if t < length {
-			return lightOf(s.Cue)
-		}
-		t -= length
-	}
-	return light{}
-}
+func lightAt(c pad.Challenge, t time.Duration) light { return lightOf(cueAt(c, max(0, t))) }
 
 // Present lets one presentation of a species answer a challenge and returns
 // the frames as a post would have them.

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,7 +137,7 @@ func newDeskWith(t *testing.T, workplace policy.Workplace, officers []account, c
 	if reader != nil {
 		d.pcscd = reader.PCSCDSocket()
 	}
-	d.startCapture()
+	d.startCapture(cfg.Capture.Camera)
 	return d
 }
 
@@ -217,11 +218,17 @@ func (p *process) kill() {
 	}
 }
 
-func (d *desk) startCapture() {
+// startCapture runs the devices role, with a folder for a camera where one is
+// named.
+func (d *desk) startCapture(camera string) {
 	d.t.Helper()
 	pictures := filepath.Join(d.dir, "camera")
 	d.must(os.MkdirAll(pictures, 0o700))
-	conf := d.file("capture.yaml", "cameras: []\n")
+	cameras := "cameras: []\n"
+	if camera != "" {
+		cameras = fmt.Sprintf("cameras:\n- {id: %s, kind: images, path: %s, fps: 30, loop: true}\n", camera, pictures)
+	}
+	conf := d.file("capture.yaml", cameras)
 	socket := filepath.Join(d.state, "capture.sock")
 	start(d.t, filepath.Join(d.bin, "watchpost-capture"), []string{"PCSCLITE_CSOCK_NAME=" + d.pcscd}, "devices", "--socket", socket, "--config", conf)
 	d.until("the capture process is there", func() bool { _, err := os.Stat(socket); return err == nil })

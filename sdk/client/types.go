@@ -119,6 +119,14 @@ type Encounter struct {
 		Match     bool    `json:"match"`
 		Vouched   bool    `json:"vouched"`
 	} `json:"comparison"`
+	// Presentation is what came of challenges against presentation attacks, nil
+	// where the post's policy asks for none.
+	Presentation *struct {
+		Tries int    `json:"tries"`
+		Of    int    `json:"of"`
+		Kind  string `json:"kind"` // of the last one: flash, turn, blink
+		Check Check  `json:"check"`
+	} `json:"presentation"`
 	Answer     string      `json:"answer"` // clear, candidates, not-verified, unknown
 	Missing    []string    `json:"missing"`
 	AnswerMS   int64       `json:"answer_ms"`
