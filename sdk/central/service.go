@@ -32,7 +32,9 @@ import (
 // Limits of the service.
 const (
 	parallel     = 64                    // calls under way at once; more are dropped and come again
+	parallelEach = 16                    // of them by one post: it sends 8 outcomes at once, and asks beside
 	leastWait    = 50 * time.Millisecond // for a post that says less
+	mostWait     = 10 * time.Second      // for a post that says more; none of ours does
 	deliverLimit = 10 * time.Second      // one commit
 	answerMargin = 20 * time.Millisecond // kept of a question's patience for the way back
 	queue        = "central"             // several centrals share the work
@@ -76,13 +78,14 @@ type Service struct {
 	o     Options
 	subs  []*nats.Subscription
 	slots chan struct{}
+	each  places
 	work  sync.WaitGroup
 	quiet func() error // ends the poking
 }
 
 // Serve takes calls until Close.
 func Serve(o Options) (*Service, error) {
-	s := &Service{o: o, slots: make(chan struct{}, parallel)}
+	s := &Service{o: o, slots: make(chan struct{}, parallel), each: places{taken: map[string]int{}}}
 	for _, subject := range []string{linkv1.AskSubjects, linkv1.DeliverSubjects, linkv1.LeaseSubjects, linkv1.HelloSubjects} {
 		sub, err := o.Broker.QueueSubscribe(subject, queue, s.take)
 		if err != nil {
@@ -118,14 +121,20 @@ func (s *Service) Close() error {
 // take starts the work on one message. What is too much is dropped: the post
 // asks again, and a full queue would only make every answer late.
 func (s *Service) take(m *nats.Msg) {
+	post, err := linkv1.PostOf(m.Subject) // the broker holds each to its own
+	if err != nil || !s.each.take(post) {
+		s.o.Log.Warn("call dropped", "code", "source.busy", "post", post)
+		return
+	}
 	select {
 	case s.slots <- struct{}{}:
 	default:
+		s.each.leave(post)
 		s.o.Log.Warn("call dropped", "code", "source.busy")
 		return
 	}
 	s.work.Go(func() {
-		defer func() { <-s.slots }()
+		defer func() { <-s.slots; s.each.leave(post) }()
 		s.answer(m, time.Now())
 	})
 }
@@ -173,6 +182,37 @@ func (s *Service) answer(m *nats.Msg, came time.Time) {
 	}
 }
 
+// places counts the calls of each post that are under way. Safe for concurrent
+// use.
+type places struct {
+	mu    sync.Mutex
+	taken map[string]int
+}
+
+// take reports whether a post may have one more.
+func (p *places) take(post string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken[post] >= parallelEach {
+		return false
+	}
+	p.taken[post]++
+	return true
+}
+
+func (p *places) leave(post string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken[post]--; p.taken[post] == 0 {
+		delete(p.taken, post)
+	}
+}
+
+// waitOf is how long central works at a question of a post that waits so long.
+func waitOf(patienceMS uint32) time.Duration {
+	return min(max(leastWait, time.Duration(patienceMS)*time.Millisecond-answerMargin), mostWait)
+}
+
 // codeOf gives errors of the contract their published code.
 func codeOf(err error) fault.Code {
 	if errors.Is(err, linkv1.ErrForged) || errors.Is(err, linkv1.ErrForm) || errors.Is(err, linkv1.ErrSize) {
@@ -184,8 +224,7 @@ func codeOf(err error) fault.Code {
 func (s *Service) do(call *linkv1.Call, a *linkv1.Answer, came time.Time) error {
 	switch what := call.What.(type) {
 	case *linkv1.Call_Ask:
-		wait := max(leastWait, time.Duration(call.PatienceMs)*time.Millisecond-answerMargin)
-		ctx, cancel := context.WithDeadline(context.Background(), came.Add(wait))
+		ctx, cancel := context.WithDeadline(context.Background(), came.Add(waitOf(call.PatienceMs)))
 		defer cancel()
 		out, err := s.ask(ctx, call, what.Ask)
 		s.o.Metrics.Searched(time.Since(came), coverage(out, err))
