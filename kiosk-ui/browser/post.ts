@@ -32,8 +32,20 @@ const root = new URL('../..', import.meta.url).pathname;
 const bin = process.env['WATCHPOST_BIN'] ?? join(root, 'bin');
 const startLimit = 180_000; // ms, of a machine under load
 
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
 export async function startPost(): Promise<{ access: PostAccess; stop: () => Promise<void> }> {
-  const child = spawn(join(bin, 'hwtest'), ['up', '--post', '--second-officer', '--bin', bin, '--faces', '2000', '--documents', '2000'], {
+  const listen = `127.0.0.1:${await freePort()}`; // the usual port may be another post's by the time that this one is up
+  const child = spawn(join(bin, 'hwtest'), ['up', '--post', '--second-officer', '--bin', bin, '--faces', '2000', '--documents', '2000', '--listen', listen], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let said = '';
