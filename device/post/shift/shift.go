@@ -20,19 +20,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/config"
 	"github.com/watchpost/watchpost/device/fault"
-	"github.com/watchpost/watchpost/device/listfeed"
 	"github.com/watchpost/watchpost/device/post"
 	"github.com/watchpost/watchpost/device/post/doors"
 	"github.com/watchpost/watchpost/device/post/keysapi"
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/uplink/command"
 	"github.com/watchpost/watchpost/device/vault"
-	"github.com/watchpost/watchpost/device/vault/erase"
 	"github.com/watchpost/watchpost/device/vault/lease"
-	"github.com/watchpost/watchpost/device/vault/tpm"
 	"github.com/watchpost/watchpost/device/web"
 	kioskui "github.com/watchpost/watchpost/kiosk-ui"
 )
@@ -198,112 +194,6 @@ func (s *Shift) open() error {
 	return err
 }
 
-// mayWait reports whether a post without a lease waits for one: where central
-// cannot be reached, not where it refuses.
-func (s *Shift) mayWait(err error) bool {
-	return s.o.Lease != nil && (fault.IsRetryable(err) || errors.Is(err, command.ErrLocked))
-}
-
-// unlock opens the vault and starts the post. What it fails with leaves the
-// vault locked. unattended says that nobody unlocks who works there: then a lock
-// by order stays.
-func (s *Shift) unlock(ctx context.Context, w Way, unattended bool) (*opened, error) {
-	p := &opened{forget: w.Forget, since: s.o.Now(), lost: make(chan error, 2)}
-	p.lease, _ = w.Unlocker.(*lease.Unlocker)
-	fail := func(err error) (*opened, error) { w.Forget(); return nil, err }
-	state := s.o.Config.StateDir()
-	var err error
-	by := wayOf(w.Unlocker)
-	if p.keys, err = vault.Open(ctx, filepath.Join(state, install.VaultFile), w.Unlocker); err != nil {
-		s.refused(by, err)
-		return fail(err)
-	}
-	starts, err := s.countStart(ctx, p.keys)
-	if err != nil {
-		s.refused(by, err)
-		p.keys.Lock()
-		return fail(err)
-	}
-	counter, err := s.listCounter(p.keys)
-	if err != nil {
-		p.keys.Lock()
-		return fail(err)
-	}
-	p.post, err = post.Start(ctx, post.Options{Config: s.o.Config, Keys: p.keys, Counter: counter, Provision: s.provision, Log: s.o.Log, Now: s.o.Now, Lead: s.lead,
-		Unlocking: &hardwareKeys{state: state, chip: s.o.TPM, keys: p.keys}, Unattended: unattended, Starts: starts, Run: s.run[:]})
-	if errors.Is(err, command.ErrWiped) {
-		s.destroy(ctx)
-	}
-	if err != nil {
-		return fail(err)
-	}
-	s.provision = "" // taken in
-	who, err := s.ownerInForce(p.post, by, s.o.Now())
-	if err != nil {
-		s.refused(by, err)
-		return fail(errors.Join(err, p.post.Close()))
-	}
-	if !unattended {
-		if err := p.post.Lift(who); err != nil {
-			return fail(errors.Join(err, p.post.Close()))
-		}
-	}
-	s.held = free
-	if p.lease == nil {
-		w.Forget() // a lease's is kept: it renews
-	}
-	s.used.Store(s.o.Now().UnixNano())
-	s.set(keysapi.State{Since: p.since, By: by, UnlockBy: p.keys.State().UnlockBy, Starts: starts, Ends: s.ends(p.since)}, p.lease)
-	s.tellRefused(p)
-	s.witness(p, audit.KeysUnlocked, who, map[string]string{"by": by.Kind})
-	s.watch(p)
-	return p, nil
-}
-
-// actor is who unlocked, as far as the way in tells.
-func actor(by vault.Way) string {
-	if by.Name != "" {
-		return by.Name
-	}
-	return "post"
-}
-
-// witness writes an audit line. A store that cannot take it shows elsewhere.
-func (s *Shift) witness(p *opened, action audit.Action, who string, facts map[string]string) bool {
-	err := p.post.Witnessed(audit.Line{Time: s.o.Now(), Actor: who, Action: action, Facts: facts})
-	if err != nil {
-		s.o.Log.Error("audit line", "action", string(action), "code", string(fault.CodeOf(err)))
-	}
-	return err == nil
-}
-
-// countStart raises the count of starts, in the TPM as well where the vault
-// has a way in by it.
-func (s *Shift) countStart(ctx context.Context, keys *vault.Vault) (uint64, error) {
-	var chip vault.Counter
-	if params := erase.ChipOf(keys); params != nil && s.o.TPM != "" {
-		var err error
-		if chip, err = (tpm.Unlocker{Device: s.o.TPM}).Counter(params); err != nil {
-			return 0, err
-		}
-	}
-	return keys.CountStart(ctx, filepath.Join(s.o.Config.StateDir(), vault.StartsFile), chip)
-}
-
-// listCounter is the chip's count of what lists must not come back; nil where
-// the vault has no way in by the TPM, or one of before there was such a count.
-func (s *Shift) listCounter(keys *vault.Vault) (listfeed.Counter, error) {
-	params := erase.ChipOf(keys)
-	if params == nil || s.o.TPM == "" {
-		return nil, nil
-	}
-	c, ok, err := (tpm.Unlocker{Device: s.o.TPM}).ListCounter(params)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return c, nil
-}
-
 // lead puts the API of a post behind the doors.
 func (s *Shift) lead(api, feed http.Handler) (func() func() error, error) {
 	wait, waitFeed := s.sw.To(api), s.feed.To(feed)
@@ -357,89 +247,6 @@ func (s *Shift) waitOpen(ctx context.Context, p *opened) error {
 		}
 		return err
 	}
-}
-
-// over says why the keys have to lock by now, "" if they need not.
-func (s *Shift) over(p *opened) string {
-	if p.lease != nil {
-		if left, life := p.lease.Left(); life > 0 && left <= 0 {
-			return string(lease.ErrExpired.Code)
-		}
-	}
-	now := s.o.Now()
-	if ends := s.state.Ends; ends != nil && !now.Before(*ends) { // state changes in this goroutine only
-		return WhyShift
-	}
-	if k := s.o.Config.Keys; k != nil && k.LockIdle > 0 && now.Sub(time.Unix(0, s.used.Load())) >= k.LockIdle.Of() {
-		return WhyIdle
-	}
-	return ""
-}
-
-// ends is when the shift that began at begun ends at the latest.
-func (s *Shift) ends(begun time.Time) *time.Time {
-	k := s.o.Config.Keys
-	end, ok := k.EndOf(begun)
-	if k != nil && k.Shift > 0 {
-		if by := begun.Add(k.Shift.Of()); !ok || by.Before(end) {
-			end, ok = by, true
-		}
-	}
-	if !ok {
-		return nil
-	}
-	return &end
-}
-
-// endNow wipes the keys before anything else, for who destroys them: what the
-// post would still have written is lost with them.
-func (s *Shift) endNow(p *opened, r request) error {
-	p.keys.Lock()
-	s.lockedFor(r.why)
-	r.done <- nil
-	if err := s.end(p, r.why); err != nil {
-		s.o.Log.Warn("the post closed without its keys", "code", string(fault.CodeOf(err)))
-	}
-	return nil
-}
-
-// wipe destroys the keys for good, by an order that two have signed: those in
-// memory first, then what opens them.
-func (s *Shift) wipe(ctx context.Context, p *opened) error {
-	err := s.endNow(p, request{why: string(command.ErrWiped.Code), done: make(chan error, 1)})
-	s.destroy(ctx)
-	return err
-}
-
-// destroy destroys what opens the vault.
-func (s *Shift) destroy(ctx context.Context) {
-	gone, failed := erase.Keys(ctx, s.o.Config.StateDir(), install.VaultFile, s.o.TPM)
-	if failed != nil {
-		s.o.Log.Error("wipe", "code", string(fault.CodeOf(failed)), "file", gone.File, "tpm", gone.TPM)
-	}
-	s.o.Log.Warn("keys destroyed by order", "file", gone.File, "tpm", gone.TPM)
-}
-
-// end closes the post and wipes its keys; why is "" where the daemon ends.
-func (s *Shift) end(p *opened, why string) error {
-	if why != "" {
-		s.witness(p, audit.KeysLocked, "post", map[string]string{"why": why})
-		s.lockedFor(why)
-	}
-	p.stop()
-	err := p.post.Close()
-	if p.lease != nil {
-		p.forget()
-	}
-	p.post, p.keys, p.lease = nil, nil, nil
-	if s.doors != nil {
-		s.doors.DropIdle()
-	}
-	vault.Scrub() // what officers saw, and copies that libraries made of secrets
-	if why != "" {
-		s.o.Log.Warn("keys locked", "why", why)
-	}
-	return err
 }
 
 // waitLocked waits for somebody who unlocks, or for a lease.
