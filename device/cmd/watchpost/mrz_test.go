@@ -14,8 +14,14 @@ const (
 
 func runMRZ(t *testing.T, args ...string) (rows []map[string]any, status int) {
 	t.Helper()
+	return runMRZOn(t, "", args...)
+}
+
+func runMRZOn(t *testing.T, in string, args ...string) (rows []map[string]any, status int) {
+	t.Helper()
 	root := newRoot()
 	var out bytes.Buffer
+	root.SetIn(strings.NewReader(in))
 	root.SetOut(&out)
 	root.SetErr(&bytes.Buffer{})
 	root.SetArgs(append([]string{"mrz", "read"}, args...))
@@ -82,5 +88,28 @@ func TestMRZReadRefuses(t *testing.T) {
 	rows, status := runMRZ(t, "a.png", "b.png")
 	if status != exitFailed || len(rows) != 2 || rows[1]["file"] != "b.png" {
 		t.Errorf("images: status %d, %v", status, rows)
+	}
+}
+
+func TestMRZReadStandardInput(t *testing.T) {
+	whole := specimen1 + "\n" + specimen2
+	for name, c := range map[string]struct {
+		in     string
+		rows   int
+		status int
+	}{
+		"one":             {whole, 1, exitOK},
+		"line end behind": {whole + "\n\n\n", 1, exitOK},
+		"mark and CRLF":   {"\ufeff" + strings.ReplaceAll(whole, "\n", "\r\n") + "\r\n", 1, exitOK},
+		"two":             {whole + "\n\n" + specimen1 + "|" + specimen2 + "\n", 2, exitOK},
+		"two, CRLF":       {strings.ReplaceAll(whole+"\n\n"+whole, "\n", "\r\n"), 2, exitOK},
+		"one of two":      {whole + "\n\nP<UTO\nX\n", 2, exitFailed},
+		"nothing":         {"", 1, exitFailed},
+		"too much":        {strings.Repeat("<", maxZones+1), 0, exitFailed},
+	} {
+		rows, status := runMRZOn(t, c.in, "--text", "-")
+		if status != c.status || len(rows) != c.rows || len(rows) > 0 && (rows[0]["valid"] == true) != (c.in != "") {
+			t.Errorf("%s: status %d, %v", name, status, rows)
+		}
 	}
 }
