@@ -52,7 +52,8 @@ func TestInteropSchemathesis(t *testing.T) {
 		"--checks", "all", "--mode", "all", "--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure",
 		"--workers", "1", "--max-examples", "12", "--seed", "1", "--generation-database", "none", "--no-color",
 		"--rate-limit", "auto", // the post's own limits hold: it says when to come back
-		"--request-timeout", "30", // seconds: the post's own longest deadline of a call is 15, then it answers with its code
+		// Seconds. The post's own longest deadline of a call is 15, then it answers with its code.
+		"--request-timeout", "30", "--max-response-time", "20",
 		"--report", "ndjson", "--report-ndjson-path", report)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
