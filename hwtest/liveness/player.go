@@ -44,13 +44,16 @@ const (
 // NewPlayer makes the pictures of s that answers need, and shows the first in
 // camera, which exists. dir takes the pictures; it is on the same file system.
 func NewPlayer(s *Sitter, camera, dir string) (*Player, error) {
-	p := &Player{sitter: s, camera: camera, made: dir, scenes: make(map[string][]string)}
+	moments := []Moment{{Shut: true}, {Cue: pad.Full}, {Cue: pad.LightLeft}, {Cue: pad.LightRite}}
 	for k := -playedYaw; k < playedYaw+yawStep/2; k += yawStep {
-		if err := p.make(Moment{Yaw: k}); err != nil {
-			return nil, err
-		}
+		moments = append(moments, Moment{Yaw: k})
 	}
-	for _, m := range []Moment{{Shut: true}, {Cue: pad.Full}, {Cue: pad.LightLeft}, {Cue: pad.LightRite}} {
+	return newPlayer(s, camera, dir, moments)
+}
+
+func newPlayer(s *Sitter, camera, dir string, moments []Moment) (*Player, error) {
+	p := &Player{sitter: s, camera: camera, made: dir, scenes: make(map[string][]string)}
+	for _, m := range moments {
 		if err := p.make(m); err != nil {
 			return nil, err
 		}

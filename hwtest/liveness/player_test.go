@@ -92,7 +92,7 @@ func TestSitterIsLitAndBlinks(t *testing.T) {
 // The camera's folder is never empty, and shows one moment when all is done.
 func TestPlayer(t *testing.T) {
 	camera := t.TempDir()
-	p, err := NewPlayer(sitter(t), camera, t.TempDir())
+	p, err := newPlayer(sitter(t), camera, t.TempDir(), []Moment{{}, {Yaw: playedYaw}, {Yaw: -playedYaw}, {Shut: true}, {Cue: pad.LightLeft}})
 	if err != nil {
 		t.Fatal(err)
 	}
