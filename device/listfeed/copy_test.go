@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,19 +79,47 @@ func TestStick(t *testing.T) {
 	}
 }
 
-func TestCopyGoesOn(t *testing.T) { copyGoesOn(t, 11) }
+func TestCopyGoesOn(t *testing.T) {
+	copyGoesOn(t, func(size int) (cuts []int) {
+		for cut := 0; cut < size; cut += max(1, size/11) {
+			cuts = append(cuts, cut)
+		}
+		return cuts
+	})
+}
 
+// TestSoakCopyAtAnyByte ends copies at each byte of a file of up to 4 KiB: the
+// metadata. Of a larger one, a chunk, the bytes between two borders differ in
+// nothing but their number: it ends them at each byte of the first and last
+// 64, which hold nonce and tag, at those around every 4 KiB, where buffers and
+// pages end, and at 300 by chance of a fixed seed.
 func TestSoakCopyAtAnyByte(t *testing.T) {
 	if os.Getenv("WATCHPOST_SOAK") == "" {
 		t.Skip("SKIPPED: WATCHPOST_SOAK is not set: copies are cut at eleven places of each file only")
 	}
-	copyGoesOn(t, 0)
+	const border, block, chance = 64, 4 << 10, 300
+	n := 0
+	copyGoesOn(t, func(size int) (cuts []int) {
+		rnd := rand.New(rand.NewPCG(1, uint64(size)))
+		taken := map[int]bool{}
+		for range chance {
+			taken[rnd.IntN(size)] = true
+		}
+		for cut := range size {
+			if at := cut % block; size <= block || cut < border || cut >= size-border || at <= 1 || at >= block-1 || taken[cut] {
+				cuts = append(cuts, cut)
+			}
+		}
+		n += len(cuts)
+		return cuts
+	})
+	t.Logf("%d copies ended and gone on with", n)
 }
 
-// copyGoesOn ends a copy at places of each kind of file in turn, at each byte
-// where places is 0, and has a new one go on: what came before is not fetched
+// copyGoesOn ends a copy at places of each kind of file in turn, those that cuts
+// names for its size, and has a new one go on: what came before is not fetched
 // again.
-func copyGoesOn(t *testing.T, places int) {
+func copyGoesOn(t *testing.T, cuts func(size int) []int) {
 	w, _ := begin(t)
 	whole := wholeCopy(t, w, folder(t, w.Repo.Dir()), feedtest.Dir(t))
 	m := manifest(t, w, listPath)
@@ -104,12 +133,7 @@ func copyGoesOn(t *testing.T, places int) {
 	feed := folder(t, w.Repo.Dir())
 	names := []string{target.TimestampName, target.RoleName("un", 1), target.ObjectName(m.Files[0].Chunks[0].Sum), target.ObjectName(m.Files[len(m.Files)-1].Chunks[0].Sum)}
 	for _, name := range names {
-		size := len(readFile(t, file(w, name)))
-		step := 1
-		if places > 0 {
-			step = max(1, size/places)
-		}
-		for cut := 0; cut < size; cut += step {
+		for _, cut := range cuts(len(readFile(t, file(w, name)))) {
 			stick := feedtest.Dir(t)
 			dead := false // from the cut on the link is gone
 			c := hostile{feed, func(n string, _ int64, r io.ReadCloser) (io.ReadCloser, error) {
