@@ -262,7 +262,7 @@ func (p *progress) step() {
 		return
 	}
 	p.spoke = time.Now()
-	fmt.Fprintf(p.out, "%s: %d of %d, %.0f a second\n", p.what, p.done, p.total, float64(p.done)/time.Since(p.start).Seconds())
+	fmt.Fprintf(p.out, "%s: %d of %d, %.1f a second\n", p.what, p.done, p.total, float64(p.done)/time.Since(p.start).Seconds())
 }
 
 // tell says how far a stage of the work has come.

@@ -31,7 +31,8 @@ given.
 Out: CSV without header, one row a pair, in the same order:
   imageA,imageB,score
 score: the natural logarithm of the likelihood ratio of one finger against two;
-higher is more alike. It is empty when an image of the pair failed, the reason
+higher is more alike. B compared with A is a comparison of its own, and may
+score somewhat otherwise than A with B. It is empty when an image of the pair failed, the reason
 is on standard error, and the exit status is 3.`,
 		Example: "  watchpost finger score --pairs pairs.csv > scores.csv\n" +
 			"  echo 'a.png,b.png' | watchpost finger score --pairs - --dpi 569",
