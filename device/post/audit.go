@@ -61,7 +61,7 @@ func (p *Post) openAudit(state string, keys *vault.Vault) error {
 		return err
 	}
 	p.closing(func() error { key.Destroy(); return nil })
-	signer, err := AuditSigner(p.config.Post, key)
+	signer, err := auditSigner(p.config.Post, key)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (p *Post) auditKey(state string, keys *vault.Vault) (*vault.Key, error) {
 		return nil, fault.New("audit.key_missing", "the audit log was signed before, and its key is not there").
 			WithHint("put audit.key back from the backup; witnesses take no other key")
 	}
-	key, made, err := OpenAuditKey(state, keys)
+	key, made, err := openAuditKey(state, keys)
 	if err != nil || !made {
 		return key, err
 	}
@@ -173,9 +173,9 @@ func (p *Post) auditKey(state string, keys *vault.Vault) (*vault.Key, error) {
 	return key, nil
 }
 
-// OpenAuditKey opens the key that signs heads of a post's audit log, making it
+// openAuditKey opens the key that signs heads of a post's audit log, making it
 // at the first call. On disk lies only its wrapped form. The caller destroys it.
-func OpenAuditKey(state string, keys *vault.Vault) (key *vault.Key, made bool, err error) {
+func openAuditKey(state string, keys *vault.Vault) (key *vault.Key, made bool, err error) {
 	path := filepath.Join(state, auditKeyFile)
 	wrapped, err := os.ReadFile(path)
 	if err == nil {
@@ -196,10 +196,10 @@ func OpenAuditKey(state string, keys *vault.Vault) (key *vault.Key, made bool, e
 	return key, true, nil
 }
 
-// AuditSigner returns what signs heads of the post's log by a key of
-// OpenAuditKey. The Ed25519 key is derived anew for each signature, so that it
+// auditSigner returns what signs heads of the post's log by a key of
+// openAuditKey. The Ed25519 key is derived anew for each signature, so that it
 // is not longer in the open than that.
-func AuditSigner(post string, key *vault.Key) (*checkpoint.Signer, error) {
+func auditSigner(post string, key *vault.Key) (*checkpoint.Signer, error) {
 	seed := func() ([]byte, error) {
 		sum, err := key.MAC([]byte("watchpost/audit-head/1"))
 		return sum[:], err

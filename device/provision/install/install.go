@@ -159,11 +159,11 @@ func OpenLists(ctx context.Context, state string, a *provision.Applied, v *vault
 	if err != nil {
 		return nil, err
 	}
-	return OpenWithin(ctx, state, a, v, available)
+	return openWithin(ctx, state, a, v, available)
 }
 
-// OpenWithin is OpenLists where so many bytes of memory are available.
-func OpenWithin(ctx context.Context, state string, a *provision.Applied, v *vault.Vault, available int64) (*Open, error) {
+// openWithin is OpenLists where so many bytes of memory are available.
+func openWithin(ctx context.Context, state string, a *provision.Applied, v *vault.Vault, available int64) (*Open, error) {
 	names, err := Names(a)
 	if err != nil {
 		return nil, err

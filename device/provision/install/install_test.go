@@ -170,12 +170,12 @@ func TestListsThatDoNotFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, available := range []int64{-1, 0, budget.Reserve} {
-		if _, err := OpenWithin(ctx, p.state, a, p.vault, available); !errors.Is(err, budget.ErrOver) {
+		if _, err := openWithin(ctx, p.state, a, p.vault, available); !errors.Is(err, budget.ErrOver) {
 			t.Errorf("%d bytes: %v", available, err)
 		}
 	}
 	// Nothing is held after it was refused.
-	o, err := OpenWithin(ctx, p.state, a, p.vault, budget.Reserve+1<<20)
+	o, err := openWithin(ctx, p.state, a, p.vault, budget.Reserve+1<<20)
 	if err != nil || len(o.Lists) != 2 {
 		t.Fatal(err)
 	}

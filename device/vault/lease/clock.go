@@ -10,8 +10,8 @@ import (
 // is suspended, and nobody may be able to set it.
 type Clock func() time.Duration
 
-// SinceBoot is Linux's CLOCK_BOOTTIME.
-func SinceBoot() time.Duration {
+// sinceBoot is Linux's CLOCK_BOOTTIME.
+func sinceBoot() time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
 		panic("lease: no clock of the boot: " + err.Error()) // there since Linux 2.6.39

@@ -45,7 +45,7 @@ type Options struct {
 	Releaser ed25519.PublicKey // whose signature a lease needs
 	SealTo   []byte            // X25519: to whom the other half is sealed at enrolment
 	Ask      Ask
-	Clock    Clock // nil is SinceBoot
+	Clock    Clock // nil is CLOCK_BOOTTIME
 }
 
 // Unlocker opens a vault by a lease, and holds what renews it. It is safe for
@@ -67,7 +67,7 @@ var _ vault.Unlocker = (*Unlocker)(nil)
 // New returns a way in by a lease.
 func New(o Options) *Unlocker {
 	if o.Clock == nil {
-		o.Clock = SinceBoot
+		o.Clock = sinceBoot
 	}
 	return &Unlocker{o: o, ring: vault.NewRing()}
 }

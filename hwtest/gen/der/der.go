@@ -23,7 +23,6 @@ const (
 	tagOID       = 0x06
 	tagUTF8      = 0x0C
 	tagPrintable = 0x13
-	tagIA5       = 0x16
 	tagUTCTime   = 0x17
 	tagGenTime   = 0x18
 	tagSeq       = 0x30
@@ -147,9 +146,6 @@ func UTF8(s string) []byte { return TLV(tagUTF8, []byte(s)) }
 
 // Printable writes a PrintableString; s is not checked.
 func Printable(s string) []byte { return TLV(tagPrintable, []byte(s)) }
-
-// IA5 writes an IA5String; s is not checked.
-func IA5(s string) []byte { return TLV(tagIA5, []byte(s)) }
 
 // Time writes UTCTime up to 2049 and GeneralizedTime from 2050 (RFC 5280
 // (2008), 4.1.2.5).

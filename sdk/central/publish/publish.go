@@ -109,13 +109,6 @@ func (p *Publisher) Propose(owner string, expires time.Time, build func(*repo.Re
 	return p.repo.ReadStaged(owner)
 }
 
-// ProposeRaw stages metadata of a role as they are: a root, delegations.
-func (p *Publisher) ProposeRaw(role string, raw []byte) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.repo.StageRaw(role, raw)
-}
-
 // Staged returns what an approver signs (repo.Sign) on his own machine.
 func (p *Publisher) Staged(role string) ([]byte, error) {
 	p.mu.Lock()

@@ -35,12 +35,12 @@ func (l *Lists) Records() (n int) {
 	return n
 }
 
-// LimitsAt are the error budgets of a worker's searches (design section 10): of
+// limitsAt are the error budgets of a worker's searches (design section 10): of
 // the whole lists, shared evenly among the parts that they are split into.
 // worstGroup is how many times as often strangers of the worst group are taken
 // for one another as stated, 0 for as stated; posts hold the same by their
 // policy (face_worst_group).
-func LimitsAt(at Place, worstGroup float64) local.Limits {
+func limitsAt(at Place, worstGroup float64) local.Limits {
 	return local.Limits{
 		FPIR: 1e-3 / float64(at.Of), MaxCandidates: 20, AlarmMaxList: 1000 / at.Of, AlarmMinFrames: 3,
 		Faces: calibration.FaceCurve{Factor: worstGroup},
@@ -53,7 +53,8 @@ type Options struct {
 	State  string // of the worker
 	Vault  *vault.Vault
 	At     Place
-	// WorstGroup is as in LimitsAt.
+	// WorstGroup is how many times as often strangers of the worst group are
+	// taken for one another as stated, 0 for as stated.
 	WorstGroup float64
 	Now        func() time.Time
 }
@@ -78,7 +79,7 @@ func Load(ctx context.Context, o Options) (*Lists, error) {
 			return nil, errors.Join(err, l.Close())
 		}
 	}
-	l.Source, err = local.New(LimitsAt(o.At, o.WorstGroup), o.Now, l.lists...)
+	l.Source, err = local.New(limitsAt(o.At, o.WorstGroup), o.Now, l.lists...)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}

@@ -16,7 +16,7 @@ import (
 // TestLimitsAreShared: parts together keep the error budget of the whole, and
 // the worst group is held as at posts.
 func TestLimitsAreShared(t *testing.T) {
-	whole, part := LimitsAt(Whole, 0), LimitsAt(Place{3, 4}, 3.2)
+	whole, part := limitsAt(Whole, 0), limitsAt(Place{3, 4}, 3.2)
 	if part.FPIR*4 != whole.FPIR || part.AlarmMaxList*4 != whole.AlarmMaxList {
 		t.Errorf("four parts have %v and alarm up to %d, the whole %v and %d", part.FPIR, part.AlarmMaxList, whole.FPIR, whole.AlarmMaxList)
 	}

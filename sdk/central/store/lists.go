@@ -33,8 +33,8 @@ func SignProposal(kind Kind, content []byte, key ed25519.PrivateKey) ([]byte, er
 	return linkv1.SignApproval(string(kind), content, key), nil
 }
 
-// CheckProposal reports whether signature is key's word for the proposal.
-func CheckProposal(kind Kind, content []byte, key ed25519.PublicKey, signature []byte) bool {
+// checkProposal reports whether signature is key's word for the proposal.
+func checkProposal(kind Kind, content []byte, key ed25519.PublicKey, signature []byte) bool {
 	switch kind {
 	case KindOrder: // the same signature goes to the posts
 		return linkv1.CheckOrderSignature(content, key, signature)

@@ -155,7 +155,7 @@ func checkApproval(ctx context.Context, tx pgx.Tx, p Proposal, operator string, 
 	if err != nil {
 		return err
 	}
-	if !CheckProposal(p.Kind, p.Content, key, signature) {
+	if !checkProposal(p.Kind, p.Content, key, signature) {
 		return ErrSignature
 	}
 	return nil
