@@ -43,7 +43,11 @@ export class Desk {
   follow(): () => void {
     return follow(calls.socketUrl, {
       path: () => (this.#seen > 0 ? `/v1/events?after=${this.#seen}` : '/v1/events'),
-      open: () => void this.refresh(),
+      open: () => {
+        if (this.failure?.status === 0) this.failure = undefined; // the post answers again
+        void this.refresh();
+        void this.#session.look();
+      },
       message: (m) => {
         const event = typeof m.data === 'string' ? parseEvent(m.data) : undefined;
         if (event) this.take(event);
@@ -56,6 +60,7 @@ export class Desk {
         // A connection that broke goes on where it was, so that no late hit is lost. With a code (events.gone) the page
         // has fallen behind, or the post has started anew and counts from one again.
         if (code) this.#seen = 0;
+        void this.refresh(); // where calls come through and streams do not
         return true;
       },
     });
