@@ -4,7 +4,8 @@
 // All C++ is in engine.cc behind the few plain calls of engine.h.
 //
 // No -march flag: the same binary runs on every x86-64 and arm64 machine. The
-// net's time is spent in the BLAS, which chooses its kernels at run time.
+// recognition net (net.h) and the BLAS behind the detector net choose their
+// kernels at run time.
 package dlib
 
 // #cgo CXXFLAGS: -std=c++14 -O3 -DNDEBUG -Wall
@@ -39,7 +40,11 @@ var (
 
 // Open deserialises verified models. The engine keeps no reference to them.
 // It returns face.ErrModelCorrupt when one cannot be read.
-func Open(m face.Models) (*Engine, error) {
+func Open(m face.Models) (*Engine, error) { return open(m, 0) }
+
+// open makes an engine whose net works on vectors of at most widest floats: 4,
+// 8 (AVX2) or 16 (AVX-512), and 0 for as many as the processor has.
+func open(m face.Models, widest int) (*Engine, error) {
 	C.wp_blas()
 	var pin runtime.Pinner
 	defer pin.Unpin()
@@ -52,7 +57,7 @@ func Open(m face.Models) (*Engine, error) {
 	}
 	var e Engine
 	var text [C.wp_text]C.char
-	rc := C.wp_open(blob(m.Landmarks), blob(m.Recognition), blob(m.Detector), &e.c, &text[0])
+	rc := C.wp_open(blob(m.Landmarks), blob(m.Recognition), blob(m.Detector), C.int(widest), &e.c, &text[0])
 	if err := status(rc, &text); err != nil {
 		return nil, err
 	}
@@ -80,7 +85,7 @@ func (e *Engine) Close() error {
 func (e *Engine) Model() face.Model { return model }
 
 // BLAS names the OpenBLAS kernels in use ("Haswell"), "" for another BLAS,
-// which is several times slower.
+// with which the detector net is several times slower.
 func BLAS() string {
 	s := C.wp_blas()
 	if s == nil {

@@ -119,13 +119,14 @@ struct gather_layers {
 	template <typename T> void operator()(size_t, T &) {}
 };
 
-std::shared_ptr<const wp::net_weights> weights_of(recognition_net &net) {
+std::shared_ptr<const wp::net_weights> weights_of(recognition_net &net, int widest) {
 	auto out = std::make_shared<wp::net_weights>();
 	std::vector<wp::conv> convs;
 	dlib::affine_ *pending = nullptr;
 	dlib::visit_computational_layers(net, gather_layers{out.get(), &convs, &pending});
 	std::reverse(convs.begin(), convs.end());
 	if (convs.size() % 2 != 1 || out->outputs != wp_dims) throw std::runtime_error("net: unexpected layers");
+	for (wp::conv &c : convs) c.pack(widest);
 	out->stem = std::move(convs[0]);
 	for (size_t i = 1; i < convs.size(); i += 2) out->blocks.push_back({std::move(convs[i]), std::move(convs[i + 1])});
 	return out;
@@ -140,10 +141,10 @@ void put_views(const pixels &chip, const pixels &other, wp::activations &to) {
 		for (unsigned long y = 0; y < chip_size; y++)
 			for (unsigned long x = 0; x < chip_size; x++) {
 				const dlib::rgb_pixel &p = from(y, x);
-				const unsigned long at = y * chip_size + (view ? chip_size - 1 - x : x);
-				to.plane(0, view)[at] = (p.red - 122.782f) / 256;
-				to.plane(1, view)[at] = (p.green - 117.001f) / 256;
-				to.plane(2, view)[at] = (p.blue - 104.298f) / 256;
+				float *at = to.at(view, static_cast<int>(y), static_cast<int>(view ? chip_size - 1 - x : x));
+				at[0] = (p.red - 122.782f) / 256;
+				at[1] = (p.green - 117.001f) / 256;
+				at[2] = (p.blue - 104.298f) / 256;
 			}
 	}
 }
@@ -273,7 +274,7 @@ std::vector<found_face> run_cnn(wp_engine &e, const pixels &img) {
 
 extern "C" {
 
-int wp_open(wp_blob landmarks, wp_blob recognition, wp_blob detector, wp_engine **out, char *text) {
+int wp_open(wp_blob landmarks, wp_blob recognition, wp_blob detector, int widest, wp_engine **out, char *text) {
 	*out = nullptr;
 	wp_engine *e = nullptr;
 	int rc = guarded(text, [&] {
@@ -281,7 +282,7 @@ int wp_open(wp_blob landmarks, wp_blob recognition, wp_blob detector, wp_engine 
 		load(e->landmarks, landmarks);
 		recognition_net net;
 		load(net, recognition);
-		e->recognition = weights_of(net);
+		e->recognition = weights_of(net, widest);
 		load(e->cnn, detector);
 	});
 	if (rc != wp_ok) {

@@ -50,7 +50,10 @@ enum {
 	wp_cnn = 3,         // mmod network
 };
 
-int wp_open(wp_blob landmarks, wp_blob recognition, wp_blob detector, wp_engine **out, char *text);
+// wp_open makes an engine. Its recognition net works on vectors of at most
+// widest floats, 0 is as many as the processor has.
+int wp_open(wp_blob landmarks, wp_blob recognition, wp_blob detector, int widest, wp_engine **out, char *text);
+
 int wp_clone(const wp_engine *from, wp_engine **out, char *text);
 void wp_close(wp_engine *e);
 
