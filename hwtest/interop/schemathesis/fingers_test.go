@@ -69,20 +69,6 @@ func (s *seeds) foundByFingers(ctx context.Context) (found, error) {
 			return e, nil
 		}
 	}
-	// A finger that was asked for by a capture which schemathesis broke off may
-	// lie down on the sensor for the next one: another finger than was asked for,
-	// and nobody is found. An officer begins anew.
-	for range 3 {
-		var e found
-		if e, err = s.search(ctx); !errors.Is(err, errNotFound) {
-			return e, err
-		}
-	}
-	return found{}, err
-}
-
-// search takes both listed fingers and has the lists asked.
-func (s *seeds) search(ctx context.Context) (found, error) {
 	id, err := s.takeFinger(ctx)
 	if err != nil {
 		return found{}, err

@@ -2,7 +2,6 @@ package schemathesis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -17,8 +16,6 @@ const walkLimit = 2 * time.Minute
 // candidate is then a late hit of an encounter that is under review already.
 func listed(e found) bool { return e.State == "review" && len(e.Candidates) > 0 }
 
-var errNotFound = errors.New("every list has answered, and the person was not found")
-
 // through takes an encounter through the named steps, as an officer would: one
 // that has failed is tried again, a challenge is left out. It returns the
 // encounter once it is as wanted.
@@ -29,7 +26,7 @@ func (s *seeds) through(ctx context.Context, id string, steps []string, want fun
 			return true, nil
 		}
 		if e.State == "review" && len(e.Missing) == 0 {
-			return false, errNotFound
+			return false, fmt.Errorf("every list has answered, and the person was not found")
 		}
 		for _, step := range e.Steps {
 			if !slices.Contains(steps, step.Name) || step.State != "pending" && step.State != "failed" {
