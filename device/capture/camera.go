@@ -106,7 +106,7 @@ type Burst struct {
 // camera.black, camera.frozen, camera.quality, camera.stale, device.lost,
 // call.deadline, capture.lost.
 func (c *Client) CameraCapture(ctx context.Context, o BurstOptions) (Burst, error) {
-	called, err := monotonic()
+	called, err := Monotonic()
 	if err != nil {
 		return Burst{}, err
 	}
@@ -158,8 +158,8 @@ func (c *Client) Release(ctx context.Context, id string) error {
 	return fail(err)
 }
 
-// monotonic reads the clock that drivers stamp frames with.
-func monotonic() (time.Duration, error) {
+// Monotonic reads the clock that drivers stamp frames with.
+func Monotonic() (time.Duration, error) {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
 		return 0, fault.Wrap(ErrAnswer.Code, err)

@@ -93,7 +93,7 @@ type hostile struct {
 }
 
 func jpegFrame() *driverv1.Frame {
-	now, _ := monotonic() // never fails on Linux
+	now, _ := Monotonic() // never fails on Linux
 	return &driverv1.Frame{Time: &driverv1.Timestamp{MonotonicNs: now.Nanoseconds()}, Image: &driverv1.Image{Data: []byte("\xff\xd8\xff\xd9"), Format: driverv1.PixelFormat_PIXEL_FORMAT_JPEG, Width: 8, Height: 8}}
 }
 

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/watchpost/watchpost/device/biometric/pad"
 	"github.com/watchpost/watchpost/device/capture"
 	"github.com/watchpost/watchpost/device/encounter"
@@ -36,7 +34,11 @@ func (c *camera) WatchFace(ctx context.Context, length time.Duration, begun func
 				// The page counts from now on. This frame may be a second old: an
 				// engine that was not open has kept it waiting. Both are read from
 				// the same clock.
-				first, started = max(live.Monotonic, monotonic()), true
+				now, err := capture.Monotonic()
+				if err != nil {
+					return err
+				}
+				first, started = max(live.Monotonic, now), true
 				begun()
 			}
 			if live.Monotonic-first > length {
@@ -48,16 +50,6 @@ func (c *camera) WatchFace(ctx context.Context, length time.Duration, begun func
 	})
 	slices.SortStableFunc(out, func(a, b encounter.WatchedFace) int { return int(a.Frame.At - b.Frame.At) })
 	return out, err
-}
-
-// monotonic is the clock that frames are stamped with; 0 where it cannot be
-// read.
-func monotonic() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return 0
-	}
-	return time.Duration(ts.Nano())
 }
 
 // watched is a live frame as the challenges look at it. Frames of the first
