@@ -25,7 +25,11 @@ func (s Scope) valid() bool { return s >= ScopeDevice && s <= ScopeStore }
 // Identity joins what makes sealed bytes belong to one place into additional
 // data. Each part is preceded by its length.
 func Identity(what string, parts ...string) []byte {
-	out := appendPart(nil, what)
+	n := 4 + len(what)
+	for _, p := range parts {
+		n += 4 + len(p)
+	}
+	out := appendPart(make([]byte, 0, n), what)
 	for _, p := range parts {
 		out = appendPart(out, p)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -222,11 +223,28 @@ func Ask(ctx context.Context, nc *nats.Conn, n int, key *vault.Key, q *screening
 	if err != nil {
 		return nil, fault.Wrap("call.invalid", err)
 	}
-	id := nuid.Next()
+	s := &searching{nc: nc, key: key, id: nuid.Next(), prefix: nc.NewInbox() + ".", shards: make([]asking, n), patience: time.Until(deadline)}
+	for i := range s.shards {
+		at := Place{i, n}
+		sealed, err := seal(key, at, toWorker, s.id, raw)
+		if err != nil {
+			return nil, err
+		}
+		s.shards[i] = asking{search: s, at: at, question: sealed, replies: make(chan reply, keptReplies)}
+	}
+	// One subscription for all shards, and one goroutine that opens what comes:
+	// the transport costs more than what it carries.
+	sub, err := nc.Subscribe(s.prefix+"*", s.take)
+	if err != nil {
+		return nil, fault.New("source.unavailable", "%w", err).AsRetryable()
+	}
+	defer func() { _ = sub.Unsubscribe() }() // the connection may be gone
 	answers, errs := make([]*screeningv1.AskResponse, n), make([]error, n)
 	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() { answers[i], errs[i] = one(ctx, nc, Place{i, n}, id, raw, time.Until(deadline), key) })
+	for i := range s.shards {
+		if errs[i] = s.shards[i].send(subject(i)); errs[i] == nil {
+			all.Go(func() { answers[i], errs[i] = s.shards[i].wait(ctx) })
+		}
 	}
 	all.Wait()
 	answers = slices.DeleteFunc(answers, func(a *screeningv1.AskResponse) bool { return a == nil })
@@ -236,56 +254,93 @@ func Ask(ctx context.Context, nc *nats.Conn, n int, key *vault.Key, q *screening
 	return merge(answers, n), nil
 }
 
-// one asks shard n: one of its workers, and all of them where that one fails,
-// is gone or takes long. The first answer counts.
-func one(ctx context.Context, nc *nats.Conn, at Place, id string, question []byte, patience time.Duration, key *vault.Key) (*screeningv1.AskResponse, error) {
-	n := at.Shard
-	question, err := seal(key, at, toWorker, id, question)
-	if err != nil {
-		return nil, err
+// searching is one search of all shards.
+type searching struct {
+	nc       *nats.Conn
+	key      *vault.Key
+	id       string
+	prefix   string // of the subjects of answers; a shard's number follows
+	shards   []asking
+	patience time.Duration
+}
+
+// asking is a search of one shard.
+type asking struct {
+	search   *searching
+	at       Place
+	question []byte // sealed for the shard
+	replies  chan reply
+}
+
+// reply is what came of a shard: a worker that says that it is at the search,
+// or an answer, or why there is none.
+type reply struct {
+	working string // the worker, where it only says that
+	worker  string
+	nobody  bool // the broker says that nobody listens
+	answer  *screeningv1.AskResponse
+	err     *fault.Error
+}
+
+// keptReplies of a shard wait to be read; of one that says more, the rest is
+// thrown away.
+const keptReplies = 16
+
+// take opens a message and hands it to the shard that it is for.
+func (s *searching) take(m *nats.Msg) {
+	n, err := strconv.Atoi(m.Subject[len(s.prefix):])
+	if err != nil || n < 0 || n >= len(s.shards) {
+		return
 	}
-	replies := make(chan *nats.Msg, 16)
-	inbox := nc.NewRespInbox()
-	sub, err := nc.ChanSubscribe(inbox, replies)
-	if err != nil {
-		return nil, unavailable(n, err)
+	r := reply{working: m.Header.Get(workingHeader), worker: m.Header.Get(workerHeader), nobody: noResponders(m)}
+	if r.working == "" {
+		r.answer, r.err = read(m, s.shards[n].at, s.id, s.key)
 	}
-	defer func() { _ = sub.Unsubscribe() }() // the connection may be gone
-	send := func(subject string) error {
-		m := nats.NewMsg(subject)
-		m.Reply, m.Data = inbox, question
-		m.Header.Set(patienceHeader, patience.String())
-		m.Header.Set(searchHeader, id)
-		return nc.PublishMsg(m)
+	select {
+	case s.shards[n].replies <- r:
+	default:
 	}
-	if err := send(subject(n)); err != nil {
-		return nil, unavailable(n, err)
+}
+
+func (a *asking) send(subject string) error {
+	m := nats.NewMsg(subject)
+	m.Reply, m.Data = a.search.prefix+strconv.Itoa(a.at.Shard), a.question
+	m.Header.Set(patienceHeader, a.search.patience.String())
+	m.Header.Set(searchHeader, a.search.id)
+	if err := a.search.nc.PublishMsg(m); err != nil {
+		return unavailable(a.at.Shard, err)
 	}
+	return nil
+}
+
+// wait waits for one of the shard's workers, and asks all of them where that
+// one fails, is gone or takes long. The first answer counts.
+func (a *asking) wait(ctx context.Context) (*screeningv1.AskResponse, error) {
+	n, patience := a.at.Shard, a.search.patience
 	hedge := time.NewTimer(min(max(patience/hedgePart, hedgeLeast), hedgeMost))
 	defer hedge.Stop()
 	// A worker that has failed says so; one that is slow says nothing yet. So
 	// nobody is given up for being silent, and a replica has half the patience to
 	// say that it is at the search which another has failed.
 	var settled <-chan time.Time
-	asked, known, refused := false, false, false
+	askedAll, known, refused := false, false, false
 	working := map[string]bool{}
-	failed := fault.New("source.unavailable", "shard %d: no answer", n).AsRetryable()
+	var failed *fault.Error
 	for {
 		all := false
 		select {
-		case m := <-replies:
-			if at := m.Header.Get(workingHeader); at != "" {
-				working[at] = true
+		case r := <-a.replies:
+			if r.working != "" {
+				working[r.working] = true
 				break
 			}
-			out, err := read(m, at, id, key)
-			if err == nil {
-				return out, nil
+			if r.err == nil {
+				return r.answer, nil
 			}
-			failed, all = err, true
-			delete(working, m.Header.Get(workerHeader))
-			refused = refused || !noResponders(m)
-			if asked && noResponders(m) && len(working) == 0 {
+			failed, all = r.err, true
+			delete(working, r.worker)
+			refused = refused || !r.nobody
+			if askedAll && r.nobody && len(working) == 0 {
 				return nil, failed // the broker says that nobody is there
 			}
 		case <-settled:
@@ -293,12 +348,15 @@ func one(ctx context.Context, nc *nats.Conn, at Place, id string, question []byt
 		case <-hedge.C:
 			all = true
 		case <-ctx.Done():
+			if failed == nil {
+				failed = fault.New("source.unavailable", "shard %d: no answer", n).AsRetryable()
+			}
 			return nil, failed
 		}
-		if all && !asked {
-			asked, settled = true, time.After(patience/2)
-			if err := send(subjectAll(n)); err != nil {
-				return nil, unavailable(n, err)
+		if all && !askedAll {
+			askedAll, settled = true, time.After(patience/2)
+			if err := a.send(subjectAll(n)); err != nil {
+				return nil, err
 			}
 		}
 		if known && refused && len(working) == 0 {
