@@ -62,7 +62,28 @@ type Moment struct {
 	Yaw   float64 // radians, positive when the nose points to the right of the image
 	Shut  bool    // the lids
 	Cue   pad.Cue // what the screen shows
+	Sheet Sheet   // what carries the picture instead of a head
 	light light
+}
+
+// Sheet is a print of the picture in the place of a head; the zero value is
+// none. Turned by Yaw it turns about its own upright axis, leaning by Slant.
+type Sheet struct {
+	Held  bool
+	Bend  float64 // radius about an upright axis, eye distances; 0 is flat
+	Slant float64 // of the axis it is turned about, of its height: 0 upright
+}
+
+// deep is how far a place of what is shown lies behind the inner eye corners.
+func (m Moment) deep(x, y float64) float64 {
+	switch {
+	case !m.Sheet.Held:
+		return depth(x, y)
+	case m.Sheet.Bend > 0:
+		x = min(math.Abs(x), 0.95*m.Sheet.Bend)
+		return m.Sheet.Bend - math.Sqrt(m.Sheet.Bend*m.Sheet.Bend-x*x)
+	}
+	return 0
 }
 
 // depth is how far a place of the frontal picture lies behind the inner eye
@@ -78,10 +99,10 @@ func depth(x, y float64) float64 {
 	return far
 }
 
-// normal is the direction that a place of the face looks to.
-func normal(x, y float64) vec {
+// normal is the direction that a place of what is shown looks to.
+func (m Moment) normal(x, y float64) vec {
 	const h = 0.02
-	return vec{(depth(x+h, y) - depth(x-h, y)) / (2 * h), (depth(x, y+h) - depth(x, y-h)) / (2 * h), -1}.unit()
+	return vec{(m.deep(x+h, y) - m.deep(x-h, y)) / (2 * h), (m.deep(x, y+h) - m.deep(x, y-h)) / (2 * h), -1}.unit()
 }
 
 // colour is the linear light of a place of the picture, in eye distances,
@@ -158,7 +179,10 @@ func (s *Sitter) render(m Moment) []float32 {
 	out := make([]float32, 4*frameWidth*frameHeight)
 	focal := s.room.focal * frameWidth
 	// A head turns about its neck, well behind the eyes.
-	pose, neck := turn{vec{0, 1, 0}, -m.Yaw}, vec{0, 0, 1.6}
+	pose, neck := turn{vec{m.Sheet.Slant, 1, 0}.unit(), -m.Yaw}, vec{0, 0, 1.6}
+	if m.Sheet.Held {
+		neck = vec{} // a sheet is turned where it is held
+	}
 	ahead := vec{0, -0.3, s.room.distance}
 	at := ahead.plus(neck).minus(pose.of(neck))
 	exposure := 1 / (s.room.ambient + 1)
@@ -174,12 +198,15 @@ func (s *Sitter) render(m Moment) []float32 {
 			if math.Abs(x0) < 2.8 { // else beside any head
 				for range 8 {
 					own = pose.back(ray.times(t).minus(at))
-					t -= 0.8 * (own.z - depth(own.x, own.y))
+					t -= 0.8 * (own.z - m.deep(own.x, own.y))
 				}
 			} else {
 				own = vec{x0, y0, 0}
 			}
 			off := smooth(math.Hypot(own.x/1.25, (own.y-0.35)/2), 1, 1.6)
+			if m.Sheet.Held {
+				off = 0
+			}
 			x, y := own.x+off*(x0-own.x), own.y+off*(y0-own.y)
 			c := s.colour(x, y)
 			if m.Shut && off == 0 {
@@ -193,7 +220,7 @@ func (s *Sitter) render(m Moment) []float32 {
 			}
 			fall := behind
 			if off < 1 {
-				face := exposure * s.room.shade(ray.times(t), pose.of(normal(own.x, own.y)), m.light)
+				face := exposure * s.room.shade(ray.times(t), pose.of(m.normal(own.x, own.y)), m.light)
 				fall = face + off*(behind-face)
 			}
 			for k := range c {

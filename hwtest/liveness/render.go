@@ -78,7 +78,12 @@ func (s *sheet) fold(x, y float64) vec {
 
 func (s *sheet) point(i int) vec {
 	// A photograph was taken from far enough to flatten the face.
-	return s.at.plus(s.pose.of(s.fold(s.points[i].x, s.points[i].y)))
+	p := s.fold(s.points[i].x, s.points[i].y)
+	if s.radius > 0 && (i == 0 || i == 2) { // the outer corners of the eyes
+		inner := s.fold(s.points[i+1].x, s.points[i+1].y)
+		p.z = inner.z + seenDepth*(p.z-inner.z)
+	}
+	return s.at.plus(s.pose.of(p))
 }
 
 func (s *sheet) hit(ray vec) (x, y float64, at, normal vec, ok bool) {
@@ -182,16 +187,30 @@ func bounds(a patch.Axes, r patch.Region) image.Rectangle {
 	return area.Intersect(image.Rect(0, 0, width, height))
 }
 
-// project returns the five points as a detector would find them.
-func (o *room) project(r *rand.Rand, t target) (points [5]patch.Point) {
+// project returns the five points as a detector would find them on a face that
+// is turned by yaw.
+func (o *room) project(r *rand.Rand, t target, yaw float64) (points [5]patch.Point) {
 	f := o.focal * width
+	bias := &o.bias[1]
+	switch {
+	case yaw > held:
+		bias = &o.bias[2]
+	case yaw < -held:
+		bias = &o.bias[0]
+	}
 	for i := range points {
-		at := t.point(i)
+		at, jitter := t.point(i), o.jitter
+		if i == 4 {
+			jitter *= 4
+		}
 		size := f / at.z // pixels of an eye distance there
 		points[i] = patch.Point{
-			X: width/2 + f*at.x/at.z + o.jitter*size*r.NormFloat64(),
-			Y: height/2 + f*at.y/at.z + o.jitter*size*r.NormFloat64(),
+			X: width/2 + f*at.x/at.z + (bias[i].X+jitter*r.NormFloat64())*size,
+			Y: height/2 + f*at.y/at.z + (bias[i].Y+jitter*r.NormFloat64())*size,
 		}
 	}
 	return points
 }
+
+// held is the turn from which on a pose is another, radians.
+const held = 0.12

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/device/biometric/pad"
+	"github.com/watchpost/watchpost/device/biometric/patch"
 )
 
 type vec struct{ x, y, z float64 }
@@ -53,6 +54,11 @@ type head struct {
 	hair   float64    // eye distances above the eyes
 }
 
+// seenDepth is what a real detector shows of the depth of outer eye corners,
+// which it expects where most faces have them: measured with the product's on
+// whole pictures (device/biometric/pad/README.md).
+const seenDepth = 0.45
+
 // newHead draws a person: proportions of adults with their spread.
 func newHead(r *rand.Rand) head {
 	h := head{
@@ -60,12 +66,13 @@ func newHead(r *rand.Rand) head {
 		hair:   between(r, 0.7, 1.1),
 	}
 	h.centre = vec{0, 0.45, h.radius.z * 0.93}
-	outer := between(r, 0.13, 0.21)
+	// 11 mm in a skull; a real detector's idea of a face lets it see less than half.
+	outer := seenDepth * between(r, 0.13, 0.21)
 	slant := between(r, -0.02, 0.02)
 	h.points = [5]vec{
 		{between(r, 0.71, 0.75), -slant, outer}, {between(r, 0.25, 0.29), slant, 0},
 		{between(r, -0.75, -0.71), -slant, outer}, {between(r, -0.29, -0.25), slant, 0},
-		{between(r, -0.02, 0.02), between(r, 0.62, 0.78), -between(r, 0.21, 0.33)},
+		{between(r, -0.02, 0.02), between(r, 0.62, 0.78), -between(r, 0.24, 0.36)},
 	}
 	tone := between(r, 0.12, 0.6) // all tones of skin
 	h.skin = [3]float64{tone, tone * between(r, 0.68, 0.8), tone * between(r, 0.5, 0.68)}
@@ -100,11 +107,14 @@ type room struct {
 	focal    float64 // in picture widths
 	lag      time.Duration
 	noise    float64 // standard deviation, grey levels
-	jitter   float64 // of points, eye distances
+	jitter   float64 // of eye corners from frame to frame, eye distances; four times that of the nose
+	// bias is the detector's error in each of three poses (right, ahead, left),
+	// which stays while the pose does.
+	bias [3][5]patch.Point
 }
 
 func newRoom(r *rand.Rand) room {
-	return room{
+	o := room{
 		ambient:  1 / between(r, 0.15, 0.9), // the full screen gives 15 to 90 % of the room's light
 		distance: between(r, 5.5, 12.7),     // 35 to 80 cm
 		wide:     between(r, 3.2, 4.8),      // halves of a screen 40 to 60 cm wide
@@ -114,9 +124,27 @@ func newRoom(r *rand.Rand) room {
 		focal:    between(r, 0.7, 1.0),
 		lag:      time.Duration(between(r, 40, 240)) * time.Millisecond,
 		noise:    between(r, 1, 3),
-		jitter:   between(r, 0.006, 0.014), // half a pixel to one at 80 px
+		jitter:   between(r, 0.002, 0.005), // 0.003 measured
 	}
+	for pose := range o.bias {
+		for i := range o.bias[pose] {
+			x, y := eyeBias, eyeBias
+			if i == 4 {
+				x, y = noseBias, noseHeightBias
+			}
+			o.bias[pose][i] = patch.Point{X: x * r.NormFloat64(), Y: y * r.NormFloat64()}
+		}
+	}
+	return o
 }
+
+// Standard deviations of a real detector's points between pictures of one
+// person, eye distances, as measured on LFW and ORL.
+const (
+	eyeBias        = 0.009
+	noseBias       = 0.04
+	noseHeightBias = 0.05
+)
 
 // light is what of the screen is lit, 0 or 1 a half, left and right of the
 // image: the person's left half stands at the right of the image.

@@ -170,7 +170,7 @@ func Present(r *rand.Rand, species string, c pad.Challenge) ([]pad.Frame, error)
 				return [3]float64{gain * c[0], gain * c[1], gain * c[2]}
 			}
 		}
-		points := o.project(r, t)
+		points := o.project(r, t, yaw)
 		f := pad.Frame{At: at, Width: width, Height: height, Face: true, Points: points, Same: agree}
 		if c.Kind != pad.Turn { // which looks at points only
 			mid := func(a, b patch.Point) patch.Point { return patch.Point{X: (a.X + b.X) / 2, Y: (a.Y + b.Y) / 2} }

@@ -258,30 +258,70 @@ func TestNonsenseIsNoPass(t *testing.T) {
 	}
 }
 
-// The two explanations of the points tell a turned solid from a turned sheet.
-func TestMisfit(t *testing.T) {
-	ahead := reference{}
-	for i, p := range straight {
-		ahead.points[i] = [2]float64{(p.X - 320) / 80, (p.Y - 240) / 80}
-	}
-	for _, solid := range []bool{true, false} {
-		f := Frame{Width: 640, Height: 480, Face: true}
-		rot := rotation(0.05, 0.45, -0.05)
-		depth := focal * 640 / 80
-		for i, m := range ahead.points {
-			z := 0.0
-			if solid {
-				z = -relief[i]
+// looking makes frames of a face that answers c by turning far radians; behind
+// are how far outer eye corners and nose lie behind the inner corners.
+func looking(c Challenge, far float64, behind [5]float64) []Frame {
+	var frames []Frame
+	for at := time.Duration(0); at < c.Length(); at += 100 * time.Millisecond {
+		yaw := 0.0
+		if s, _, _ := c.at(at); s != nil {
+			switch s.Cue { // the person's left is at the right of the image
+			case TurnLeft:
+				yaw = far
+			case TurnRite:
+				yaw = -far
 			}
-			x := rot[0]*m[0] + rot[1]*m[1] + rot[2]*z
-			y := rot[3]*m[0] + rot[4]*m[1] + rot[5]*z
-			w := rot[6]*m[0] + rot[7]*m[1] + rot[8]*z + depth
-			f.Points[i] = patch.Point{X: 320 + focal*640*x/w, Y: 240 + focal*640*y/w}
 		}
-		right, ok1 := ahead.misfit(&f, solid)
-		wrong, ok2 := ahead.misfit(&f, !solid)
-		if !ok1 || !ok2 || right > 1e-3 || wrong < 10*right || wrong < 0.005 {
-			t.Errorf("solid %v: right model leaves %v, the other %v", solid, right, wrong)
+		const f, distance = 640 * focal, 640 * focal / 80
+		sin, cos := math.Sincos(yaw)
+		frame := Frame{At: at, Width: 640, Height: 480, Face: true, Same: 0.98}
+		for i, p := range straight {
+			x, y, z := (p.X-320)/80, (p.Y-240)/80, behind[i]
+			depth := distance + sin*x + cos*z
+			frame.Points[i] = patch.Point{X: 320 + f*(cos*x-sin*z)/depth, Y: 240 + f*y/depth}
+		}
+		frames = append(frames, frame)
+	}
+	return frames
+}
+
+// A head that turns far enough is solid, a leaning print flat; what is turned
+// too little for the detector's errors, or is bent, is neither, and who does not
+// turn, or the other way, has not followed.
+func TestTurn(t *testing.T) {
+	head := [5]float64{0: 0.07, 2: 0.07, 4: -0.32}
+	leaning := [5]float64{4: -0.6} // a plane through both eyes, its lower edge nearer
+	bent := [5]float64{0: 0.12, 2: 0.12, 4: -0.15}
+	for range 10 {
+		c := drawn(t, Turn)
+		another := looking(c, 0.6, head)
+		for i := len(another) / 2; i < len(another); i++ {
+			another[i].Same = 0.8
+		}
+		few := looking(c, 0.6, head)
+		for i := range few {
+			few[i].Face = i%3 == 0
+		}
+		for name, w := range map[string]struct {
+			frames []Frame
+			result Result
+			reason string
+		}{
+			"head":            {looking(c, 0.6, head), Pass, ""},
+			"hardly turned":   {looking(c, 0.3, head), NotAssessable, ReasonUnclear},
+			"leaning print":   {looking(c, 0.4, leaning), Fail, ReasonFlat},
+			"leaning, little": {looking(c, 0.2, leaning), NotAssessable, ReasonUnclear},
+			"bent print":      {looking(c, 0.6, bent), NotAssessable, ReasonUnclear},
+			"upright print":   {looking(c, 0.6, [5]float64{}), Fail, ReasonOther},
+			"does not turn":   {looking(c, 0, head), Fail, ReasonOther},
+			"the other way":   {looking(c, -0.6, head), Fail, ReasonOther},
+			"another person":  {another, Fail, ReasonChanged},
+			"few faces":       {few, NotAssessable, ReasonFewFrames},
+			"no frames":       {nil, NotAssessable, ReasonFewFrames},
+		} {
+			if v := Judge(c, w.frames, 0.91); v.Result != w.result || v.Reason != w.reason {
+				t.Errorf("%s: %v %q, want %v %q (%v)", name, v.Result, v.Reason, w.result, w.reason, v.Scores)
+			}
 		}
 	}
 }
