@@ -43,6 +43,7 @@ const (
 	SearchLimited       Action = "officer.limited" // as many were searched as policy allows
 	EncounterResumed    Action = "encounter.resumed"
 	StepSkipped         Action = "encounter.step_skipped"
+	ChallengeDrawn      Action = "encounter.challenge_drawn"
 	PresentationJudged  Action = "encounter.presentation_judged"
 	Inspected           Action = "encounter.inspected"
 	Searched            Action = "encounter.searched"

@@ -51,6 +51,7 @@ func Events() []Event {
 		{SearchLimited, "an officer wanted to search more than policy allows; Purpose", KindSearch},
 		{Inspected, "a document was read and judged; facts count results and name failed checks", KindSearch},
 		{StepSkipped, "a step was left out; fact step", KindSearch},
+		{ChallengeDrawn, "a challenge against presentation attacks was shown, whether it is judged or broken off; facts kind, draw, try", KindSearch},
 		{PresentationJudged, "a challenge against presentation attacks was judged; facts kind, result, reason, try", KindSearch},
 		{Searched, "the lists were asked; Purpose, facts answer, candidates, lists", KindSearch},
 		{SearchSuppressed, "a modality was withheld; fact: why", KindSearch},

@@ -44,6 +44,7 @@ type PresentationFacts struct {
 	Display Display       `json:"display" enum:"officer,traveller"`
 	Flash   bool          `json:"flash,omitempty"` // a flash may be drawn
 	Tries   int           `json:"tries"`           // challenges that were judged
+	Draws   int           `json:"draws,omitempty"` // challenges that were shown, judged or broken off
 	Of      int           `json:"of"`              // at most
 	Kind    string        `json:"kind,omitempty"`  // of the last one: flash, turn, blink
 	Check   inspect.Check `json:"check"`           // presentation.attack
@@ -61,16 +62,22 @@ type ChallengeData struct {
 	Display Display `json:"display"`
 	Try     int     `json:"try"` // from 1
 	Of      int     `json:"of"`
+	Draw    int     `json:"draw"` // challenges shown so far, this one too
 }
 
-// ErrTries and ErrNoFace refuse a challenge.
+// ErrTries, ErrDraws and ErrNoFace refuse a challenge.
 var (
 	ErrTries  = &fault.Error{Code: "presentation.no_tries", Hint: "every try is used: go on with what was found"}
+	ErrDraws  = &fault.Error{Code: "presentation.no_draws", Hint: "too many challenges were broken off: who or what interrupts the camera? Skip the step with a reason"}
 	ErrNoFace = &fault.Error{Code: "presentation.no_face", Hint: "take the face first: the challenge is of the same person"}
 )
 
 const (
 	clausePresentation = "ISO/IEC 30107-3:2023 (challenge; error rates by its bench alone)"
+	// spareDraws is how many challenges of an encounter may be shown and broken off,
+	// by a camera that went away or a person who sat down. Without a bound one
+	// draws, by pulling the camera, until what was recorded before is asked for.
+	spareDraws = 2
 	// challengeLead is what page and person have to get ready.
 	challengeLead = 1500 * time.Millisecond
 	// challengeTail is how long after the last step the camera is looked at:
@@ -97,7 +104,7 @@ func (p *Post) addPresentation(e *Encounter) {
 }
 
 // restarted are the facts of an encounter whose face a restart has lost: a try
-// that failed stays. f may be nil.
+// that failed stays, and so do the challenges that were shown. f may be nil.
 func (f *PresentationFacts) restarted() *PresentationFacts {
 	if f == nil {
 		return nil
@@ -155,6 +162,8 @@ func (p *Post) Challenge(id string, req ChallengeRequest) error {
 		err = ErrNoFace
 	case facts.Tries >= facts.Of:
 		err = ErrTries
+	case facts.Draws >= facts.Of+spareDraws:
+		err = ErrDraws
 	}
 	if err != nil {
 		p.mu.Unlock()
@@ -177,18 +186,38 @@ func (p *Post) Challenge(id string, req ChallengeRequest) error {
 	}
 	length := challengeLead + challenge.Length() + challengeTail
 	return p.start(id, StepPresentation, length+p.Policy.Deadlines.Capture.Of(), func(ctx context.Context, a *active) (func(), error) {
-		frames, err := p.Watcher.WatchFace(ctx, length, func() {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			if p.open[a.id] == a {
-				p.emit(a, EventChallenge, ChallengeData{challenge, int(challengeLead.Milliseconds()), facts.Display, try, facts.Of})
-			}
-		})
+		var unshown error
+		frames, err := p.Watcher.WatchFace(ctx, length, func() { unshown = p.showChallenge(a, challenge, try) })
+		if unshown != nil {
+			return nil, unshown
+		}
 		if err != nil {
 			return nil, err
 		}
 		return p.noteChallenge(a, challenge.Kind, p.judgeChallenge(challenge, frames, live))
 	})
+}
+
+// showChallenge counts a challenge as drawn and has the page show it, in this order: what
+// is not written down is not shown.
+func (p *Post) showChallenge(a *active, c pad.Challenge, try int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open[a.id] != a {
+		return nil // closed meanwhile
+	}
+	before := a.view.Presentation
+	facts := *before
+	facts.Draws++
+	a.view.Presentation = &facts
+	if err := p.save(a, audit.Line{Actor: a.view.Officer, Action: audit.ChallengeDrawn, Facts: map[string]string{
+		"kind": c.Kind.String(), "draw": strconv.Itoa(facts.Draws), "try": strconv.Itoa(try),
+	}}); err != nil {
+		a.view.Presentation = before
+		return err
+	}
+	p.emit(a, EventChallenge, ChallengeData{c, int(challengeLead.Milliseconds()), facts.Display, try, facts.Of, facts.Draws})
+	return nil
 }
 
 // judgeChallenge judges the frames of a challenge that began challengeLead after

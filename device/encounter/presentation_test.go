@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/watchpost/watchpost/device/audit"
 	"github.com/watchpost/watchpost/device/biometric/pad"
 	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/document/inspect"
@@ -27,6 +28,7 @@ type watcher struct {
 	species []string // of each try; the last again and again
 	change  func([]WatchedFace)
 	err     error
+	pulled  error // ends the watch when the challenge is seen
 
 	mu    sync.Mutex
 	asked []pad.Challenge
@@ -55,6 +57,12 @@ func (w *watcher) WatchFace(ctx context.Context, length time.Duration, begun fun
 	}
 	if len(c.Steps) == 0 {
 		return nil, errNotShown
+	}
+	if w.pulled != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.asked = append(w.asked, c.Challenge)
+		return nil, w.pulled
 	}
 	w.mu.Lock()
 	species := w.species[min(len(w.asked), len(w.species)-1)]
@@ -442,6 +450,44 @@ func TestChallengeTrouble(t *testing.T) {
 	if f := e.Presentation; f == nil || !f.Failed || f.Tries != 0 || f.Check.Result != inspect.Fail || e.Step(StepPresentation).State != Pending {
 		t.Errorf("%+v", f)
 	}
+}
+
+// Who pulls the camera until a challenge comes that was recorded before gets few
+// of them, not even by a restart, and each is written down.
+func TestAttackDrawAgain(t *testing.T) {
+	b, w, e := challenged(t, policy.PresentationRequire, []pad.Kind{pad.Turn}, 2, liveness.BonaFide)
+	b.vouched()
+	w.pulled = fault.New("device.lost", "pulled")
+	for n := range 3 {
+		e = b.try(e.ID)
+		if f := e.Presentation; f.Tries != 0 || f.Draws != n+1 || f.Check.Result != inspect.NotPerformed || e.Step(StepPresentation).Code != "device.lost" {
+			t.Fatalf("draw %d: %+v", n+1, f)
+		}
+	}
+	policyNow := b.post.Policy
+	b.stop()
+	b.policy = policyNow
+	b.start()
+	b.post.Watcher, b.post.TravellerDisplay = w, true
+	e, err := b.post.Get(e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Presentation.Draws != 3 {
+		t.Fatalf("after a restart: %+v", e.Presentation)
+	}
+	if err := b.post.CaptureFace(e.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.until(e.ID, func(e Encounter) bool { return e.Step(StepFace).State == Done })
+	b.try(e.ID)
+	if err := b.post.Challenge(e.ID, ChallengeRequest{}); !errors.Is(err, ErrDraws) {
+		t.Errorf("a fifth draw: %v", err)
+	}
+	if len(w.asked) != 4 {
+		t.Errorf("%d were shown", len(w.asked))
+	}
+	b.told(e.ID, audit.ChallengeDrawn, 4)
 }
 
 // Frames that come from a template of no length are of nobody.

@@ -86,7 +86,7 @@ func TestWhatOfficersDoIsAudited(t *testing.T) {
 		}
 		switch e.Action {
 		case audit.PasskeyAdded, audit.PasskeyUsed, audit.PasskeyRemoved: // passkeys_test.go
-		case audit.PresentationJudged: // challenge_test.go
+		case audit.ChallengeDrawn, audit.PresentationJudged: // challenge_test.go
 		case audit.EncounterResumed, audit.OfficerShut: // of the daemon
 		default:
 			if seen[e.Action] == 0 {

@@ -53,8 +53,10 @@ func TestChallenge(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	o1.refused(http.MethodPost, e+"/challenge", ChallengeBody{}, http.StatusConflict, "presentation.no_tries")
-	if n := b.count(audit.PresentationJudged); n != 1 {
-		t.Errorf("%d lines tell of it", n)
+	for _, told := range []audit.Action{audit.ChallengeDrawn, audit.PresentationJudged} {
+		if n := b.count(told); n != 1 {
+			t.Errorf("%d lines of %s", n, told)
+		}
 	}
 	plain := newBench(t, wide()).program("o1")
 	plain.refused(http.MethodPost, plain.openAs("adult")+"/challenge", ChallengeBody{}, http.StatusNotFound, "encounter.no_such_step")

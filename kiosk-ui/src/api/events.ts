@@ -18,6 +18,7 @@ export interface Challenge {
   display: string;
   try: number;
   of: number;
+  draw: number;
 }
 
 interface Payloads {

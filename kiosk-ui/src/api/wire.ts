@@ -1259,6 +1259,8 @@ export interface components {
             check: components["schemas"]["Check"];
             /** @enum {string} */
             display: "officer" | "traveller";
+            /** Format: int64 */
+            draws?: number;
             failed?: boolean;
             flash?: boolean;
             kind?: string;
