@@ -24,6 +24,25 @@ func TestBorn(t *testing.T) {
 		"1961-1963":                  {Date: "1961", Until: "1963", Precision: record.Range},
 		"circa 1961-1963":            {Date: "1961", Until: "1963", Precision: record.Range},
 		"Between 1961 and 1963":      {Date: "1961", Until: "1963", Precision: record.Range},
+		"00 Mar 1961":                {Date: "1961-03", Precision: record.ToMonth},
+		"0 March 1961":               {Date: "1961-03", Precision: record.ToMonth},
+		"1961-03-00":                 {Date: "1961-03", Precision: record.ToMonth},
+		"03/1961":                    {Date: "1961-03", Precision: record.ToMonth},
+		"1961-00-00":                 {Date: "1961", Precision: record.ToYear},
+		"19610000":                   {Date: "1961", Precision: record.ToYear},
+		"00/00/1961":                 {Date: "1961", Precision: record.ToYear},
+		"circa 00 Mar 1961":          {Date: "1961-03", Precision: record.Circa},
+		"1961-3-7":                   {Date: "1961-03-07", Precision: record.ToDay},
+		"19610307":                   {Date: "1961-03-07", Precision: record.ToDay},
+		"07-MAR-1961":                {Date: "1961-03-07", Precision: record.ToDay},
+		"March 7, 1961":              {Date: "1961-03-07", Precision: record.ToDay},
+		"1961-03-07T00:00:00Z":       {Date: "1961-03-07", Precision: record.ToDay},
+		"1961-03-07 00:00:00":        {Date: "1961-03-07", Precision: record.ToDay},
+		"~1961":                      {Date: "1961", Precision: record.Circa},
+		"1961 ?":                     {Date: "1961", Precision: record.Circa},
+		"1961 or 1962":               {Date: "1961", Until: "1962", Precision: record.Range},
+		"late 1960s":                 {Date: "1960", Until: "1969", Precision: record.Range},
+		"1960s":                      {Date: "1960", Until: "1969", Precision: record.Range},
 		"01 Jan 1961 to 30 Jun 1962": {Date: "1961-01-01", Until: "1962-06-30", Precision: record.Range},
 	} {
 		if got, ok := imports.Born(text); !ok || got != want {
@@ -31,8 +50,8 @@ func TestBorn(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "unknown", "07/03/1961", "31 Feb 1961", "1961-13-01", "61", "19610307", "1963 to 1961", "1961 to Mar 1963",
-		"circa", "circa circa", "between 1961", "1961 to", "1723", "1961 or 1962", strings.Repeat("circa ", 1000) + "x",
+		"", "unknown", "07/03/1961", "31 Feb 1961", "1961-13-01", "61", "07031961", "20011962", "1963 to 1961", "1961 to Mar 1963",
+		"circa", "circa circa", "between 1961", "1961 to", "1723", "1961 or", "1961-00-07", "00/03/1961", "00 00 1961", "0000-00-00", "19611300", "?", "~", "1961s", "1961-03-07T", strings.Repeat("circa ", 1000) + "x",
 	} {
 		if got, ok := imports.Born(text); ok {
 			t.Errorf("%q was read as %+v", text, got)

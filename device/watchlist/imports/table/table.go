@@ -1,5 +1,5 @@
 // Package table reads tables of text a row at a time: comma, semicolon or tab
-// between fields, quotes as in RFC 4180.
+// between fields, quotes as in RFC 4180, UTF-8 or UTF-16 (package plain).
 //
 // It differs from encoding/csv where hostile and damaged files need it: a row
 // has a largest size, and after a damaged row reading goes on at the next line
@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/watchpost/watchpost/device/fault"
+	"github.com/watchpost/watchpost/device/watchlist/imports/plain"
 )
 
 // MaxRow is the largest size of a row in bytes.
@@ -42,7 +43,7 @@ type Reader struct {
 // New returns a reader. With multiline a quoted field may hold line ends;
 // without it a quote that does not close on its line damages only that line.
 func New(in io.Reader, multiline bool) *Reader {
-	return &Reader{in: bufio.NewReaderSize(in, 64<<10), multiline: multiline}
+	return &Reader{in: bufio.NewReaderSize(plain.Text(in), 64<<10), multiline: multiline}
 }
 
 // Next returns the line on which the row begins, counted from 1, and its

@@ -42,6 +42,8 @@ func TestRows(t *testing.T) {
 		{"plain", "a,b\nc,d\n", false, []string{"1:a|b", "2:c|d"}},
 		{"no end, DOS ends, empty lines, Ctrl-Z", "a,b\r\n\r\nc,d\r\n\x1a", false, []string{"1:a|b", "3:c|d"}},
 		{"byte order mark", "\xef\xbb\xbfa,b", false, []string{"1:a|b"}},
+		{"UTF-16", "\xff\xfea\x00,\x00b\x00\r\x00\n\x00c\x00", false, []string{"1:a|b", "2:c"}},
+		{"carriage returns end the lines", "a,b\rc,d\r\re,f", false, []string{"1:a|b", "2:c|d", "4:e|f"}},
 		{"semicolons", "a;b,c\nd;e", false, []string{"1:a|b,c", "2:d|e"}},
 		{"tabs", "a\tb;c\n", false, []string{"1:a|b;c"}},
 		{"quotes", `"a,1","say ""x""" ,-0- ,""` + "\n", false, []string{`1:a,1|say "x"|-0- |`}},

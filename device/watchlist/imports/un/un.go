@@ -9,9 +9,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/watchlist/imports"
+	"github.com/watchpost/watchpost/device/watchlist/imports/plain"
 )
 
 // Limits of the file.
@@ -25,9 +27,10 @@ const (
 // not well-formed XML of this list, and with import.limit beyond the limits;
 // what was handed on before that stands, but the list is not whole.
 func Read(in io.Reader, m *imports.Maker, take imports.Take) error {
-	budget := &budget{in: in, left: maxEntry}
+	budget := &budget{in: plain.Text(in), left: maxEntry}
 	d := xml.NewDecoder(budget)
 	d.Entity = nil
+	d.CharsetReader = charset
 	depth, seen := 0, false
 	for {
 		line, _ := d.InputPos()
@@ -67,6 +70,16 @@ func Read(in io.Reader, m *imports.Maker, take imports.Take) error {
 			}
 		}
 	}
+}
+
+// charset takes files that say truly that they are UTF-16, which package plain
+// has read, or ASCII: of either, what comes here is UTF-8.
+func charset(name string, in io.Reader) (io.Reader, error) {
+	switch strings.ToLower(name) {
+	case "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii":
+		return in, nil
+	}
+	return nil, fault.New("import.format", "another encoding than UTF-8 or UTF-16 is declared")
 }
 
 // refuse says why reading ended, with the line and without the text there.
