@@ -110,8 +110,9 @@ func Serve(nc *nats.Conn, at Place, parallel int, lists Searcher, key *vault.Key
 			return
 		}
 		go func() {
-			defer func() { <-slots; done() }()
+			defer done()
 			out, err := search(m, at, id, lists, key)
+			<-slots // before the answer: whoever has it may ask the next
 			respond(m, us, out, err, log)
 		}()
 	}

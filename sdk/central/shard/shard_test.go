@@ -67,7 +67,7 @@ func connect(t *testing.T) *nats.Conn {
 		t.Fatal(err)
 	}
 	go s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(eventually) {
 		t.Fatal("the broker is not ready")
 	}
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
@@ -97,7 +97,7 @@ func asked() *screeningv1.AskRequest {
 
 func TestShards(t *testing.T) {
 	nc := connect(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), eventually)
 	defer cancel()
 	serve(t, nc, 0, 2, part{record: "a"})
 	second := serve(t, nc, 1, 2, part{record: "b"})
@@ -110,56 +110,131 @@ func TestShards(t *testing.T) {
 		t.Errorf("coverage of both: %v", c)
 	}
 
-	// A worker that is gone, one that fails and one that hangs leave a partial
-	// coverage, never a whole one.
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}
-	hold := make(chan struct{})
-	defer close(hold)
-	for name, start := range map[string]func() *Worker{
-		"gone":  func() *Worker { return nil },
-		"fails": func() *Worker { return serve(t, nc, 1, 2, part{err: errors.New("no")}) },
-		"hangs": func() *Worker { return serve(t, nc, 1, 2, part{hold: hold}) },
-	} {
-		sub := start()
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		r, err := Ask(ctx, nc, 2, testKey, asked())
-		cancel()
-		if err != nil || len(r.Candidates) != 1 || r.Coverage[0].Shards != 2 || r.Coverage[0].Answered != 1 {
-			t.Errorf("%s: %v, %v", name, r, err)
-		}
-		if sub != nil {
-			if err := sub.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 
-	t.Run("no worker at all", func(t *testing.T) {
-		if _, err := Ask(ctx, connect(t), 2, testKey, asked()); fault.CodeOf(err) != "source.unavailable" {
-			t.Fatal(err)
-		}
-	})
 	t.Run("without a deadline", func(t *testing.T) {
 		if _, err := Ask(context.Background(), nc, 1, testKey, asked()); fault.CodeOf(err) != "call.no_deadline" {
 			t.Fatal(err)
 		}
 	})
+	t.Run("no worker at all", func(t *testing.T) {
+		t.Parallel()
+		refused(t, connect(t), 2, testKey, "source.unavailable")
+	})
 	t.Run("too many at once", func(t *testing.T) {
+		t.Parallel()
 		wait, taken := make(chan struct{}), make(chan struct{}, 1)
-		defer close(wait)
 		busy := connect(t)
 		serve(t, busy, 0, 1, part{hold: wait, asked: taken})
-		go func() { _, _ = Ask(ctx, busy, 1, testKey, asked()) }()
+		first := make(chan error, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(t.Context(), eventually)
+			defer cancel()
+			_, err := Ask(ctx, busy, 1, testKey, asked())
+			first <- err
+		}()
 		select {
 		case <-taken: // the only place
-		case <-ctx.Done():
-			t.Fatal("the question did not come")
+		case err := <-first:
+			t.Fatalf("the question did not come: %v", err)
 		}
-		if _, err := Ask(ctx, busy, 1, testKey, asked()); fault.CodeOf(err) != "source.busy" {
-			t.Fatalf("not busy: %v", err)
+		refused(t, busy, 1, testKey, "source.busy")
+		close(wait)
+		if err := <-first; err != nil {
+			t.Fatal(err)
 		}
+	})
+}
+
+// TestPartial: a worker that is gone, one that fails and one that hangs leave a
+// partial coverage, never a whole one.
+func TestPartial(t *testing.T) {
+	for name, second := range map[string]*part{
+		"gone":  nil,
+		"fails": {err: errors.New("no")},
+		"hangs": {hold: make(chan struct{})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nc := connect(t)
+			serve(t, nc, 0, 2, part{record: "a"})
+			if second != nil {
+				serve(t, nc, 1, 2, *second)
+			}
+			if r := partial(t, nc); len(r.Candidates) != 1 {
+				t.Errorf("%v", r)
+			}
+		})
+	}
+}
+
+// TestNextAtOnce: whoever has an answer can ask the next question, also where
+// a worker takes one at a time.
+func TestNextAtOnce(t *testing.T) {
+	t.Parallel()
+	nc := connect(t)
+	serve(t, nc, 0, 1, part{record: "a"})
+	for n := range 200 {
+		ctx, cancel := context.WithTimeout(t.Context(), eventually)
+		_, err := Ask(ctx, nc, 1, testKey, asked())
+		cancel()
+		if err != nil {
+			t.Fatalf("question %d: %v", n, err)
+		}
+	}
+}
+
+// A search that nobody can answer in whole lasts as long as its patience, or
+// half of it. So it is tried with little first, and with twice as much where
+// the machine was too slow for what must come.
+const (
+	atFirst    = time.Second
+	eventually = 60 * time.Second
+)
+
+// patiently asks with growing patience until enough says that what must come
+// has come; it fails the test itself where something came that must not.
+func patiently(t *testing.T, nc *nats.Conn, of int, key *vault.Key, enough func(*screeningv1.AskResponse, error) bool) {
+	t.Helper()
+	var r *screeningv1.AskResponse
+	var err error
+	for patience := atFirst; patience <= eventually; patience *= 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		r, err = Ask(ctx, nc, of, key, asked())
+		cancel()
+		if enough(r, err) {
+			return
+		}
+	}
+	t.Fatalf("%v, %v", r, err)
+}
+
+// partial asks two shards of which the first answers and the second must not count.
+func partial(t *testing.T, nc *nats.Conn) (out *screeningv1.AskResponse) {
+	t.Helper()
+	patiently(t, nc, 2, testKey, func(r *screeningv1.AskResponse, err error) bool {
+		if err != nil {
+			return false // the first was too slow
+		}
+		if len(r.Coverage) != 1 || r.Coverage[0].Shards != 2 || r.Coverage[0].Answered != 1 {
+			t.Fatalf("not one of two: %v", r)
+		}
+		out = r
+		return true
+	})
+	return out
+}
+
+// refused asks shards that must not answer and must say why.
+func refused(t *testing.T, nc *nats.Conn, of int, key *vault.Key, code fault.Code) {
+	t.Helper()
+	patiently(t, nc, of, key, func(r *screeningv1.AskResponse, err error) bool {
+		if err == nil {
+			t.Fatalf("answered: %v", r)
+		}
+		return fault.CodeOf(err) == code
 	})
 }
 
