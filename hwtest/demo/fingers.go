@@ -62,12 +62,23 @@ func fingerRecord(p *finger.Person) (*record.Record, error) {
 }
 
 // feeder lays the fingers of who stands at the post on the sensor, each when
-// the post asks for it.
+// the post asks for it, and lifts one that its capture has not taken.
 type feeder struct {
 	sensor finger.Sensor
 	// again signs in anew: a session does not outlive the daemon, nor its keys.
 	again  func(context.Context) (*client.Client, error)
 	person atomic.Pointer[finger.Person] // nil: nobody, who gives nothing
+
+	// Of run alone: what lies on the sensor, and how it is lifted. lift returns
+	// when the sensor is free.
+	of   asking
+	lift func()
+}
+
+// asking names what is asked for: one finger, or hand, of one encounter.
+type asking struct {
+	encounter string
+	position  int
 }
 
 // layLimit is how long a finger waits for a capture that has just begun.
@@ -76,32 +87,17 @@ const layLimit = 10 * time.Second
 // run follows the post until ctx ends. A finger is dry the first time it is
 // asked for and good from then on; of a hand one finger stays off the first time.
 func (f *feeder) run(ctx context.Context, c *client.Client) error {
-	asked := map[string]uint64{}
+	asked := map[asking]uint64{}
 	after := uint64(0)
 	var since time.Time // what was asked for before is not answered any more
+	f.lift = func() {}
+	defer func() { f.lift() }()
 	for ctx.Err() == nil {
 		err := c.Watch(ctx, after, func(ev client.Event) (bool, error) {
 			after = ev.Seq
-			var now client.Finger
-			if ev.Time.Before(since) || ev.Kind != "finger.changed" || json.Unmarshal(ev.Data, &now) != nil || now.State != "running" || now.Advice != "place" {
-				return true, nil
-			}
-			p := f.person.Load()
-			if p == nil {
-				return true, nil
-			}
-			key := fmt.Sprint(ev.Encounter, now.Position)
-			asked[key]++
-			print, err := give(p, now.Position, asked[key])
-			if err != nil {
-				return false, err
-			}
-			ctx, cancel := context.WithTimeout(ctx, layLimit)
-			defer cancel()
-			// The officer sees that no finger came; here nobody can help it.
-			_ = f.sensor.Lay(ctx, print)
-			return true, nil
+			return true, f.happened(ctx, ev, since, asked)
 		}, func() (bool, error) { return true, nil }) // a capture that was missed fails, and the officer asks again
+		f.lift()
 		if err != nil && ctx.Err() == nil {
 			select {
 			case <-ctx.Done():
@@ -113,6 +109,41 @@ func (f *feeder) run(ctx context.Context, c *client.Client) error {
 			}
 		}
 	}
+	return nil
+}
+
+// happened lays down what is asked for and lifts what is asked for no more: left
+// there, the next capture would take it for the finger that it asks for.
+func (f *feeder) happened(ctx context.Context, ev client.Event, since time.Time, asked map[asking]uint64) error {
+	if ev.Kind == "encounter.outcome" && ev.Encounter == f.of.encounter {
+		f.lift()
+	}
+	var now client.Finger
+	if ev.Kind != "finger.changed" || json.Unmarshal(ev.Data, &now) != nil {
+		return nil
+	}
+	of := asking{ev.Encounter, now.Position}
+	if now.State != "running" && of == f.of {
+		f.lift()
+	}
+	p := f.person.Load()
+	if ev.Time.Before(since) || now.State != "running" || now.Advice != "place" || p == nil {
+		return nil
+	}
+	f.lift() // the sensor has one capture at a time: that of before is over
+	asked[of]++
+	print, err := give(p, now.Position, asked[of])
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, layLimit)
+	done := make(chan struct{})
+	f.of, f.lift = of, func() { cancel(); <-done }
+	go func() {
+		defer close(done)
+		// The officer sees that no finger came; here nobody can help it.
+		_ = f.sensor.Lay(ctx, print)
+	}()
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"image"
 	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/watchpost/watchpost/device/fault"
@@ -50,6 +51,9 @@ const maxSide = 5000
 // patience with a sensor that is just being opened, or being plugged in.
 const patience = 15 * time.Second
 
+// again is how often a sensor is tried that does not answer yet.
+const again = 20 * time.Millisecond
+
 // Sensor is the virtual device that listens on a socket. Each call makes a
 // connection of its own, so it is safe for concurrent use, as one finger after
 // the other.
@@ -58,7 +62,8 @@ type Sensor struct {
 }
 
 // Lay presents a finger once. The sensor sees it as soon as a capture waits; a
-// finger that nobody waits for stays on the sensor until ctx ends.
+// finger that nobody waits for stays on the sensor until ctx ends, and is lifted
+// when Lay returns. Whether a capture took it just before, ErrFeed does not say.
 func (s Sensor) Lay(ctx context.Context, finger *image.Gray) error {
 	size := finger.Bounds().Size()
 	if size.X < 1 || size.Y < 1 || size.X > maxSide || size.Y > maxSide {
@@ -118,8 +123,13 @@ func (s Sensor) send(ctx context.Context, message []byte) error {
 		return err
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
+	lifted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { defer close(lifted); s.lift(conn) })
+	defer func() {
+		if !stop() {
+			<-lifted
+		}
+	}()
 	if _, err := conn.Write(message); err != nil {
 		return fault.Wrap(ErrFeed.Code, errors.Join(err, ctx.Err()))
 	}
@@ -129,11 +139,31 @@ func (s Sensor) send(ctx context.Context, message []byte) error {
 	if int32(binary.NativeEndian.Uint32(message)) == wordUnplug {
 		return nil
 	}
-	// A reset is an end as well: the device closes without reading on.
-	if _, err := io.Copy(io.Discard, conn); err != nil && ctx.Err() != nil {
-		return fault.Wrap(ErrFeed.Code, ctx.Err())
+	// A reset is an end as well: the device closes without reading on. Where ctx has
+	// ended, this is the end of lift.
+	_, _ = io.Copy(io.Discard, conn)
+	return fault.Wrap(ErrFeed.Code, ctx.Err())
+}
+
+// lift takes back what was sent by conn and not read. Closing conn would not do:
+// what is on its way stays and is read by the next capture, whosever it is. The
+// device has one connection and lets the old one go for a new one, without
+// reading on; that shows as the end of conn.
+func (s Sensor) lift(conn *net.UnixConn) {
+	until := time.Now().Add(patience)
+	_ = conn.SetDeadline(until) // a sensor that hangs is given up
+	for {
+		empty, err := net.Dial("unix", s.Socket)
+		if err == nil {
+			empty.Close()
+			return
+		}
+		if !errors.Is(err, syscall.EAGAIN) || time.Now().After(until) { // the sensor has gone, and what was sent with it
+			conn.Close()
+			return
+		}
+		time.Sleep(again) // others stand before the socket
 	}
-	return nil
 }
 
 // dial waits for a sensor that is not there yet.
@@ -147,7 +177,7 @@ func (s Sensor) dial(ctx context.Context) (*net.UnixConn, error) {
 		select {
 		case <-ctx.Done():
 			return nil, fault.New(ErrNoSensor.Code, "nobody listens for fingers").WithHint("the capture process listens there once the sensor is configured")
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(again):
 		}
 	}
 }

@@ -75,6 +75,70 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+// TestLifted: a finger that no capture took is taken back. The device here stops
+// reading and lets a connection go only for a new one, as libfprint's does.
+func TestLifted(t *testing.T) {
+	s := Sensor{Socket: filepath.Join(t.TempDir(), "s")}
+	listener, err := net.Listen("unix", s.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	laid := make(chan error, 1)
+	ctx, lift := context.WithCancel(t.Context())
+	go func() { laid <- s.Lay(ctx, image.NewGray(image.Rect(0, 0, 300, 400))) }()
+	first, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(first, make([]byte, 1)); err != nil { // it is on its way
+		t.Fatal(err)
+	}
+	lift()
+	second, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	select {
+	case err := <-laid:
+		t.Errorf("done before the sensor has let the finger go: %v", err)
+	default:
+	}
+	first.Close()
+	if err := <-laid; !errors.Is(err, ErrFeed) || !errors.Is(err, context.Canceled) {
+		t.Errorf("a finger that was lifted: %v", err)
+	}
+	if left, err := io.ReadAll(second); err != nil || len(left) != 0 {
+		t.Errorf("%d bytes lie there still, %v", len(left), err)
+	}
+}
+
+// TestLiftedFromNobody: a sensor that has gone needs no lifting.
+func TestLiftedFromNobody(t *testing.T) {
+	s := Sensor{Socket: filepath.Join(t.TempDir(), "s")}
+	listener, err := net.Listen("unix", s.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	laid := make(chan error, 1)
+	ctx, lift := context.WithCancel(t.Context())
+	go func() { laid <- s.Lay(ctx, image.NewGray(image.Rect(0, 0, 300, 400))) }()
+	conn, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil { // it is on its way
+		t.Fatal(err)
+	}
+	listener.Close()
+	lift()
+	if err := <-laid; !errors.Is(err, ErrFeed) {
+		t.Errorf("nobody took the finger: %v", err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	nobody := Sensor{Socket: filepath.Join(t.TempDir(), "s")}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

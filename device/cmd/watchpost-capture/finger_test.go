@@ -139,6 +139,41 @@ func TestFingerTouches(t *testing.T) {
 	}
 }
 
+// TestFingerLifted: a finger that was laid down while nobody waited is gone when
+// it is lifted: the next capture gets the finger that comes after it.
+func TestFingerLifted(t *testing.T) {
+	socket, sensor, _ := sensors(t)
+	client := service(t, socket)
+	person := finger.NewPerson(5, finger.CacheDir())
+	early, err := person.Print(1, finger.Dry, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	print, err := person.Print(1, finger.Good, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		ctx, lift := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		err := sensor.Lay(ctx, early)
+		lift()
+		if !errors.Is(err, finger.ErrFeed) {
+			t.Fatalf("nobody waits for it: %v", err)
+		}
+		got, _, err := touch(t, client, 1, 30*time.Second, func(int) {
+			if err := sensor.Lay(t.Context(), print); err != nil {
+				t.Error(err)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got.GetImage().GetData()) != string(print.Pix) {
+			t.Error("the capture took the finger that was lifted")
+		}
+	}
+}
+
 func TestFingerRejectedTouches(t *testing.T) {
 	socket, sensor, _ := sensors(t)
 	client := service(t, socket)

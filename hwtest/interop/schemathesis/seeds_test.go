@@ -252,10 +252,16 @@ func (s *seeds) evidence(ctx context.Context) (string, error) {
 	return "", errors.New("no evidence is kept of a candidate")
 }
 
-// closeAll abandons what is open.
+// closeAll abandons what is open. A finger that is being taken is taken first:
+// the bench lays it down when it hears of the capture, and were that gone by then,
+// it would lie there for the next one, maybe of another finger.
 func (s *seeds) closeAll(ctx context.Context) error {
 	open, err := s.encounters(ctx)
 	for _, e := range open {
+		if e.step("fingers") == "running" {
+			_, taken := s.wait(ctx, e.ID, func(e found) bool { return e.step("fingers") != "running" })
+			err = errors.Join(err, taken)
+		}
 		err = errors.Join(err, s.call(ctx, s.main, http.MethodPost, "/v1/encounters/"+e.ID+"/outcome", map[string]string{"outcome": "abandoned", "reason": "seed"}, nil))
 	}
 	return err
