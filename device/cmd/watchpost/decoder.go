@@ -123,8 +123,15 @@ func (d *decoder) do(ctx context.Context, f func(*capture.DecodeClient) error) e
 	return once()
 }
 
+// imageLimit is how long one image may take: a large one without a face goes
+// through every detector, on a machine that has other work. What measures
+// files waits for the answer; nobody stands before it.
+const imageLimit = 10 * time.Minute
+
 // face returns the template of an image file.
 func (d *decoder) face(ctx context.Context, path string) (capture.Face, error) {
+	ctx, cancel := context.WithTimeout(ctx, imageLimit)
+	defer cancel()
 	img, err := readImage(path)
 	if err != nil {
 		return capture.Face{}, err

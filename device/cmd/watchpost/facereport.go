@@ -27,6 +27,8 @@ In: --pairs, a CSV file without header ("-" reads standard input):
 same: 1, true, same, mated or genuine where the two show one person; 0, false,
 different, non-mated or impostor where not. --groups, a CSV file without header:
   image,group[,subject]
+An image of --pairs is known in --groups by the same path, letter for letter; a side
+of several images is in a group where all of them are.
 Where the pairs do not tell who is who, the subjects of --groups do; without
 these, images of one folder show one person, or, where all lie in one folder,
 images whose names differ by their last number only. Standard error says which
@@ -85,6 +87,9 @@ and the exit status is 3.
 		people, err := readGroups(groups)
 		if err != nil {
 			return err
+		}
+		if outside := placeSides(list, people); outside > 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "face: %d sides of the pairs are in no group: they count for everybody only\n", outside)
 		}
 		who, told := identify(list, same, people)
 		fmt.Fprintf(cmd.ErrOrStderr(), "face: who is who: %s\n", told)
@@ -214,14 +219,43 @@ func readGroups(path string) (map[string]person, error) {
 		return nil, err
 	}
 	out := make(map[string]person, len(rows))
-	for _, row := range rows {
+	for i, row := range rows {
 		p := person{group: row[1]}
 		if len(row) > 2 {
 			p.subject = row[2]
 		}
+		if before, ok := out[row[0]]; ok && before != p {
+			return nil, fault.New("groups.format", "row %d says something else of an image than a row before it", i+1)
+		}
 		out[row[0]] = p
 	}
 	return out, nil
+}
+
+// placeSides says of sides of several images what is said of each of these,
+// and nothing where they differ. It returns how many sides are in no group.
+func placeSides(list []pair, people map[string]person) (outside int) {
+	seen := make(map[string]bool)
+	for _, p := range list {
+		for _, side := range [...]string{p.a, p.b} {
+			if seen[side] {
+				continue
+			}
+			seen[side] = true
+			files := images(side)
+			who := people[files[0]]
+			for _, f := range files[1:] {
+				if people[f] != who {
+					who = person{}
+				}
+			}
+			people[side] = who
+			if who.group == "" {
+				outside++
+			}
+		}
+	}
+	return outside
 }
 
 // lastNumber is what tells pictures of one person apart in a file's name.

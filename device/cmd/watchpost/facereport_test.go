@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/watchpost/watchpost/device/fault"
 )
 
 func TestWhoIsWho(t *testing.T) {
@@ -35,6 +37,32 @@ func TestWhoIsWho(t *testing.T) {
 	who, _ := identify([]pair{{"a", "b"}, {"c", "d"}, {"b", "c"}, {"a", "e"}}, []bool{true, true, true, false}, nil)
 	if want := map[string]int{"a": 0, "b": 0, "c": 0, "d": 0, "e": 1}; !reflect.DeepEqual(who, want) {
 		t.Errorf("joined by others: %v", who)
+	}
+}
+
+// A side of several images is in the group that all of them are in.
+func TestSidesOfSeveralImages(t *testing.T) {
+	people := map[string]person{"a": {"g", "1"}, "b": {"g", "1"}, "c": {"h", "2"}}
+	list := []pair{{"a;b", "c"}, {"a;c", "a"}, {"a;x", "x"}, {"a;c", "a;b"}}
+	if outside := placeSides(list, people); outside != 3 {
+		t.Errorf("%d sides in no group", outside)
+	}
+	for side, want := range map[string]person{"a": {"g", "1"}, "a;b": {"g", "1"}, "c": {"h", "2"}, "a;c": {}, "a;x": {}, "x": {}} {
+		if people[side] != want {
+			t.Errorf("%s: %+v", side, people[side])
+		}
+	}
+}
+
+func TestReadGroups(t *testing.T) {
+	for text, ok := range map[string]bool{"": true, "a,g\na,g\n": true, "a,g,1\r\nb,h,2\r\n": true, "a,g\na,h\n": false, "a,g,1\na,g,2\n": false, "a\n": false} {
+		path := filepath.Join(t.TempDir(), "groups.csv")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readGroups(path); ok != (err == nil) || !ok && fault.CodeOf(err) != "groups.format" {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 
