@@ -25,7 +25,8 @@ export class Central {
     this.#child = child;
   }
 
-  static async start(): Promise<Central> {
+  /** start brings one up; more are further flags of serve. */
+  static async start(...more: string[]): Promise<Central> {
     const dir = mkdtempSync(join(tmpdir(), 'watchpost-admin-'));
     chmodSync(dir, 0o711); // PostgreSQL's account passes through
     const file = (name: string, text: string): void => writeFileSync(join(dir, name), text, { mode: 0o600 });
@@ -33,7 +34,8 @@ export class Central {
     file('password', password);
     const state = ['--state', join(dir, 'state'), '--passphrase-file', join(dir, 'pass')];
     execFileSync(join(bin, 'watchpost-central'), ['init', ...state]);
-    const child = spawn(join(bin, 'watchpost-central'), ['serve', ...state, '--listen', '127.0.0.1:0', '--page', '127.0.0.1:0', '--metrics='], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(join(bin, 'watchpost-central'), ['serve', ...state, '--listen', '127.0.0.1:0', '--page', '127.0.0.1:0', '--metrics=', ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
+    process.once('exit', () => void child.kill('SIGTERM')); // a run that is broken off takes it along
     let said = '';
     child.stderr.on('data', (d: Buffer) => (said += d.toString()));
     const line = await new Promise<string>((resolve, reject) => {

@@ -62,7 +62,7 @@ test('which box is in trouble stands first, in words', async () => {
   expect(await anna.page.locator('tr[data-post="field-3"]').innerText()).toContain('older than its owner allows');
   expect(await anna.page.locator('tr[data-post="gate-9"]').innerText()).toContain('never heard of');
   const desk = await anna.page.locator('tr[data-post="desk-1"]').innerText();
-  for (const words of ['desk\n', 'in order', 'connected', 'national: no. 41, 3 h old', 'head 12, 4,031 lines', 'agrees with the witness', '1.1.0']) expect(desk).toContain(words);
+  for (const words of ['desk\n', 'in order', 'connected', 'national: no.\u00a041, 3\u00a0h\u00a0old', 'head 12, 4,031 lines', 'agrees with the witness', '1.1.0']) expect(desk).toContain(words);
   await anna.look('posts');
 });
 
@@ -192,7 +192,7 @@ test('what was prepared is withdrawn with a reason', async () => {
 
 test('lists, search, backups and history say how they stand', async () => {
   await anna.go('Lists', 'Lists in force');
-  expect(await anna.page.locator('tr[data-list="national"]').innerText()).toContain('stale at 1 posts');
+  expect(await anna.page.locator('tr[data-list="national"]').innerText()).toContain('stale at 1 of 4 posts');
   await anna.look('lists');
   await anna.go('Search', 'Workers that search at central');
   await anna.look('shards');

@@ -26,7 +26,7 @@ export function textOf(keys: readonly string[], otherwise: TextKey, values: Valu
   return fill(found === undefined ? en[otherwise] : (table[found] ?? ''), values);
 }
 
-const clock = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+const clock = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' });
 
 /** when writes a moment of the wire in local time. */
 export function when(wire: string | undefined): string {

@@ -16,7 +16,7 @@ export function countdown(seconds: number): string {
   return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
 }
 
-const clockForm = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+const clockForm = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' });
 const dayForm = new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone: 'UTC' });
 
 /** timeOf writes a moment of the wire in local time. */
