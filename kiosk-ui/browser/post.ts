@@ -48,6 +48,9 @@ export async function startPost(): Promise<{ access: PostAccess; stop: () => Pro
   const child = spawn(join(bin, 'hwtest'), ['up', '--post', '--second-officer', '--bin', bin, '--faces', '2000', '--documents', '2000', '--listen', listen], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  // A post stays when nobody types any more: a run that is broken off takes it along.
+  const orphan = (): void => void child.kill('SIGTERM');
+  process.once('exit', orphan);
   let said = '';
   child.stderr.on('data', (d: Buffer) => (said += d.toString()));
   const ended = new Promise<never>((_, reject) => {
@@ -93,6 +96,7 @@ export async function startPost(): Promise<{ access: PostAccess; stop: () => Pro
     const timer = setTimeout(() => child.kill('SIGTERM'), 20_000);
     await gone;
     clearTimeout(timer);
+    process.off('exit', orphan);
   };
   return { access: { ...access, bench }, stop };
 }
