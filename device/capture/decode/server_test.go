@@ -138,11 +138,19 @@ func TestFaceTemplate(t *testing.T) {
 		t.Error("the same picture gives another template")
 	}
 
+	// A man of some 100 pixels in a picture that is halved three times.
+	far := stdimage.NewRGBA(stdimage.Rect(0, 0, 5400, 4000))
+	draw.Draw(far, far.Bounds(), stdimage.NewUniform(color.Gray{128}), stdimage.Point{}, draw.Src)
+	draw.Draw(far, stdimage.Rect(4000, 2000, 4350, 2262), scaled(live, 350, 262), stdimage.Point{}, draw.Src)
+	small := get("far away", far)
+	if s, _ := template.Cosine(&a.Template, &small.Template); s < 0.9 {
+		t.Errorf("far away: scores %v against the picture itself", s)
+	}
+
 	two := stdimage.NewRGBA(stdimage.Rect(0, 0, 1100, 480))
 	draw.Draw(two, two.Bounds(), stdimage.NewUniform(color.Gray{128}), stdimage.Point{}, draw.Src)
 	draw.Draw(two, stdimage.Rect(0, 0, 640, 480), live, stdimage.Point{}, draw.Src)
-	small := scaled(chip, 300, 240)
-	draw.Draw(two, stdimage.Rect(700, 100, 1000, 340), small, stdimage.Point{}, draw.Src)
+	draw.Draw(two, stdimage.Rect(700, 100, 1000, 340), scaled(chip, 300, 240), stdimage.Point{}, draw.Src)
 	if f := get("two faces", two); f.Faces != 2 || f.Box.Max.X > 640 {
 		t.Errorf("%d faces, box %v; want 2 and the larger one", f.Faces, f.Box)
 	}

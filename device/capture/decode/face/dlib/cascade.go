@@ -19,6 +19,9 @@ const (
 	// cnnPixels bounds the image given to the network, which takes some 600
 	// bytes and 1.4 µs of one core for each pixel.
 	cnnPixels = 1 << 20
+	// finePixels bounds the finer images that are looked at when nothing was found:
+	// HOG takes some 0.16 µs of one core for each pixel.
+	finePixels = 1 << 25
 	// smallestSide is that of an image in which a face can be: the network
 	// finds faces of 40 pixels in the image enlarged twice.
 	smallestSide = 32
@@ -38,7 +41,9 @@ type step struct {
 var steps = [...]step{{face.DetectorHOG, 1}, {face.DetectorHOGRelaxed, 1}, {face.DetectorCNN, 1}, {face.DetectorCNN, 2}}
 
 // find returns the image and its halvings, the last being the one looked at,
-// and the hits on that one, the one to take first.
+// and the hits on that one, the one to take first. Where nobody is found on the
+// image of workSide, somebody far away may stand in a large picture: the finer
+// images are then looked at, the coarse ones first.
 func (e *Engine) find(ctx context.Context, img face.Raster, effort face.Effort) ([]face.Raster, []hit, error) {
 	if err := img.Check(); err != nil {
 		return nil, nil, err
@@ -62,6 +67,19 @@ func (e *Engine) find(ctx context.Context, img face.Raster, effort face.Effort) 
 		hits, err := e.try(work, s)
 		if err != nil || len(hits) > 0 {
 			return levels, hits, err
+		}
+	}
+	for fine := len(levels) - 1; fine > 0 && effort != face.Live; fine-- {
+		at := levels[fine-1]
+		if at.Width*at.Height > finePixels {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, nil, fault.Wrap("face.deadline", err)
+		}
+		hits, err := e.try(at, steps[0])
+		if err != nil || len(hits) > 0 {
+			return levels[:fine], hits, err
 		}
 	}
 	return levels, nil, nil
