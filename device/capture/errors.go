@@ -72,11 +72,14 @@ func fail(err error) error {
 	}
 	for _, detail := range st.Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == "watchpost" && info.GetReason() != "" {
-			return &fault.Error{
+			coded := &fault.Error{
 				Code: fault.Code(info.GetReason()), Hint: info.GetMetadata()["hint"],
 				Retryable: info.GetMetadata()["retryable"] == "true",
-				Cause:     errors.New(st.Message()),
 			}
+			if st.Message() != info.GetReason() { // a code that says all there is
+				coded.Cause = errors.New(st.Message())
+			}
+			return coded
 		}
 	}
 	switch st.Code() {
@@ -86,7 +89,7 @@ func fail(err error) error {
 		return fault.Wrap(ErrCanceled.Code, errors.New(st.Message()))
 	case codes.Unavailable:
 		return fault.New(ErrLost.Code, "%s", st.Message()).
-			WithHint("the capture process has ended and is being started again: wait a moment, then try again").AsRetryable()
+			WithHint("the devices are being started again: wait a few seconds, then try again").AsRetryable()
 	}
 	return fault.New(ErrAnswer.Code, "%s: %s", st.Code(), st.Message())
 }

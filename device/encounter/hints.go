@@ -19,7 +19,7 @@ var hints = map[string]string{
 	"card":                  "take the document off, lay it on again and leave it there",
 	"reader":                "check the reader's cable, then try again",
 	"camera":                "check the camera, then try again",
-	"capture.lost":          "the device process is being started again: wait a moment, then try again",
+	"capture.lost":          "the devices are being started again: wait a few seconds, then try again",
 	"capture":               "try again; if it happens again, restart the post",
 	"device.unknown":        "the configuration names a device that is not there: tell the administrator",
 	"device":                "check the device's cable, then try again",

@@ -26,6 +26,7 @@ import (
 type watcher struct {
 	b       *bench
 	species []string // of each try; the last again and again
+	person  uint64   // who stands there: another number is another person
 	change  func([]WatchedFace)
 	err     error
 	pulled  error // ends the watch when the challenge is seen
@@ -69,7 +70,7 @@ func (w *watcher) WatchFace(ctx context.Context, length time.Duration, begun fun
 	w.asked = append(w.asked, c.Challenge)
 	try := uint64(len(w.asked))
 	w.mu.Unlock()
-	frames, err := liveness.Present(rand.New(rand.NewPCG(11, try)), species, c.Challenge)
+	frames, err := liveness.Present(rand.New(rand.NewPCG(11+w.person, try)), species, c.Challenge)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +137,7 @@ func TestChallengeIsAnswered(t *testing.T) {
 		for n := 0; n < 10 && !passed; n++ {
 			b, w, e := challenged(t, policy.PresentationRequire, []pad.Kind{kind}, 1, liveness.BonaFide)
 			b.vouched()
+			w.person = uint64(n)
 			e = b.try(e.ID)
 			f := e.Presentation
 			if f.Check.Code != inspect.PresentationAttack || f.Check.Clause == "" || f.Kind != kind.String() || len(w.asked) != 1 || w.asked[0].Kind != kind {
@@ -160,7 +162,8 @@ func TestChallengeWithoutBench(t *testing.T) {
 	for mode, clear := range map[policy.PresentationMode]bool{policy.PresentationAdvise: true, policy.PresentationRequire: false} {
 		seen := false
 		for n := 0; n < 10 && !seen; n++ {
-			b, _, e := challenged(t, mode, []pad.Kind{pad.Turn}, 1, liveness.BonaFide)
+			b, w, e := challenged(t, mode, []pad.Kind{pad.Turn}, 1, liveness.BonaFide)
+			w.person = uint64(n)
 			// Another kind's bench vouches for nothing here.
 			b.post.Policy.Presentation.Benches = []policy.Bench{{Challenge: pad.Flash, Report: "LAB-1", SHA256: "00"}}
 			e = b.try(e.ID)
@@ -237,6 +240,7 @@ func TestAttackChallenge(t *testing.T) {
 				frames[i].Frame.At = at
 			}
 		}, []string{"fail"}, []string{pad.ReasonOther}},
+		"eyes never shut": {blink, liveness.RigidMask, nil, []string{"fail", "not-assessable"}, []string{pad.ReasonOther, pad.ReasonUnclear}},
 		"a still picture held to a turn": {turn, liveness.BonaFide, func(frames []WatchedFace) {
 			for i := range frames {
 				at := frames[i].Frame.At

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"runtime/debug"
 
 	"golang.org/x/crypto/argon2"
 
@@ -78,7 +79,8 @@ func (p Passphrase) Enrol(context.Context) (json.RawMessage, error) {
 	return raw, fault.Wrap("vault.key", err)
 }
 
-// Derive implements Unlocker. It takes some 50 ms and 64 MiB.
+// Derive implements Unlocker. It takes some 50 ms and 64 MiB, which it gives
+// back to the kernel.
 func (p Passphrase) Derive(ctx context.Context, raw json.RawMessage) ([]byte, error) {
 	var q argonParams
 	if err := json.Unmarshal(raw, &q); err != nil {
@@ -91,7 +93,11 @@ func (p Passphrase) Derive(ctx context.Context, raw json.RawMessage) ([]byte, er
 	if err := ctx.Err(); err != nil {
 		return nil, fault.Wrap("vault.cancelled", err)
 	}
-	return argon2.IDKey(p, q.Salt, q.Time, q.MemoryKiB, q.Threads, KeySize), nil
+	key := argon2.IDKey(p, q.Salt, q.Time, q.MemoryKiB, q.Threads, KeySize)
+	// Left as garbage, what it filled stays resident for minutes, holds what was
+	// derived on the way, and doubles what the heap may grow to.
+	debug.FreeOSMemory()
+	return key, nil
 }
 
 // OfficerPassphrase is the passphrase of one officer, where a vault without a

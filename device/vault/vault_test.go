@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -58,6 +59,11 @@ func TestPassphraseAtItsRealCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.Lock()
+	// What the last opening filled is not left with the process.
+	var m runtime.MemStats
+	if runtime.ReadMemStats(&m); m.HeapSys-m.HeapReleased > argonMemoryKiB<<9 {
+		t.Errorf("the heap keeps %d KiB of the kernel's, argon2id takes %d", (m.HeapSys-m.HeapReleased)>>10, argonMemoryKiB)
+	}
 	_, err = Open(t.Context(), path, Passphrase("another"))
 	wantCode(t, err, "vault.passphrase")
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/subtle"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,16 +10,13 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
+	"github.com/watchpost/watchpost/device/officer/session"
 )
 
 // CookieName is the cookie of a browser's session. The prefix makes a browser
 // refuse it unless it is Secure, for the whole site and of this host only
 // (RFC 6265bis, section 4.1.3.2).
 const CookieName = "__Host-watchpost"
-
-// CSRFHeader repeats the session's csrf value in calls that change something
-// and are signed in by cookie.
-const CSRFHeader = "X-CSRF-Token"
 
 // signedIn marks an operation that needs a session: a program's by bearer
 // token, or a browser's by cookie with its token against forged requests.
@@ -29,7 +25,7 @@ var signedIn = []map[string][]string{{"session": {}}, {"cookie": {}, "csrf": {}}
 var securitySchemes = map[string]*huma.SecurityScheme{
 	"session": {Type: "http", Scheme: "bearer", Description: "token of POST /v1/session"},
 	"cookie":  {Type: "apiKey", In: "cookie", Name: CookieName, Description: "set by POST /v1/session with browser: true"},
-	"csrf":    {Type: "apiKey", In: "header", Name: CSRFHeader, Description: "csrf of GET /v1/session; needed beside the cookie by every method but GET"},
+	"csrf":    {Type: "apiKey", In: "header", Name: session.CSRFHeader, Description: "csrf of GET /v1/session; needed beside the cookie by every method but GET"},
 }
 
 // presented is the session that a request names.
@@ -69,30 +65,32 @@ func safe(method string) bool {
 }
 
 // admit returns the session of a request that is used by an officer.
-func (s *Server) admit(p presented, method, csrf string) (session, error) {
-	held, err := s.sessions.get(p.token, true)
+func (s *Server) admit(p presented, method, csrf string) (held, error) {
+	h, err := s.sessions.Get(p.token, true)
 	if err != nil {
-		return session{}, err
+		return held{}, err
 	}
-	if p.browser != held.browser {
+	if p.browser != h.Who.browser {
 		// A cookie's token is no bearer token: what a page could leak must not
 		// work without the token against forged requests, and the reverse.
-		return session{}, errNoSession
+		return held{}, session.ErrMissing
 	}
-	if p.browser && !safe(method) && subtle.ConstantTimeCompare([]byte(csrf), []byte(held.csrf)) != 1 {
-		return session{}, errCSRF
+	if p.browser && !safe(method) {
+		if err := h.Forged(csrf); err != nil {
+			return held{}, err
+		}
 	}
-	if !s.accounts.Allow(held.account.ID) {
-		return session{}, errRate
+	if !s.accounts.Allow(h.Who.ID) {
+		return held{}, errRate
 	}
-	return held, nil
+	return h, nil
 }
 
 type contextKey struct{}
 
 // signed is what the context of an operation knows of its caller.
 type signed struct {
-	session
+	held
 	token string
 }
 
@@ -104,12 +102,12 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	p := present(ctx.Header("Authorization"), ctx.Header("Cookie"))
-	held, err := s.admit(p, ctx.Method(), ctx.Header(CSRFHeader))
+	h, err := s.admit(p, ctx.Method(), ctx.Header(session.CSRFHeader))
 	if err != nil {
 		writeError(ctx, coded(err))
 		return
 	}
-	next(huma.WithValue(ctx, contextKey{}, signed{held, p.token}))
+	next(huma.WithValue(ctx, contextKey{}, signed{h, p.token}))
 }
 
 // nothingEmpty refuses a number or a time that is named in the query and left
@@ -143,12 +141,12 @@ var anyRole = []officer.Role{officer.Officer, officer.Supervisor, officer.Admini
 
 // officerOf returns the signed-in officer if it holds one of the roles.
 func officerOf(ctx context.Context, roles ...officer.Role) (*officer.Account, error) {
-	held, ok := ctx.Value(contextKey{}).(signed)
+	by, ok := ctx.Value(contextKey{}).(signed)
 	if !ok {
-		return nil, errNoSession
+		return nil, session.ErrMissing
 	}
-	if err := held.account.Need(roles...); err != nil {
+	if err := by.Who.Need(roles...); err != nil {
 		return nil, err
 	}
-	return held.account, nil
+	return by.Who.Account, nil
 }

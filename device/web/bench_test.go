@@ -35,6 +35,7 @@ import (
 	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/device/officer/lockout"
 	"github.com/watchpost/watchpost/device/officer/passkey"
+	"github.com/watchpost/watchpost/device/officer/session"
 	"github.com/watchpost/watchpost/device/screening"
 )
 
@@ -256,7 +257,7 @@ func (b *bench) browser(id string) *caller {
 	c := b.caller()
 	var in SignedIn
 	c.ok(http.MethodPost, "/v1/session", SignInBody{Credentials{id, password}, true}, &in)
-	c.header[CSRFHeader] = in.CSRF
+	c.header[session.CSRFHeader] = in.CSRF
 	return c
 }
 

@@ -99,6 +99,12 @@ func (s *Server) encounterOperations() {
 		e, err := s.mayRead(ctx, in.ID)
 		return &encounterOutput{e}, fail(err)
 	})
+	s.captureOperations()
+	s.decisionOperations()
+}
+
+// captureOperations are what is taken of the person and the document.
+func (s *Server) captureOperations() {
 	register(s, huma.Operation{
 		OperationID: "read-document", Method: http.MethodPost, Path: "/v1/encounters/{id}/document", Summary: "Read the document on the reader",
 		Description: "Returns at once; events tell how it goes.", Security: signedIn, DefaultStatus: http.StatusAccepted,
@@ -139,6 +145,10 @@ func (s *Server) encounterOperations() {
 			return s.post.Skip(in.ID, encounter.StepName(in.Step), a.ID, in.Body.Reason)
 		})
 	})
+}
+
+// decisionOperations are what the officer finds and decides.
+func (s *Server) decisionOperations() {
 	register(s, huma.Operation{
 		OperationID: "adjudicate", Method: http.MethodPost, Path: "/v1/encounters/{id}/adjudications", Summary: "Record a finding on a candidate", Security: signedIn,
 	}, func(ctx context.Context, in *struct {

@@ -38,14 +38,14 @@ var upgrader = websocket.Upgrader{
 // that is left open must not keep its session alive.
 func (s *Server) stream(r *http.Request, roles ...officer.Role) (presented, *officer.Account, error) {
 	p := present(r.Header.Get("Authorization"), r.Header.Get("Cookie"))
-	held, err := s.admit(p, r.Method, "")
+	h, err := s.admit(p, r.Method, "")
 	if err != nil {
 		return p, nil, err
 	}
-	if !slices.ContainsFunc(roles, held.account.Has) {
+	if !slices.ContainsFunc(roles, h.Who.Has) {
 		return p, nil, officer.ErrRole
 	}
-	return p, held.account, nil
+	return p, h.Who.Account, nil
 }
 
 // streaming returns the context of an open websocket: it ends with the client
@@ -94,7 +94,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	for {
 		batch, err := s.next(ctx, after)
 		if err == nil {
-			_, err = s.sessions.get(p.token, false)
+			_, err = s.sessions.Get(p.token, false)
 		}
 		if err != nil {
 			if !errors.Is(err, context.Canceled) {

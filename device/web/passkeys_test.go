@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/watchpost/watchpost/device/officer/session"
 	"github.com/watchpost/watchpost/hwtest/authenticator"
 )
 
@@ -100,7 +101,7 @@ func TestPasskeyOverTheAPI(t *testing.T) {
 	}
 	var who SessionInfo
 	browser.ok(http.MethodGet, "/v1/session", nil, &who)
-	browser.with(CSRFHeader, who.CSRF).open(false)
+	browser.with(session.CSRFHeader, who.CSRF).open(false)
 
 	var list struct {
 		Passkeys []struct {
@@ -247,7 +248,7 @@ func TestAttackPasskeyCeremony(t *testing.T) {
 			c.refused(http.MethodDelete, "/v1/passkeys/"+encoded(k.ID), nil, 401, "session.missing")
 		},
 		"without_csrf": func(t *testing.T, b *bench, k *authenticator.Key) {
-			c := b.browser("o1").with(CSRFHeader, "")
+			c := b.browser("o1").with(session.CSRFHeader, "")
 			c.refused(http.MethodPost, registrations, nil, 403, "session.csrf")
 			c.refused(http.MethodDelete, "/v1/passkeys/"+encoded(k.ID), nil, 403, "session.csrf")
 		},

@@ -120,7 +120,7 @@ func (s *Server) sendFrames(ctx context.Context, conn *websocket.Conn, p present
 		case <-ctx.Done():
 			return
 		case <-check.C:
-			if _, err := s.sessions.get(p.token, false); err != nil {
+			if _, err := s.sessions.Get(p.token, false); err != nil {
 				closeWith(conn, string(fault.CodeOf(err)))
 				return
 			}

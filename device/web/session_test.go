@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/device/officer/lockout"
+	"github.com/watchpost/watchpost/device/officer/session"
 )
 
 func TestBrowserSession(t *testing.T) {
@@ -30,11 +31,11 @@ func TestBrowserSession(t *testing.T) {
 	}
 	body := OpenBody{Purpose: "border_check"}
 	c.refused(http.MethodPost, "/v1/encounters", body, 403, "session.csrf")
-	c.with(CSRFHeader, "x").refused(http.MethodPost, "/v1/encounters", body, 403, "session.csrf")
-	c.with(CSRFHeader, b.browser("o1").header[CSRFHeader]).refused(http.MethodPost, "/v1/encounters", body, 403, "session.csrf") // another session's
+	c.with(session.CSRFHeader, "x").refused(http.MethodPost, "/v1/encounters", body, 403, "session.csrf")
+	c.with(session.CSRFHeader, b.browser("o1").header[session.CSRFHeader]).refused(http.MethodPost, "/v1/encounters", body, 403, "session.csrf") // another session's
 	c.refused(http.MethodDelete, "/v1/session", nil, 403, "session.csrf")
-	c.with(CSRFHeader, who.CSRF).with("Sec-Fetch-Site", "cross-site").refused(http.MethodPost, "/v1/encounters", body, 403, "request.cross_origin")
-	c.with(CSRFHeader, who.CSRF).with("Origin", "https://elsewhere.example").refused(http.MethodPost, "/v1/encounters", body, 403, "request.cross_origin")
+	c.with(session.CSRFHeader, who.CSRF).with("Sec-Fetch-Site", "cross-site").refused(http.MethodPost, "/v1/encounters", body, 403, "request.cross_origin")
+	c.with(session.CSRFHeader, who.CSRF).with("Origin", "https://elsewhere.example").refused(http.MethodPost, "/v1/encounters", body, 403, "request.cross_origin")
 
 	// What is in the cookie is no bearer token, and the reverse.
 	at, err := url.Parse(b.https.URL)
@@ -46,7 +47,7 @@ func TestBrowserSession(t *testing.T) {
 	token := strings.TrimPrefix(b.program("o1").header["Authorization"], "Bearer ")
 	b.caller().with("Cookie", CookieName+"="+token).refused(http.MethodGet, "/v1/session", nil, 401, "session.missing")
 
-	signed := c.with(CSRFHeader, who.CSRF)
+	signed := c.with(session.CSRFHeader, who.CSRF)
 	res, _ = signed.do(http.MethodDelete, "/v1/session", nil)
 	if res.StatusCode != http.StatusNoContent || !strings.Contains(res.Header.Get("Set-Cookie"), "Max-Age=0") {
 		t.Errorf("signed out with %d, cookie %q", res.StatusCode, res.Header.Get("Set-Cookie"))

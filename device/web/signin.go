@@ -78,15 +78,15 @@ type signedInOutput struct {
 	Body      SignedIn
 }
 
-func (s *Server) info(h session) SessionInfo {
+func (s *Server) info(h held) SessionInfo {
 	i := SessionInfo{
-		ID: h.account.ID, Name: h.account.Name, Roles: h.account.Roles, Ends: h.begun.Add(sessionLife).UTC(), IdleSeconds: int(sessionIdle.Seconds()), Server: s.now().UTC(),
+		ID: h.Who.ID, Name: h.Who.Name, Roles: h.Who.Roles, Ends: h.Begun.Add(sessionLife).UTC(), IdleSeconds: int(sessionIdle.Seconds()), Server: s.now().UTC(),
 	}
-	if h.account.Expires.Before(i.Ends) {
-		i.Ends = h.account.Expires.UTC()
+	if h.Who.Expires.Before(i.Ends) {
+		i.Ends = h.Who.Expires.UTC()
 	}
-	if h.browser {
-		i.CSRF = h.csrf
+	if h.Who.browser {
+		i.CSRF = h.CSRF
 	}
 	return i
 }
@@ -96,8 +96,8 @@ func (s *Server) openSession(a *officer.Account, browser bool, by string) (*sign
 	if err := s.backend.Witnessed(audit.Line{Time: s.now(), Actor: a.ID, Action: audit.SignedIn, Facts: map[string]string{"by": by}}); err != nil {
 		return nil, fail(err)
 	}
-	token, held := s.sessions.add(a, browser)
-	out := &signedInOutput{Body: SignedIn{SessionInfo: s.info(held)}}
+	token, h := s.sessions.Add(signer{a, browser})
+	out := &signedInOutput{Body: SignedIn{SessionInfo: s.info(h)}}
 	if browser {
 		out.SetCookie = cookie(token, int(sessionLife.Seconds()))
 	} else {
@@ -135,7 +135,7 @@ func (s *Server) sessionOperations() {
 		if _, err := officerOf(ctx, anyRole...); err != nil {
 			return nil, fail(err)
 		}
-		return &sessionOutput{s.info(ctx.Value(contextKey{}).(signed).session)}, nil
+		return &sessionOutput{s.info(ctx.Value(contextKey{}).(signed).held)}, nil
 	})
 	register(s, huma.Operation{
 		OperationID: "sign-out", Method: http.MethodDelete, Path: "/v1/session", Summary: "Sign out; open encounters stay", Security: signedIn,
@@ -144,13 +144,13 @@ func (s *Server) sessionOperations() {
 		if err != nil {
 			return nil, fail(err)
 		}
-		held := ctx.Value(contextKey{}).(signed)
-		s.sessions.end(held.token)
+		by := ctx.Value(contextKey{}).(signed)
+		s.sessions.End(by.token)
 		if err := s.backend.Witnessed(audit.Line{Time: s.now(), Actor: a.ID, Action: audit.SignedOut}); err != nil {
 			return nil, fail(err)
 		}
 		out := new(signedOutOutput)
-		if held.browser {
+		if by.Who.browser {
 			out.SetCookie = cookie("", -1)
 		}
 		return out, nil

@@ -26,6 +26,7 @@ import (
 	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/device/officer/lockout"
 	"github.com/watchpost/watchpost/device/officer/passkey"
+	"github.com/watchpost/watchpost/device/officer/session"
 	"github.com/watchpost/watchpost/device/web/throttle"
 )
 
@@ -65,7 +66,7 @@ type Options struct {
 type Server struct {
 	post      *encounter.Post
 	backend   Backend
-	sessions  *sessions
+	sessions  *session.Table[signer]
 	guard     *lockout.Guard
 	log       *slog.Logger
 	now       func() time.Time

@@ -40,6 +40,7 @@ type Central struct {
 	Wire    *wire.Proxy
 	dir     string
 	bin     string
+	metrics string // address that it serves them at, host:port; "" serves none
 	process *process
 	log     *log
 	keys    struct {
@@ -56,7 +57,7 @@ func StartCentral(ctx context.Context, o Options, number string) (*Central, erro
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for central: %w", err)
 	}
-	c := &Central{dir: dir, bin: o.Bin, log: &log{also: o.Log}}
+	c := &Central{dir: dir, bin: o.Bin, metrics: o.CentralMetrics, log: &log{also: o.Log}}
 	if err := c.begin(ctx, number); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
@@ -108,7 +109,7 @@ func (c *Central) flags(args []string) []string {
 
 // serve starts the service and returns its address once it answers.
 func (c *Central) serve() (string, error) {
-	args := c.flags([]string{"serve", "--listen", "127.0.0.1:0", "--page=", "--metrics=", "--lists", filepath.Join(c.dir, "lists")})
+	args := c.flags([]string{"serve", "--listen", "127.0.0.1:0", "--page=", "--metrics=" + c.metrics, "--lists", filepath.Join(c.dir, "lists")})
 	p := &process{name: centralProgram, cmd: exec.Command(filepath.Join(c.bin, centralProgram), args...), done: make(chan struct{})}
 	p.cmd.Stderr = c.log
 	// A group of its own, as start gives it: Ctrl-C at the terminal is for us.

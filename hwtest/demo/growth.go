@@ -40,8 +40,10 @@ func Growth(ctx context.Context, o Options, n int) (err error) {
 	if n < warm+4*sampleEvery {
 		return fmt.Errorf("%d encounters are too few to see growth: at least %d", n, warm+4*sampleEvery)
 	}
-	if o.Metrics, err = freePort(); err != nil {
-		return err
+	for _, address := range []*string{&o.Metrics, &o.CentralMetrics} {
+		if *address, err = freePort(); err != nil {
+			return err
+		}
 	}
 	show := &screen{out: o.Out, quiet: true}
 	t, err := set(ctx, o, show)
@@ -100,6 +102,8 @@ func quantities(encounters float64) []*quantity {
 		{name: "capture devices open files", unit: 1, allow: 4},
 		{name: "capture decode processes", unit: 1, allow: 1},
 		{name: "watchpost-central resident, MiB", unit: mib, allow: 8 * mib},
+		{name: "watchpost-central live heap, MiB", unit: mib, allow: 2 * mib},
+		{name: "watchpost-central goroutines", unit: 1, allow: 4},
 		{name: "watchpost-central open files", unit: 1, allow: 4},
 		{name: "files of the state", unit: 1, allow: 1},
 		{name: "bytes of the state, MiB", unit: mib, allow: encounters * keptEach},
@@ -112,10 +116,6 @@ func (t *table) sample(ctx context.Context, all []*quantity) error {
 	if len(daemon) != 1 || len(devices) != 1 || len(central) != 1 {
 		return errors.New("a process has ended")
 	}
-	said, err := metrics(ctx, t.options.Metrics)
-	if err != nil {
-		return err
-	}
 	decode, err := t.post.PIDs(Decode)
 	if err != nil {
 		return err
@@ -125,14 +125,23 @@ func (t *table) sample(ctx context.Context, all []*quantity) error {
 		return err
 	}
 	var v []float64
-	for _, pid := range []int{daemon[0], devices[0], central[0]} {
-		rss, open, perr := occupied(pid)
-		if err = errors.Join(err, perr); pid == daemon[0] {
-			v = append(v, rss, said["go_gc_heap_live_bytes"], said["go_goroutines"], open)
-		} else {
-			v = append(v, rss, open)
+	for _, p := range []struct {
+		pid     int
+		metrics string
+	}{{daemon[0], t.options.Metrics}, {devices[0], ""}, {central[0], t.options.CentralMetrics}} {
+		rss, open, err := occupied(p.pid)
+		if err != nil {
+			return err
 		}
-		if pid == devices[0] {
+		v = append(v, rss)
+		if p.metrics != "" {
+			said, err := metrics(ctx, p.metrics)
+			if err != nil {
+				return err
+			}
+			v = append(v, said["go_gc_heap_live_bytes"], said["go_goroutines"])
+		}
+		if v = append(v, open); p.pid == devices[0] {
 			v = append(v, float64(len(decode)))
 		}
 	}
@@ -140,7 +149,7 @@ func (t *table) sample(ctx context.Context, all []*quantity) error {
 	for i, q := range all {
 		q.values = append(q.values, v[i])
 	}
-	return err
+	return nil
 }
 
 // occupied reads the resident memory of a process, in bytes, and its open
@@ -179,7 +188,7 @@ func folder(dir string) (files, bytes float64, err error) {
 	return files, bytes, err
 }
 
-// metrics reads what the daemon measures of itself.
+// metrics reads what a program measures of itself.
 func metrics(ctx context.Context, address string) (map[string]float64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
 	if err != nil {

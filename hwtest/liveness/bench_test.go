@@ -9,7 +9,7 @@ import (
 
 // few is what every run has time for; challenges are drawn anew each time, so
 // only what never happens is asked of so few.
-const few = 3
+const few = 2
 
 // Flat things never pass a flash or a turn, a second face never passes a turn,
 // and a live person is never taken for flat.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,6 +36,10 @@ const (
 	// playedYaw is how far a played head turns: as far as people do that are
 	// asked to look aside, and a frontal detector still sees them.
 	playedYaw = 21 * math.Pi / 180
+	// turnedPrint is how far a print is turned by hand, and slanted how its axis leans,
+	// to the other side with each side: so its nose moves most (README of package pad).
+	turnedPrint = 28 * math.Pi / 180
+	slanted     = 0.75
 	// playedDelay is how long a played person takes to begin, seconds.
 	playedDelay = 0.25
 )
@@ -47,6 +50,9 @@ func NewPlayer(s *Sitter, camera, dir string) (*Player, error) {
 	moments := []Moment{{Shut: true}, {Cue: pad.Full}, {Cue: pad.LightLeft}, {Cue: pad.LightRite}}
 	for k := -playedYaw; k < playedYaw+yawStep/2; k += yawStep {
 		moments = append(moments, Moment{Yaw: k})
+	}
+	for k := -turnedPrint; k < turnedPrint+yawStep/2; k += yawStep {
+		moments = append(moments, printAt(k))
 	}
 	return newPlayer(s, camera, dir, moments)
 }
@@ -61,13 +67,22 @@ func newPlayer(s *Sitter, camera, dir string, moments []Moment) (*Player, error)
 	return p, p.show(Moment{})
 }
 
+// printAt is a flat print that is turned by hand; at 0 it faces the camera.
+func printAt(yaw float64) Moment {
+	m := Moment{Yaw: yaw, Sheet: Sheet{Held: true}}
+	if steps := math.Round(yaw / yawStep); steps != 0 {
+		m.Sheet.Slant = math.Copysign(slanted, steps)
+	}
+	return m
+}
+
 // nameOf names the pictures of a moment.
 func nameOf(m Moment) string {
 	cue := m.Cue
 	if lightOf(cue) == (light{}) {
 		cue = pad.Dark
 	}
-	return fmt.Sprintf("%+03d-%s-%t", int(math.Round(m.Yaw/yawStep)), cue, m.Shut)
+	return fmt.Sprintf("%+03d-%s-%t-%t%+.2f", int(math.Round(m.Yaw/yawStep)), cue, m.Shut, m.Sheet.Held, m.Sheet.Slant)
 }
 
 func (p *Player) make(m Moment) error {
@@ -117,6 +132,18 @@ func (p *Player) Follow(ctx context.Context, begin time.Time, c pad.Challenge) e
 	return p.answer(ctx, begin, c, c)
 }
 
+// HoldPrint is somebody who holds a print of the person before the camera for
+// the length of c, still.
+func (p *Player) HoldPrint(ctx context.Context, begin time.Time, c pad.Challenge) error {
+	return p.play(ctx, begin, c, func(time.Duration) Moment { return printAt(0) })
+}
+
+// TurnPrint holds it, too, and turns it by hand as c asks heads to turn.
+func (p *Player) TurnPrint(ctx context.Context, begin time.Time, c pad.Challenge) error {
+	does := answers(c, playedDelay, turnedPrint)
+	return p.play(ctx, begin, c, func(at time.Duration) Moment { return printAt(does.yaw(at)) })
+}
+
 // Replay shows what was recorded under another challenge of the kind, which it
 // draws; the recording is not lit by this one's screen.
 func (p *Player) Replay(ctx context.Context, begin time.Time, c pad.Challenge) error {
@@ -133,23 +160,29 @@ func (p *Player) Replay(ctx context.Context, begin time.Time, c pad.Challenge) e
 
 // answer plays the answer to recorded while c is shown.
 func (p *Player) answer(ctx context.Context, begin time.Time, c, recorded pad.Challenge) error {
-	does := answers(rand.New(rand.NewPCG(1, 1)), recorded, playedDelay, playedYaw)
+	does := answers(recorded, playedDelay, playedYaw)
+	return p.play(ctx, begin, c, func(at time.Duration) Moment {
+		// Lids and lights are of a head that looks ahead: no challenge asks for both.
+		switch recorded.Kind {
+		case pad.Turn:
+			return Moment{Yaw: does.yaw(at)}
+		case pad.Blink:
+			return Moment{Shut: does.shut(at) > 0.5}
+		}
+		return Moment{Cue: cueAt(recorded, at)}
+	})
+}
+
+// play shows what is at each moment while c is shown, and the person when it is over.
+func (p *Player) play(ctx context.Context, begin time.Time, c pad.Challenge, at func(time.Duration) Moment) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
-		at := time.Since(begin)
-		if at > c.Length() {
+		now := time.Since(begin)
+		if now > c.Length() {
 			return p.show(Moment{})
 		}
-		// Lids and lights are of a head that looks ahead: no challenge asks for both.
-		m := Moment{Cue: cueAt(recorded, at)}
-		switch recorded.Kind {
-		case pad.Turn:
-			m = Moment{Yaw: does.yaw(at)}
-		case pad.Blink:
-			m = Moment{Shut: does.shut(at)}
-		}
-		if err := p.show(m); err != nil {
+		if err := p.show(at(now)); err != nil {
 			return err
 		}
 		select {

@@ -92,7 +92,7 @@ func TestSitterIsLitAndBlinks(t *testing.T) {
 // The camera's folder is never empty, and shows one moment when all is done.
 func TestPlayer(t *testing.T) {
 	camera := t.TempDir()
-	p, err := newPlayer(sitter(t), camera, t.TempDir(), []Moment{{}, {Yaw: playedYaw}, {Yaw: -playedYaw}, {Shut: true}, {Cue: pad.LightLeft}})
+	p, err := newPlayer(sitter(t), camera, t.TempDir(), []Moment{{}, {Yaw: playedYaw}, {Yaw: -playedYaw}, {Shut: true}, {Cue: pad.LightLeft}, printAt(0), printAt(turnedPrint)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestPlayer(t *testing.T) {
 	if len(rest) != loop {
 		t.Fatalf("%q", rest)
 	}
-	for _, m := range []Moment{{Yaw: playedYaw}, {Yaw: -0.001}, {Shut: true}, {Cue: pad.LightLeft}, {Cue: pad.Dark}, {Yaw: -playedYaw}} {
+	for _, m := range []Moment{{Yaw: playedYaw}, {Yaw: -0.001}, {Shut: true}, {Cue: pad.LightLeft}, {Cue: pad.Dark}, printAt(0.001), printAt(turnedPrint), {Yaw: -playedYaw}} {
 		if err := p.show(m); err != nil {
 			t.Fatal(err)
 		}
@@ -125,6 +125,18 @@ func TestPlayer(t *testing.T) {
 	}
 	if n := names(); !slices.Equal(n, rest) {
 		t.Errorf("%q, was %q", n, rest)
+	}
+	if err := p.HoldPrint(t.Context(), time.Now(), c); err != nil {
+		t.Fatal(err)
+	}
+	if n := names(); !slices.Equal(n, rest) {
+		t.Errorf("%q after a print, was %q", n, rest)
+	}
+	if err := p.TurnPrint(t.Context(), time.Now(), pad.Challenge{Kind: pad.Turn, Steps: []pad.Step{{Cue: pad.TurnRite, Millis: 2000}}}); err == nil {
+		t.Error("a print is turned through poses there are no pictures of")
+	}
+	if nameOf(printAt(0)) == nameOf(Moment{}) || nameOf(printAt(-yawStep)) == nameOf(printAt(yawStep)) {
+		t.Error("different moments have one name")
 	}
 	if err := p.show(Moment{Yaw: 1}); err == nil {
 		t.Error("a pose there are no pictures of")

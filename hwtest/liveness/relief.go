@@ -21,8 +21,8 @@ const (
 // Sitter is a person of whom there is one frontal picture, given the relief of
 // a face: it can be turned, lit from a side and shut its eyes, and makes whole
 // pictures, on which a real detector and net run. Hair, ears and what lies
-// behind do not turn with it, and skin has no gloss. It is not safe for
-// concurrent use.
+// behind do not turn with it, skin has no gloss, and a shut lid is a patch of skin with
+// a line of lashes: no fold, no muscle around it. It is not safe for concurrent use.
 type Sitter struct {
 	picture *image.RGBA
 	eyes    patch.Axes // in picture
@@ -141,6 +141,11 @@ func lid(x, y float64) float64 {
 	return 1 - smooth(math.Hypot((math.Abs(x)-0.5)/0.27, y/0.15), 0.8, 1.1)
 }
 
+// lashes is how much of a place the lashes of a shut lid darken.
+func lashes(x, y float64) float64 {
+	return 0.7 * (1 - smooth(math.Abs(math.Abs(x)-0.5), 0.14, 0.2)) * (1 - smooth(math.Abs(y-0.08+0.9*(math.Abs(x)-0.5)*(math.Abs(x)-0.5)), 0.01, 0.025))
+}
+
 // smooth rises from 0 at lo to 1 at hi.
 func smooth(v, lo, hi float64) float64 {
 	v = max(0, min(1, (v-lo)/(hi-lo)))
@@ -216,6 +221,7 @@ func (s *Sitter) render(m Moment) []float32 {
 				}
 				for k := range c {
 					c[k] += cover * (skin[k] - c[k])
+					c[k] *= 1 - lashes(x, y)
 				}
 			}
 			fall := behind

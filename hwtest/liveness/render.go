@@ -122,7 +122,7 @@ type scene struct {
 	target target
 	who    *head
 	light  light
-	shut   bool
+	shut   float64 // how far down the lids are, 0 to 1
 	own    glow
 }
 

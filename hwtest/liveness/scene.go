@@ -52,6 +52,7 @@ type head struct {
 	points [5]vec     // as pad.Frame.Points
 	skin   [3]float64 // reflectance
 	hair   float64    // eye distances above the eyes
+	iris   float64    // reflectance
 }
 
 // seenDepth is what a real detector shows of the depth of outer eye corners,
@@ -76,18 +77,28 @@ func newHead(r *rand.Rand) head {
 	}
 	tone := between(r, 0.12, 0.6) // all tones of skin
 	h.skin = [3]float64{tone, tone * between(r, 0.68, 0.8), tone * between(r, 0.5, 0.68)}
+	h.iris = tone * between(r, 0.08, 0.4) // dark in dark skin, light in some light
 	return h
 }
 
-// reflect is the reflectance at a place of the frontal picture of the head;
-// shut says that the lids are down.
-func (h *head) reflect(x, y float64, shut bool) [3]float64 {
+// eyeHigh is half the height of an open eye.
+const eyeHigh = 0.085
+
+// reflect is the reflectance at a place of the frontal picture of the head; shut
+// is how far down the lids are, from 0 to 1. Lashes hang from a lid's lower edge.
+func (h *head) reflect(x, y, shut float64) [3]float64 {
+	edge := eyeHigh * (2*shut - 1)
 	switch {
 	case y < -h.hair:
 		return [3]float64{0.05, 0.04, 0.04}
-	case !shut && math.Hypot((math.Abs(x)-0.5)/0.2, y/0.085) < 1:
-		if math.Hypot(math.Abs(x)-0.5, y) < 0.085 {
-			return [3]float64{0.03, 0.03, 0.03}
+	case shut > 0 && math.Abs(math.Abs(x)-0.5) < 0.19 && math.Abs(y-edge) < 0.012:
+		return [3]float64{0.05, 0.04, 0.04}
+	case y > edge && math.Hypot((math.Abs(x)-0.5)/0.2, y/eyeHigh) < 1:
+		switch d := math.Hypot(math.Abs(x)-0.5, y); {
+		case d < 0.03: // the pupil
+			return [3]float64{0.01, 0.01, 0.01}
+		case d < 0.085:
+			return [3]float64{h.iris, h.iris, h.iris}
 		}
 		return [3]float64{0.5, 0.5, 0.5}
 	case math.Abs(x) < 0.38 && math.Abs(y-1.12) < 0.08:

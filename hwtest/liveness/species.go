@@ -18,20 +18,22 @@ const (
 	Replay       = "screen replay"
 	RigidMask    = "rigid mask"
 	Swap         = "print first, then another face"
+	CutMask      = "rigid mask with eye holes"        // worn, own eyes behind it
+	Steered      = "screen, its film steered by hand" // to what is asked
 )
 
 // AllSpecies are in the order of the table.
 func AllSpecies() []string {
-	return []string{BonaFide, FlatPrint, ObliquePrint, BentPrint, Replay, RigidMask, Swap}
+	return []string{BonaFide, FlatPrint, ObliquePrint, BentPrint, Replay, RigidMask, Swap, CutMask, Steered}
 }
 
-// interval is how far apart the frames are: a burst has few.
+// interval is how far apart the frames are: live faces come at some 8 a second.
 func interval(k pad.Kind) time.Duration {
 	switch k {
 	case pad.Flash:
 		return 100 * time.Millisecond
 	case pad.Blink:
-		return 80 * time.Millisecond
+		return 125 * time.Millisecond
 	}
 	return 150 * time.Millisecond
 }
@@ -39,34 +41,32 @@ func interval(k pad.Kind) time.Duration {
 // behaviour is what a presentation does over time.
 type behaviour struct {
 	yaw   func(t time.Duration) float64 // radians, positive when the nose points to the right of the image
-	shut  func(t time.Duration) bool
-	light func(t time.Duration) light // that a replay was recorded under
+	shut  func(t time.Duration) float64 // how far down the lids are, 0 to 1
+	light func(t time.Duration) light   // that a replay was recorded under
 }
 
-// follow is a person who answers the cues of c, each in their own manner.
+// follow is a person who answers the cues of c, each in their own manner. Who is
+// told by an officer to shut the eyes does so up to a second and a half later.
 func follow(r *rand.Rand, c pad.Challenge) behaviour {
 	delay, far := between(r, 0.2, 0.5), between(r, 18, 38)*math.Pi/180
-	return answers(r, c, delay, far)
+	if c.Kind == pad.Blink {
+		delay = between(r, 0.3, 1.2)
+	}
+	does := answers(c, delay, far)
+	if c.Kind == pad.Blink {
+		does.shut = manner(r, c, delay)
+	}
+	return does
 }
 
-// answers is a person who turns by far radians after delay seconds, blinks once
-// a cue, and now and then besides.
-func answers(r *rand.Rand, c pad.Challenge, delay, far float64) behaviour {
-	type closing struct{ from, to time.Duration }
-	var closed []closing
+// answers is a person who turns by far radians, or moves the lids, after delay
+// seconds, exactly.
+func answers(c pad.Challenge, delay, far float64) behaviour {
 	var starts []time.Duration
 	at := time.Duration(0)
 	for _, s := range c.Steps {
 		starts = append(starts, at)
-		if s.Cue == pad.BlinkNow {
-			begin := at + time.Duration(between(r, 0.2, 0.7)*float64(time.Second))
-			closed = append(closed, closing{begin, begin + time.Duration(between(r, 0.12, 0.4)*float64(time.Second))})
-		}
 		at += time.Duration(s.Millis) * time.Millisecond
-	}
-	if r.Float64() < 0.15 {
-		begin := time.Duration(r.Float64() * float64(at))
-		closed = append(closed, closing{begin, begin + 200*time.Millisecond})
 	}
 	target := func(t time.Duration) float64 {
 		want := 0.0
@@ -94,13 +94,11 @@ func answers(r *rand.Rand, c pad.Challenge, delay, far float64) behaviour {
 			}
 			return sum / 8
 		},
-		shut: func(t time.Duration) bool {
-			for _, c := range closed {
-				if t >= c.from && t < c.to {
-					return true
-				}
+		shut: func(t time.Duration) float64 {
+			if cueAt(c, t-time.Duration(delay*float64(time.Second))) == pad.EyesShut {
+				return 1
 			}
-			return false
+			return 0
 		},
 		light: func(t time.Duration) light { return lightAt(c, t) },
 	}
@@ -121,6 +119,9 @@ func Present(r *rand.Rand, species string, c pad.Challenge) ([]pad.Frame, error)
 		}
 		does = follow(r, other)
 	}
+	if species == Steered {
+		does.light = func(time.Duration) light { return light{} } // no hand is as fast as a flash
+	}
 	up := vec{0, 1, 0}
 	base := turn{vec{0, 0, 1}, between(r, -0.05, 0.05)} // nobody stands quite upright
 	pitch := between(r, -0.1, 0.1)
@@ -135,15 +136,18 @@ func Present(r *rand.Rand, species string, c pad.Challenge) ([]pad.Frame, error)
 		place := sway.plus(vec{0, 0, o.distance})
 		var t target
 		var own glow
-		shut := false
+		shut := 0.0
 		agree := same - 0.12*yaw*yaw + 0.004*r.NormFloat64()
 		switch species {
-		case BonaFide, RigidMask:
+		case BonaFide, RigidMask, CutMask:
 			// A head turns about its neck, well behind the eyes.
 			neck := vec{0, 0, 1.6}
 			place = place.plus(neck).minus(pose.of(neck))
 			t = &solid{head: who, pose: turnOf(pose, base, pitch), at: place}
-			shut = species == BonaFide && does.shut(at)
+			if species != RigidMask {
+				shut = does.shut(at)
+				agree -= 0.01 * shut // 0.002 to 0.025 with lids painted on portraits
+			}
 		case FlatPrint, Swap:
 			t = &sheet{head: who, pose: turnOf(pose, base, 0), at: place}
 			if species == Swap && yaw != 0 {
@@ -158,7 +162,7 @@ func Present(r *rand.Rand, species string, c pad.Challenge) ([]pad.Frame, error)
 			t = &sheet{head: who, pose: turn{slant, -1.3 * yaw}, at: place.minus(vec{0, 0, 0.1 * o.distance * math.Abs(yaw)})}
 		case BentPrint:
 			t = &sheet{head: who, pose: turnOf(pose, base, 0), at: place, radius: bend}
-		case Replay:
+		case Replay, Steered:
 			// The video shows a head as it was recorded, flat on its screen.
 			video := &solid{head: who, pose: pose, at: vec{0, 0, o.distance}}
 			t = &film{sheet: sheet{head: who, at: place}, video: video}

@@ -174,3 +174,32 @@ func TestSoakReplayedFlash(t *testing.T) {
 		t.Errorf("a recording is %s, %s", k.Result, k.Reason)
 	}
 }
+
+// TestSoakPrintsBeforeCamera holds a print before the camera after the person's
+// face was taken, still and turned by hand: neither counts as a turn, and none shuts
+// its eyes. A person who does is seen at the rate at which live faces come.
+func TestSoakPrintsBeforeCamera(t *testing.T) {
+	if os.Getenv("WATCHPOST_SOAK") == "" {
+		t.Skip("SKIPPED: WATCHPOST_SOAK is not set: no print is held before the camera")
+	}
+	c := newChallengeDesk(t, pad.Turn, pad.Blink)
+	for _, a := range []struct {
+		name    string
+		kind    pad.Kind
+		answer  answer
+		results []string
+		reasons []string
+	}{
+		{"print held still, turn", pad.Turn, c.player.HoldPrint, []string{"fail"}, []string{pad.ReasonOther, pad.ReasonFlat}},
+		{"print turned by hand", pad.Turn, c.player.TurnPrint, []string{"fail", "not-assessable"}, []string{pad.ReasonOther, pad.ReasonFlat, pad.ReasonUnclear, pad.ReasonChanged, pad.ReasonNoIdentity}},
+		{"print held still, eyes", pad.Blink, c.player.HoldPrint, []string{"fail"}, []string{pad.ReasonOther}},
+		{"eyes shut as told, no attack", pad.Blink, c.player.Follow, []string{"not-assessable"}, []string{pad.ReasonSimulated}},
+	} {
+		t.Run(a.name, func(t *testing.T) {
+			e := c.assessed(t, a.kind, a.answer)
+			if k := e.Presentation.Check; !slices.Contains(a.results, k.Result) || !slices.Contains(a.reasons, k.Reason) {
+				t.Errorf("%s, %s; want %v, %v", k.Result, k.Reason, a.results, a.reasons)
+			}
+		})
+	}
+}

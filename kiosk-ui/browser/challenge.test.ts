@@ -17,7 +17,8 @@ interface Encounter {
 }
 let stepState: object = { name: 'presentation', state: 'pending', tries: 0 };
 let facts: object = { display: 'officer', tries: 0, of: 2, check: { code: 'presentation.attack', result: 'not-performed', reason: 'not_done', clause: 'ISO/IEC 30107-3:2023' } };
-const withStep = (e: Encounter): Encounter & { presentation: object } => ({ ...e, steps: [...e.steps.filter((s) => (s as { name: string }).name !== 'presentation'), stepState], presentation: facts });
+const faceTaken = (s: object): object => ((s as { name: string }).name === 'face' ? { ...s, state: 'done' } : s); // the step before
+const withStep = (e: Encounter): Encounter & { presentation: object } => ({ ...e, steps: [...e.steps.filter((s) => (s as { name: string }).name !== 'presentation').map(faceTaken), stepState], presentation: facts });
 
 const give = (): Promise<void> => officer.page.evaluate(([step, facts]) => void Object.assign(window, { step, facts }), [stepState, facts]);
 
@@ -51,7 +52,7 @@ beforeAll(async () => {
       }
       const response = asked[2] ? await real(url.slice(0, -'/challenge'.length)) : await real(input, init);
       const body = (await response.json()) as { steps?: object[] };
-      return Response.json(body.steps ? { ...body, steps: [...body.steps, given.step], presentation: given.facts } : body, { status: response.status });
+      return Response.json(body.steps ? { ...body, steps: [...body.steps.map((s) => ((s as { name: string }).name === 'face' ? { ...s, state: 'done' } : s)), given.step], presentation: given.facts } : body, { status: response.status });
     };
   });
   await give();
@@ -80,7 +81,7 @@ test('the signs stand large, in their order, sides as the officer sees them; wha
   });
   await page.keyboard.press('F7');
   await page.getByRole('progressbar', { name: 'Live check' }).waitFor();
-  const cues = ['ahead', 'turn_left', 'turn_right', 'blink', 'blink'];
+  const cues = ['ahead', 'turn_left', 'turn_right', 'eyes_shut', 'eyes_open'];
   tell({ encounter: id(), kind: 'challenge.drawn', data: { kind: 'turn', steps: cues.map((cue) => ({ cue, millis: 400 })), lead_ms: 500, display: 'officer', try: 1, of: 2 } });
   await page.waitForFunction(() => (window as unknown as { signs: string[] }).signs.some((s) => s.startsWith('5')));
   await page.locator('[data-cue]').waitFor({ state: 'detached' });
@@ -90,8 +91,8 @@ test('the signs stand large, in their order, sides as the officer sees them; wha
     '1 ahead: Look straight ahead',
     '2 turn_left: →Turn your head to your left',
     '3 turn_right: ←Turn your head to your right',
-    '4 blink: Blink now',
-    '5 blink: Blink now',
+    '4 eyes_shut: Shut your eyes until you hear “open”',
+    '5 eyes_open: Say aloud: open your eyes',
   ]);
   expect(await page.evaluate(() => (window as unknown as { challenges: number }).challenges)).toBe(1);
 

@@ -153,7 +153,7 @@ test('another encounter cannot be begun beside an open one; it can be taken up a
 
 test('a late hit is told loudly until it has been seen', async () => {
   const candidate: Candidate = {
-    source: 'central', list: 'national', record: 'N-17', edition: 1, owner: 'Ministry', legal_basis: 'Act', purpose: 'border_check', handling: 'detain', confirm: true,
+    source: 'central', list: 'national', record: 'N-17', name: 'SAMPLE, LATE', edition: 1, owner: 'Ministry', legal_basis: 'Act', purpose: 'border_check', handling: 'detain', confirm: true,
     scores: [{ modality: 'face', value: 0.97, fmr: 1e-6, explain: 'cosine 0.970' }], alarm: true, finding: 'unknown',
   };
   await officer.page.routeWebSocket(/\/v1\/events/, (socket) => {
@@ -163,8 +163,12 @@ test('a late hit is told loudly until it has been seen', async () => {
   await officer.page.reload();
   const alarm = officer.page.getByRole('alert').filter({ hasText: 'Late hit' });
   await alarm.waitFor();
-  expect(await alarm.innerText()).toContain('N-17');
+  expect(await alarm.innerText()).toMatch(/N-17[^]*SAMPLE, LATE[^]*Hold the person/);
   await officer.look('late-hit');
+  await officer.page.setViewportSize({ width: 390, height: 844 });
+  expect((await alarm.getByText('A list answered').boundingBox())?.width, 'read in words, not in letters').toBeGreaterThan(250);
+  await officer.look('late-hit-390');
+  await officer.page.setViewportSize({ width: 1024, height: 768 });
   await alarm.getByRole('button', { name: 'I have seen this' }).click();
   await alarm.waitFor({ state: 'hidden' });
 });

@@ -42,6 +42,12 @@ function withCheck(e: Encounter, code: string, result: Check['result']): Encount
   };
 }
 
+/** withLive gives an encounter a live check that came out so, and an advice that refers for it. */
+function withLive(e: Encounter, result: Check['result'], reason: string): Encounter {
+  const check: Check = { code: 'presentation.attack', result, reason, clause: '' };
+  return { ...withCheck(e, check.code, result), inspection: e.inspection, presentation: { display: 'officer', tries: 1, of: 2, check } } as Encounter;
+}
+
 const candidate: Candidate = {
   source: 'central', list: 'national', record: 'N-17', edition: 1, owner: 'Ministry', legal_basis: 'Act', purpose: 'border_check', handling: 'detain', confirm: true,
   scores: [{ modality: 'face', value: 0.97, fmr: 1e-6, explain: 'cosine 0.970' }], alarm: true, finding: 'unknown',
@@ -67,6 +73,8 @@ const cases: Readonly<Record<string, (e: Encounter) => Encounter>> = {
   'chip.look': (e) => withCheck(e, 'chip.authentication', 'not-assessable'),
   'holder.stop': (e) => withCheck(e, 'portrait.match', 'fail'),
   'holder.look': (e) => withCheck(e, 'portrait.match', 'not-assessable'),
+  'live.stop': (e) => withLive(e, 'fail', 'flat'),
+  'live.look': (e) => withLive(e, 'not-assessable', 'few_frames'),
   'dates.stop': (e) => withCheck(e, 'mrz.match', 'fail'),
   'document.expiry.fail': (e) => withCheck(e, 'document.expiry', 'fail'),
   'dates.look': (e) => withCheck(e, 'mrz.match', 'not-assessable'),

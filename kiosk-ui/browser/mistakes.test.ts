@@ -66,6 +66,21 @@ test('a session that ends while a reason is typed: the reason is kept, and what 
   await o.next();
 });
 
+test('Escape pressed again and again does not take the way back in from who has to sign in', async () => {
+  await o.begin(false, 'Adult');
+  await o.context.clearCookies();
+  await o.takeFace();
+  const title = o.page.getByRole('heading', { name: 'Your session has ended' });
+  await title.waitFor();
+  for (let i = 0; i < 6; i++) {
+    await o.page.keyboard.press('Escape');
+    await title.waitFor();
+  }
+  expect(await o.page.locator('dialog[open]').count()).toBe(1);
+  await signInAgain();
+  await o.abandon();
+});
+
 test("the browser's Back goes to the start, and the encounter waits there", async () => {
   await o.begin(true);
   await o.page.goBack();
@@ -91,6 +106,23 @@ test('a finding that is refused is told at its candidate, in view, and keeps wha
   expect(await o.page.locator('[data-code]').count(), 'told once').toBe(1);
   expect(await inView('article [data-code]')).toBe(true);
   expect(await card.getByLabel('What you compared').inputValue()).toBe('the left ear');
+  const second = card.getByLabel('Second officer', { exact: true });
+  await expect.poll(() => second.evaluate((e) => e === document.activeElement), { message: 'the keyboard is where the second officer signs', timeout: 30_000 }).toBe(true);
+  await second.fill(post.officer); // the same person, who is no supervisor
+  await card.getByLabel('Password of the second officer').fill(post.password);
+  await o.page.keyboard.press('F2');
+  await card.locator('[data-code="officer.role"]').waitFor();
+  await o.second();
+  const change = card.getByRole('button', { name: 'Change the finding' });
+  await change.waitFor();
+  for (const [width, height] of [[1280, 800], [1024, 768], [390, 844]] as const) {
+    await o.page.setViewportSize({ width, height });
+    const reason = (await card.getByText('the left ear').boundingBox())!;
+    const button = (await change.boundingBox())!;
+    expect(reason.width, `the reason at ${width}`).toBeGreaterThan(100);
+    expect(reason.x + reason.width <= button.x || reason.y + reason.height <= button.y, `beside or above the button at ${width}`).toBe(true);
+  }
+  await o.page.setViewportSize({ width: 1280, height: 800 });
   await o.abandon();
 });
 
@@ -122,6 +154,7 @@ test('what makes answers worse is told before a person stands there, with what t
   await o.ready();
   const system = (await o.page.evaluate(async () => (await fetch('/v1/system')).json())) as { lists: object[]; devices: { kind: string }[] };
   const states: [string, object][] = [
+    ['link.down', { ...system, link: 'down' }],
     ['lists.none', { ...system, lists: [] }],
     ['lists.stale', { ...system, lists: system.lists.map((l) => ({ ...l, stale: true })) }],
     ['camera.lost', { ...system, devices: system.devices.map((d) => (d.kind === 'camera' ? { ...d, state: 'lost' } : d)) }],

@@ -184,6 +184,7 @@ test('a supervisor looks at kept evidence for a purpose; officers are shown none
     const face = shown.getByRole('img').first();
     await face.waitFor();
     expect(await face.evaluate((i: HTMLImageElement) => i.decode().then(() => i.naturalWidth))).toBeGreaterThan(100);
+    expect(await shown.innerText(), 'what was decided').toMatch(/^Referred: Recorded .* by /);
     await supervisor.look('supervisor-evidence');
   } finally {
     await supervisor.close();

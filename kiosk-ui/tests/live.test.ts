@@ -56,6 +56,8 @@ describe('events', () => {
     for (const kind of ['candidate.adjudicated', 'candidate.late', 'encounter.outcome']) expect(apply(encounter, event(kind, [])).stale, kind).toBe(true);
   });
   test('steps, inspection and comparison go where they belong', () => {
+    for (const [name, state, stale] of [['face', 'done', true], ['face', 'running', false], ['document', 'done', false]] as const)
+      expect(apply(encounter, event('step.changed', { name, state, tries: 1 })).stale, `${name} ${state}: no event tells the quality of the face`).toBe(stale);
     let e = apply(encounter, event('step.changed', { name: 'face', state: 'running', tries: 1 })).encounter;
     expect(e.steps).toEqual([{ name: 'face', state: 'running', tries: 1 }]);
     expect(encounter.steps?.[0]?.state, 'the argument is left alone').toBe('pending');

@@ -78,6 +78,40 @@ describe('headline', () => {
   });
 });
 
+describe('the live check is told in the verdict', () => {
+  const judged = (result: Check['result'], reason: string, severity?: string): Encounter => {
+    const e = person();
+    const check: Check = { code: 'presentation.attack', result, reason, clause: 'x' };
+    const reasons = severity ? [{ source: 'check', code: check.code, severity }] : [];
+    return { ...e, presentation: { display: 'officer', tries: 1, of: 2, check }, advice: { clear: severity !== 'refer', reasons } } as Encounter;
+  };
+  test.each([
+    ['fail', 'flat', 'refer', 'stop', 'No live person is proven', 'Failed: flat like a picture.'],
+    ['fail', 'flat', 'note', 'look', 'No live person is proven', 'Failed: flat like a picture.'],
+    ['not-assessable', 'few_frames', 'refer', 'look', 'No live person is proven', 'Undetermined: not seen long enough.'],
+    ['not-assessable', 'few_frames', 'note', 'note', 'Nothing speaks against this person', 'Undetermined: not seen long enough.'],
+    ['not-performed', 'not_done', 'refer', 'look', 'No live person is proven', 'Not performed: not done.'],
+    ['not-performed', 'not_done', 'note', 'note', 'Nothing speaks against this person', 'Not performed: not done.'],
+    ['pass', '', undefined, 'go', 'Nothing speaks against this person', 'Successful.'],
+  ] as const)('%s by %s, weighed %s', (result, reason, severity, tone, title, says) => {
+    const e = judged(result, reason, severity);
+    expect(cards(e).find((c) => c.name === 'live')).toMatchObject({ tone, title: 'Live check', says });
+    expect(headline(e).title).toBe(title);
+  });
+
+  test('a skipped one tells the reason that the officer gave', () => {
+    const e = judged('not-performed', 'not_done', 'note');
+    const steps = [...(e.steps ?? []), { name: 'presentation', state: 'skipped', tries: 0, code: 'a child cries' }];
+    expect(cards({ ...e, steps } as Encounter).find((c) => c.name === 'live')?.says).toBe('Not performed: a child cries.');
+  });
+
+  test('none where none was asked for, nor before there is an advice', () => {
+    expect(cards(person()).some((c) => c.name === 'live')).toBe(false);
+    const { advice: _, ...before } = judged('not-performed', 'not_done');
+    expect(cards(before as Encounter).some((c) => c.name === 'live')).toBe(false);
+  });
+});
+
 describe('cards', () => {
   test('faces that match prove nothing where nobody vouches for the portrait', () => {
     const e = person({ comparison: { score: 0.9, fmr: 1e-5, threshold: 0.8, match: true, vouched: false } });

@@ -5,8 +5,8 @@
 //
 // Screen flashes ask whether the face is shaded like a solid by light that
 // comes from one side and then the other; a head turn asks whether the points
-// move like a solid's and stay one person's; a blink asks for lids. None of
-// them tells a good solid mask, and what is known of their error rates comes from
+// move like a solid's and stay one person's; a blink asks for lids that stay shut
+// until told. None of them tells a good solid mask, and what is known of their error rates comes from
 // simulation alone (hwtest pad): Judged says so until a bench has run.
 package pad
 
@@ -58,6 +58,7 @@ type Cue string
 
 // Cues. Left and right are the person's own. Flashes light that half of the
 // screen, all of it or nothing; turns are arrows; Ahead is a mark in the middle.
+// Eyes are shut from EyesShut until EyesOpen is said: who has them shut sees no sign.
 const (
 	Dark      Cue = "dark"
 	LightLeft Cue = "light_left"
@@ -66,7 +67,8 @@ const (
 	Ahead     Cue = "ahead"
 	TurnLeft  Cue = "turn_left"
 	TurnRite  Cue = "turn_right"
-	BlinkNow  Cue = "blink"
+	EyesShut  Cue = "eyes_shut"
+	EyesOpen  Cue = "eyes_open"
 )
 
 // Step is one cue and how long it is shown.
@@ -100,8 +102,16 @@ const (
 	aheadMillis = 800
 	turnMillis  = 1500
 	turnSteps   = 4
-	blinkMillis = 1000
-	blinkMore   = 700 // drawn on top, so that a recording blinks at other times
+	// Eyes are shut for 0.9 or 1.55 s, once or (four times in five) twice, and open for 1,
+	// 1.65 or 2.3 s in between: apart by more than the times of one answer may differ
+	// (shutSpread), so that a recording made for other times does not fit. The last
+	// second and more is for who hears late that they may be opened.
+	shutMillis   = 900
+	openMillis   = 1000
+	stepMillis   = 650
+	openMore     = 1000 // drawn before the first of two
+	openMoreOnce = 2500 // before the only one
+	openLast     = 1400
 )
 
 // Draw draws a challenge of a kind from the system's random source.
@@ -136,18 +146,11 @@ func Draw(kind Kind) (Challenge, error) {
 			c.Steps = append(c.Steps, Step{cue, turnMillis})
 		}
 	case Blink:
-		n, err := below(3)
+		steps, err := closedEyes()
 		if err != nil {
 			return Challenge{}, err
 		}
-		c.Steps = append(c.Steps, Step{Ahead, aheadMillis})
-		for range n + 1 {
-			more, err := below(blinkMore)
-			if err != nil {
-				return Challenge{}, err
-			}
-			c.Steps = append(c.Steps, Step{BlinkNow, blinkMillis + more})
-		}
+		c.Steps = steps
 	default:
 		return Challenge{}, fault.New("pad.kind", "no challenge of kind %d", kind)
 	}
@@ -173,6 +176,38 @@ func turns() ([]Cue, error) {
 			return cues, nil
 		}
 	}
+}
+
+// closedEyes draws when eyes are shut, and for how long.
+func closedEyes() ([]Step, error) {
+	once, err := below(5)
+	if err != nil {
+		return nil, err
+	}
+	times, more := 2, openMore
+	if once == 0 {
+		times, more = 1, openMoreOnce
+	}
+	before, err := below(more)
+	if err != nil {
+		return nil, err
+	}
+	steps := []Step{{Ahead, openMillis + before}}
+	for k := range times {
+		if k > 0 {
+			open, err := below(3)
+			if err != nil {
+				return nil, err
+			}
+			steps = append(steps, Step{EyesOpen, openMillis + open*stepMillis})
+		}
+		shut, err := below(2)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, Step{EyesShut, shutMillis + shut*stepMillis})
+	}
+	return append(steps, Step{EyesOpen, openLast}), nil
 }
 
 // shuffled returns the cues in a random order.

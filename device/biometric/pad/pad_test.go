@@ -19,7 +19,7 @@ func TestDraw(t *testing.T) {
 				t.Fatalf("%v: %v", kind, err)
 			}
 			seen[fmt.Sprint(c.Steps)] = true
-			if l := c.Length(); l < time.Second || l > 8*time.Second {
+			if l := c.Length(); l < time.Second || l > 9*time.Second {
 				t.Errorf("%v takes %v", kind, l)
 			}
 			for i := 1; i < len(c.Steps); i++ {

@@ -73,8 +73,10 @@ var (
 	RightHalf       = Region{0.12, 0.30, 0.70, 1.10}
 	LeftBackground  = Region{-2.4, -1.2, -1.7, 0.2}
 	RightBackground = Region{1.7, -1.2, 2.4, 0.2}
-	LeftEye         = Region{-0.66, -0.10, -0.34, 0.10}
-	RightEye        = Region{0.34, -0.10, 0.66, 0.10}
+	// The middle of an eye that looks ahead: an iris is 11.7 mm wide, and lids leave
+	// some 10 mm of height open.
+	LeftEye  = Region{-0.59, -0.06, -0.41, 0.06}
+	RightEye = Region{0.41, -0.06, 0.59, 0.06}
 )
 
 // samples is how many points a region is sampled at along each side, at most:

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -52,9 +49,13 @@ Out: one JSON object.
       filter; all above radius_cosine, where one in 100,000 comparisons of this
       crowd lies; and that right after a scan. Each is a probe's best of the
       repeats, the median of eight probes.
-  ms_two_cores                     the same on two cores
+  ms_two_cores                     the same, a query on two cores
+  ms_two_queries                   the same of two queries at once, one core
+                                   each, until both are answered
   memory_bound                     ms to read every template once on one core,
-                                   the best of the same run
+                                   in turns with the scan and like it a probe's
+                                   best of the repeats, the median of eight
+  memory_read_best                 the best of all these reads
   memory_bytes: {templates, codes, labels}
   fill_seconds, insert_delete_us   to load, and to put in and take out one
   identical                        every answer of the filter was the scan's
@@ -136,15 +137,9 @@ func benchFaces(ctx context.Context, crowd *measure.Crowd, faces, repeats int) (
 // templatesOf computes the templates of a folder's images; what is no image
 // with a face is passed over.
 func templatesOf(cmd *cobra.Command, dir string) ([]gallery.Template, error) {
-	var files []string
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() {
-			files = append(files, path)
-		}
-		return err
-	})
+	files, err := filesBelow(dir)
 	if err != nil {
-		return nil, fault.Wrap("file.open", err)
+		return nil, err
 	}
 	if step := (len(files) + mostLike - 1) / mostLike; step > 1 {
 		some := files[:0]
@@ -166,7 +161,7 @@ func templatesOf(cmd *cobra.Command, dir string) ([]gallery.Template, error) {
 		return nil, err
 	}
 	if len(templates) == 0 {
-		return nil, fault.Wrap("bench.like", os.ErrNotExist)
+		return nil, fault.New("bench.like", "no picture in %s shows a face", dir)
 	}
 	return templates, nil
 }

@@ -46,8 +46,8 @@ there (not with --cohort or --threshold): face_worst_group of a policy, which th
 holds every rate for that group.
 
 The threshold is the one a post uses for --fmr, unless --threshold sets it. A
-pair with an image that failed is left out, the reason is on standard error,
-and the exit status is 3.
+row that is no pair, and a pair with an image that failed, is left out, the
+reason is on standard error, and the exit status is 3.
 
 --picture draws the rates with their intervals.`,
 		Example: "  watchpost face report --pairs pairs.csv --groups groups.csv --picture groups.png",
@@ -80,7 +80,7 @@ and the exit status is 3.
 		if p := strings.ToLower(filepath.Ext(picture)); picture != "" && p != ".png" && p != ".svg" {
 			return fault.New("usage", "--picture %q: .png or .svg", picture)
 		}
-		list, same, err := readLabelled(cmd, pairs)
+		list, same, failed, err := readLabelled(cmd, pairs)
 		if err != nil {
 			return err
 		}
@@ -104,6 +104,9 @@ and the exit status is 3.
 			return err
 		}
 		out := newRows(cmd)
+		if failed {
+			out.Failed()
+		}
 		var all []demographic.Comparison
 		placed := make(map[string]face.Subject)
 		for _, p := range list {
@@ -178,84 +181,6 @@ func groupRowOf(g demographic.Group, threshold float64) groupRow {
 		Mated: g.FNMR.Of, FNMR: value(g.FNMR), FNMRLow: g.FNMR.Low, FNMRHigh: g.FNMR.High,
 		NonMated: g.FMR.Of, FMR: value(g.FMR), FMRLow: g.FMR.Low, FMRHigh: g.FMR.High,
 	}
-}
-
-// labels are the words for mated and non-mated pairs.
-var labels = map[string]bool{
-	"1": true, "true": true, "same": true, "mated": true, "genuine": true,
-	"0": false, "false": false, "different": false, "non-mated": false, "nonmated": false, "impostor": false,
-}
-
-// readLabelled reads pairs and, where every row has a third column, whether
-// they are mated; otherwise same is nil.
-func readLabelled(cmd *cobra.Command, path string) (list []pair, same []bool, err error) {
-	rows, err := readCSV(cmd.InOrStdin(), path, "pairs.format", 2)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, row := range rows {
-		list = append(list, pair{row[0], row[1]})
-		if len(row) < 3 || row[2] == "" {
-			continue
-		}
-		is, ok := labels[strings.ToLower(strings.TrimSpace(row[2]))]
-		if !ok {
-			return nil, nil, fault.New("pairs.format", "row %d: %q says neither same nor different", i+1, row[2])
-		}
-		same = append(same, is)
-	}
-	if len(same) > 0 && len(same) < len(list) {
-		return nil, nil, fault.New("pairs.format", "%d of %d rows say whether the two are the same person", len(same), len(list))
-	}
-	return list, same, nil
-}
-
-// person is what --groups says of an image.
-type person struct{ group, subject string }
-
-func readGroups(path string) (map[string]person, error) {
-	rows, err := readCSV(nil, path, "groups.format", 2)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string]person, len(rows))
-	for i, row := range rows {
-		p := person{group: row[1]}
-		if len(row) > 2 {
-			p.subject = row[2]
-		}
-		if before, ok := out[row[0]]; ok && before != p {
-			return nil, fault.New("groups.format", "row %d says something else of an image than a row before it", i+1)
-		}
-		out[row[0]] = p
-	}
-	return out, nil
-}
-
-// placeSides says of sides of several images what is said of each of these,
-// and nothing where they differ. It returns how many sides are in no group.
-func placeSides(list []pair, people map[string]person) (outside int) {
-	seen := make(map[string]bool)
-	for _, p := range list {
-		for _, side := range [...]string{p.a, p.b} {
-			if seen[side] {
-				continue
-			}
-			seen[side] = true
-			files := images(side)
-			who := people[files[0]]
-			for _, f := range files[1:] {
-				if people[f] != who {
-					who = person{}
-				}
-			}
-			people[side] = who
-			if who.group == "" {
-				outside++
-			}
-		}
-	}
-	return outside
 }
 
 // lastNumber is what tells pictures of one person apart in a file's name.

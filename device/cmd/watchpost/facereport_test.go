@@ -4,9 +4,11 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,8 +18,8 @@ import (
 )
 
 func TestWhoIsWho(t *testing.T) {
-	list := []pair{{"x/a_1.jpg", "x/a_2.jpg"}, {"x/a_1.jpg", "x/b_1.jpg"}}
-	folders := []pair{{"x/1.jpg", "x/2.jpg"}, {"x/1.jpg", "y/1.jpg"}}
+	list := []pair{{a: "x/a_1.jpg", b: "x/a_2.jpg"}, {a: "x/a_1.jpg", b: "x/b_1.jpg"}}
+	folders := []pair{{a: "x/1.jpg", b: "x/2.jpg"}, {a: "x/1.jpg", b: "y/1.jpg"}}
 	for name, c := range map[string]struct {
 		list   []pair
 		same   []bool
@@ -34,7 +36,7 @@ func TestWhoIsWho(t *testing.T) {
 			t.Errorf("%s: %v by %s", name, who, told)
 		}
 	}
-	who, _ := identify([]pair{{"a", "b"}, {"c", "d"}, {"b", "c"}, {"a", "e"}}, []bool{true, true, true, false}, nil)
+	who, _ := identify([]pair{{a: "a", b: "b"}, {a: "c", b: "d"}, {a: "b", b: "c"}, {a: "a", b: "e"}}, []bool{true, true, true, false}, nil)
 	if want := map[string]int{"a": 0, "b": 0, "c": 0, "d": 0, "e": 1}; !reflect.DeepEqual(who, want) {
 		t.Errorf("joined by others: %v", who)
 	}
@@ -43,7 +45,7 @@ func TestWhoIsWho(t *testing.T) {
 // A side of several images is in the group that all of them are in.
 func TestSidesOfSeveralImages(t *testing.T) {
 	people := map[string]person{"a": {"g", "1"}, "b": {"g", "1"}, "c": {"h", "2"}}
-	list := []pair{{"a;b", "c"}, {"a;c", "a"}, {"a;x", "x"}, {"a;c", "a;b"}}
+	list := []pair{{a: "a;b", b: "c"}, {a: "a;c", b: "a"}, {a: "a;x", b: "x"}, {a: "a;c", b: "a;b"}}
 	if outside := placeSides(list, people); outside != 3 {
 		t.Errorf("%d sides in no group", outside)
 	}
@@ -55,7 +57,7 @@ func TestSidesOfSeveralImages(t *testing.T) {
 }
 
 func TestReadGroups(t *testing.T) {
-	for text, ok := range map[string]bool{"": true, "a,g\na,g\n": true, "a,g,1\r\nb,h,2\r\n": true, "a,g\na,h\n": false, "a,g,1\na,g,2\n": false, "a\n": false} {
+	for text, ok := range map[string]bool{"": true, "a,g\na,g\n": true, "a,g,1\r\nb,h,2\r\n": true, "a,g\na,h\n": false, "a,g,1\na,g,2\n": false, "a\n": false, "a,g\n\nb,g\n": true, "a,g\n\"b,g\n": false} {
 		path := filepath.Join(t.TempDir(), "groups.csv")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -66,14 +68,29 @@ func TestReadGroups(t *testing.T) {
 	}
 }
 
-func TestReadLabelledRefuses(t *testing.T) {
-	for name, in := range map[string]string{
-		"one column": "a\n", "no label that is known": "a,b,maybe\n", "some labels": "a,b,1\nc,d\n", "broken quotes": "a,\"b\n",
+// Rows that are no pair, and in a labelled file those without a label that is
+// known, are left out and told.
+func TestReadLabelled(t *testing.T) {
+	for in, want := range map[string]struct {
+		pairs  int
+		same   []bool
+		failed bool
+	}{
+		"a,b\nc,d\n":                            {2, nil, false},
+		"a,b,1\nc,d,Non-mated \n":               {2, []bool{true, false}, false},
+		"a\n":                                   {0, nil, true},
+		"a,b,maybe\n":                           {0, nil, true},
+		"a,b,1\nc,d\n":                          {1, []bool{true}, true},
+		"a,\"b\nc,d,0\n":                        {1, []bool{false}, true},
+		"a,,1\nc,d\n":                           {1, nil, true},
+		"a,b,same,x\n\"c,d,0\ne,f,impostor\n\n": {2, []bool{true, false}, true},
 	} {
 		cmd := &cobra.Command{}
 		cmd.SetIn(strings.NewReader(in))
-		if _, _, err := readLabelled(cmd, "-"); err == nil {
-			t.Errorf("%s: taken", name)
+		cmd.SetErr(io.Discard)
+		list, same, failed, err := readLabelled(cmd, "-")
+		if err != nil || len(list) != want.pairs || !slices.Equal(same, want.same) || failed != want.failed {
+			t.Errorf("%q: %v, %v, failed %v, %v", in, list, same, failed, err)
 		}
 	}
 }

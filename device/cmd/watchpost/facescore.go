@@ -3,17 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/watchpost/watchpost/device/biometric/face"
 	"github.com/watchpost/watchpost/device/biometric/template"
 	"github.com/watchpost/watchpost/device/capture"
-	"github.com/watchpost/watchpost/device/fault"
 )
 
 func faceScoreCommand() *cobra.Command {
@@ -32,8 +30,8 @@ folder the command runs in.
 Out: CSV without header, one row a pair, in the same order:
   imageA,imageB,score
 score: the cosine of the two templates; higher is more alike; at most 1. It is
-empty when an image of the pair failed, the reason is on standard error, and
-the exit status is 3.
+empty when an image of the pair failed or the row names no two sides, the reason
+is on standard error, and the exit status is 3.
 
 --cohort: a folder, searched with all below it, of images of other people. Each
 score is then normalised by how alike the two are to those people, on the same
@@ -65,24 +63,6 @@ the pairs are left out of it.`,
 	return cmd
 }
 
-// pair is one row of a pairs file, each side as written.
-type pair struct{ a, b string }
-
-func readPairs(cmd *cobra.Command, path string) ([]pair, error) {
-	rows, err := readCSV(cmd.InOrStdin(), path, "pairs.format", 2)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]pair, len(rows))
-	for i, row := range rows {
-		out[i] = pair{row[0], row[1]}
-	}
-	return out, nil
-}
-
-// images are the files that a side names.
-func images(side string) []string { return strings.Split(side, ";") }
-
 type faceOrError struct {
 	face template.Face
 	err  error
@@ -109,6 +89,9 @@ func (s *faceScorer) load(cmd *cobra.Command, list []pair, cohortDir string) (*f
 	var paths []string
 	seen := make(map[string]bool)
 	for _, p := range list {
+		if p.err != nil {
+			continue
+		}
 		for _, side := range [...]string{p.a, p.b} {
 			for _, path := range images(side) {
 				if !seen[path] {
@@ -150,6 +133,9 @@ func (s *faceScorer) write(cmd *cobra.Command, list []pair, cohort *face.Cohort)
 }
 
 func (s *faceScorer) score(p pair, cohort *face.Cohort, placed map[string]face.Subject) (float64, error) {
+	if p.err != nil {
+		return 0, p.err
+	}
 	var sides [2]face.Subject
 	for i, side := range [...]string{p.a, p.b} {
 		subject, ok := placed[side]
@@ -185,12 +171,6 @@ func (s *faceScorer) side(side string) (template.Face, error) {
 	return template.Mean(all)
 }
 
-// imageExtensions are those of files taken for images in a folder.
-var imageExtensions = map[string]bool{
-	".jpg": true, ".jpeg": true, ".png": true, ".pgm": true, ".ppm": true, ".tif": true, ".tiff": true, ".wsq": true,
-	".jp2": true, ".j2k": true, ".j2c": true, ".jpc": true, ".bmp": true,
-}
-
 // cohort returns the normaliser over the images below dir that are none of
 // paths; with no dir, one that changes nothing.
 func (s *faceScorer) cohort(cmd *cobra.Command, dir string, paths []string) (*face.Cohort, error) {
@@ -201,19 +181,11 @@ func (s *faceScorer) cohort(cmd *cobra.Command, dir string, paths []string) (*fa
 	for _, p := range paths {
 		taken[canonical(p)] = true
 	}
-	var files []string
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if !entry.IsDir() && imageExtensions[strings.ToLower(filepath.Ext(path))] && !taken[canonical(path)] {
-			files = append(files, path)
-		}
-		return nil
-	})
+	files, err := imagesBelow(dir)
 	if err != nil {
-		return nil, fault.Wrap("file.open", err)
+		return nil, err
 	}
+	files = slices.DeleteFunc(files, func(path string) bool { return taken[canonical(path)] })
 	var members []template.Face
 	err = s.decoder.faces(cmd.Context(), files, func(i int, f capture.Face, err error) error {
 		if err != nil {
@@ -227,6 +199,9 @@ func (s *faceScorer) cohort(cmd *cobra.Command, dir string, paths []string) (*fa
 		return nil, err
 	}
 	fmt.Fprintf(s.errOut, "face: cohort of %d images\n", len(members))
+	if len(members) == 0 {
+		fmt.Fprintln(s.errOut, "face: no image below --cohort that is not in the pairs shows a face: scores are not normalised")
+	}
 	return face.NewCohort(members)
 }
 

@@ -51,7 +51,7 @@ func TestFingerMissingFiles(t *testing.T) {
 		out != "/none/a.png,/none/b.png,\n\"/none/c,.png\",/none/a.png,\n" {
 		t.Errorf("score: %d %q", status, out)
 	}
-	if out, status := runFinger(t, "only one column\n", "score", "--pairs", "-"); status != 3 || out != "" {
+	if out, status := runFinger(t, "only one column\n", "score", "--pairs", "-"); status != 3 || out != "only one column,,\n" {
 		t.Errorf("pairs: %d %q", status, out)
 	}
 	if out, status := runFinger(t, "", "search", "--gallery", "/none", "--probe", "/none/a.png"); status != 3 || out != "" {
@@ -88,7 +88,7 @@ func TestCompareSides(t *testing.T) {
 		return views[0].Template
 	}
 	prints := map[string]*finger.Template{"a": line(0.7), "b": line(2.9), "failed": nil}
-	list := []pair{{"a", "a"}, {"a", "b"}, {"a", "b;a"}, {"a", "failed"}, {"a", "b;failed"}, {"failed;a", "a"}}
+	list := []pair{{a: "a", b: "a"}, {a: "a", b: "b"}, {a: "a", b: "b;a"}, {a: "a", b: "failed"}, {a: "a", b: "b;failed"}, {a: "failed;a", b: "a"}}
 	got, err := comparePairs(t.Context(), list, prints)
 	if err != nil {
 		t.Fatal(err)

@@ -32,8 +32,9 @@ Out: CSV without header, one row a pair, in the same order:
   imageA,imageB,score
 score: the natural logarithm of the likelihood ratio of one finger against two;
 higher is more alike. B compared with A is a comparison of its own, and may
-score somewhat otherwise than A with B. It is empty when an image of the pair failed, the reason
-is on standard error, and the exit status is 3.`,
+score somewhat otherwise than A with B. It is empty when an image of the pair
+failed or the row names no two sides, the reason is on standard error, and the
+exit status is 3.`,
 		Example: "  watchpost finger score --pairs pairs.csv > scores.csv\n" +
 			"  echo 'a.png,b.png' | watchpost finger score --pairs - --dpi 569",
 		Args: cobra.NoArgs,
@@ -82,6 +83,9 @@ func (f *fingers) named(ctx context.Context, list []pair) (map[string]*finger.Te
 	var paths []string
 	prints := make(map[string]*finger.Template)
 	for _, p := range list {
+		if p.err != nil {
+			continue
+		}
 		for _, path := range slices.Concat(images(p.a), images(p.b)) {
 			if _, seen := prints[path]; !seen {
 				prints[path] = nil
@@ -131,6 +135,9 @@ func comparePairs(ctx context.Context, list []pair, prints map[string]*finger.Te
 // compareSides is the best score among the images of two sides, all of which
 // must have a print.
 func compareSides(m *finger.Matcher, p pair, prints map[string]*finger.Template) (best scoreOrNot) {
+	if p.err != nil {
+		return scoreOrNot{}
+	}
 	for _, a := range images(p.a) {
 		for _, b := range images(p.b) {
 			ta, tb := prints[a], prints[b]

@@ -1,12 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -132,24 +127,4 @@ func (f *fingers) search(cmd *cobra.Command, files, probes []string) error {
 		return err
 	}
 	return out.End()
-}
-
-// imagesBelow lists the image files of a folder and all below it, in order of
-// their names.
-func imagesBelow(dir string) ([]string, error) {
-	var files []string
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if !entry.IsDir() && imageExtensions[strings.ToLower(filepath.Ext(path))] {
-			files = append(files, path)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fault.Wrap("file.open", err)
-	}
-	slices.SortFunc(files, cmp.Compare[string])
-	return files, nil
 }

@@ -60,7 +60,8 @@ func listImportCommand() *cobra.Command {
             with the photographs in it, prints named finger-N or finger-N-IMPRESSION
             (N: 1 right thumb to 10 left little finger), and the rest in record.json
 
-Lists and tables are read as UTF-8 or UTF-16, parted by commas, semicolons or tabs.
+Lists and tables are read as UTF-8 or UTF-16, parted by commas, semicolons or tabs;
+XML also in the ISO 8859 and Windows character sets that it declares.
 Records of the last two forms may bring photographs and images of prints: a path below
 the folder of the file, or base64, at most 8 MiB each (JPEG, JPEG 2000, PNG, TIFF, PNM,
 WSQ). Pictures are decoded by a private decode process alone. Of a photograph comes a JPEG

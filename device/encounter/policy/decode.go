@@ -57,6 +57,17 @@ func Encode(p *Policy) ([]byte, error) {
 }
 
 func (p *Policy) validate() error {
+	for _, part := range []func() error{
+		p.validateHead, p.validateSeverities, p.validateRanges, p.Presentation.validate, p.validateMinors, p.validateDurations, p.validateOfficers,
+	} {
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Policy) validateHead() error {
 	if p.Version != Version {
 		return fault.New("policy.version", "version %d, this program reads %d", p.Version, Version)
 	}
@@ -68,6 +79,10 @@ func (p *Policy) validate() error {
 	default:
 		return fault.New("policy.workplace", "workplace %q is none of desk, gate, field", p.Workplace)
 	}
+	return nil
+}
+
+func (p *Policy) validateSeverities() error {
 	for code, w := range p.Severities {
 		if !code.Known() {
 			return fault.New("policy.check_code", "there is no check %q", code)
@@ -80,6 +95,10 @@ func (p *Policy) validate() error {
 			}
 		}
 	}
+	return nil
+}
+
+func (p *Policy) validateRanges() error {
 	for _, r := range []struct {
 		name  string
 		value float64
@@ -112,9 +131,10 @@ func (p *Policy) validate() error {
 			return fault.New("policy.range", "%s is %d, allowed %d to %d", n.name, n.value, n.min, n.max)
 		}
 	}
-	if err := p.Presentation.validate(); err != nil {
-		return err
-	}
+	return nil
+}
+
+func (p *Policy) validateMinors() error {
 	for _, r := range []MinorRule{p.Minors.Minor, p.Minors.AgeUnknown} {
 		switch r {
 		case No1N, Search1N:
@@ -122,6 +142,10 @@ func (p *Policy) validate() error {
 			return fault.New("policy.minors", "%q is none of no_1n, search", r)
 		}
 	}
+	return nil
+}
+
+func (p *Policy) validateDurations() error {
 	for name, d := range map[string]Duration{
 		"deadlines.chip_read": p.Deadlines.ChipRead, "deadlines.capture": p.Deadlines.Capture,
 		"deadlines.answer": p.Deadlines.Answer, "deadlines.idle": p.Deadlines.Idle,
@@ -137,6 +161,10 @@ func (p *Policy) validate() error {
 	if p.Retention.Audit > 0 && p.Retention.Audit < max(p.Retention.Encounter, Duration(24*time.Hour)) {
 		return fault.New("policy.duration", "retention.audit is below retention.encounter or a day: what is kept would be accounted for nowhere")
 	}
+	return nil
+}
+
+func (p *Policy) validateOfficers() error {
 	if len(p.Search.Purposes) == 0 {
 		return fault.New("policy.purposes", "no purpose is allowed: nothing could be searched")
 	}

@@ -80,6 +80,7 @@ const maxSeen = 8 << 20
 // goroutine and one import.
 type Maker struct {
 	Spec Spec
+	now  time.Time
 	seed maphash.Seed
 	seen map[uint64]struct{}
 }
@@ -89,7 +90,7 @@ func NewMaker(s Spec) *Maker {
 	if s.Edition == 0 {
 		s.Edition = 1
 	}
-	return &Maker{Spec: s, seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
+	return &Maker{Spec: s, now: time.Now(), seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
 }
 
 // Row completes r with what the operator stated and checks it by the rules of
@@ -113,6 +114,7 @@ func (m *Maker) Row(line int, r *record.Record, problems []Problem) Row {
 		r.Expires = s.Expires
 	}
 	r.Documents, problems = searchable(r.Documents, problems)
+	r.Births, problems = m.born(r.Births, problems)
 	if found := check(r); len(found) > 0 {
 		return Row{Line: line, Problems: append(problems, found...)}
 	}
@@ -137,6 +139,23 @@ func searchable(docs []record.Document, problems []Problem) ([]record.Document, 
 			continue
 		}
 		kept = append(kept, d)
+	}
+	return kept, problems
+}
+
+// born keeps the births that have been, or can have begun to be: of a month, a
+// year or a range the first day counts. What is no date at all, check refuses.
+func (m *Maker) born(births []record.Birth, problems []Problem) ([]record.Birth, []Problem) {
+	// Where the day is furthest ahead it is tomorrow by this clock.
+	last := m.now.AddDate(0, 0, 1)
+	kept := births[:0]
+	for _, b := range births {
+		layout := time.DateOnly[:min(len(b.Date), len(time.DateOnly))] // a year, a month or a day
+		if from, err := time.Parse(layout, b.Date); err == nil && from.After(last) {
+			problems = append(problems, Problem{"births", "import.field", "a date of birth that is still to come, left out with its place"})
+			continue
+		}
+		kept = append(kept, b)
 	}
 	return kept, problems
 }

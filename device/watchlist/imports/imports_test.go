@@ -1,8 +1,10 @@
 package imports_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/watchpost/watchpost/device/watchlist/imports"
 	"github.com/watchpost/watchpost/device/watchlist/record"
@@ -127,6 +129,40 @@ func TestRow(t *testing.T) {
 	r.Documents = []record.Document{{Number: strings.Repeat("9", 50), Status: "lost"}, {Number: "K1", Status: "lost"}}
 	if row := m.Row(1, r, nil); row.Broken() || len(row.Record.Documents) != 1 || len(row.Problems) != 1 {
 		t.Errorf("one number too long: %+v", row)
+	}
+}
+
+// TestRowBornLater holds that a birth still to come is left out and told, and
+// that the record and its other births stay.
+func TestRowBornLater(t *testing.T) {
+	year := func(n int) string { return time.Now().AddDate(n, 0, 0).Format("2006") }
+	born := func(date, until string, p record.Precision) record.Birth {
+		return record.Birth{Date: date, Until: until, Precision: p, Place: "Amaurot"}
+	}
+	m := imports.NewMaker(imports.Spec{})
+	for i, c := range []struct {
+		births []record.Birth
+		kept   int
+	}{
+		{[]record.Birth{born("1961-03-07", "", record.ToDay), born(year(0), "", record.ToYear), born(time.Now().Format(time.DateOnly), "", record.ToDay)}, 3},
+		{[]record.Birth{born(year(2), "", record.ToYear)}, 0},
+		{[]record.Birth{born(year(2)+"-01", "", record.ToMonth), born("1961", "", record.Circa)}, 1},
+		{[]record.Birth{born("1961", year(2), record.Range), born(year(2)+"-12-31", "", record.ToDay)}, 1},
+		{[]record.Birth{born(year(2), year(3), record.Range), born(year(2), "", record.Circa)}, 0},
+		{[]record.Birth{born(time.Now().AddDate(0, 0, 3).Format(time.DateOnly), "", record.ToDay)}, 0},
+	} {
+		n, _ := imports.Whole("Anna Muster", record.NamePrimary, record.NameGood)
+		lost := len(c.births) - c.kept
+		row := m.Row(1, &record.Record{ID: fmt.Sprint(i), Names: []record.Name{n}, Births: c.births}, nil)
+		if row.Broken() || len(row.Record.Births) != c.kept || len(row.Problems) != lost {
+			t.Errorf("%d: %+v", i, row)
+			continue
+		}
+		for _, p := range row.Problems {
+			if p.Field != "births" || p.Code != "import.field" || strings.Contains(p.Reason, year(2)) {
+				t.Errorf("%d: %+v", i, p)
+			}
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package imports
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/watchlist/record"
@@ -20,7 +21,8 @@ func Problems(err error) []Problem {
 	}
 	var rules record.Problems
 	if !errors.As(err, &rules) {
-		return []Problem{{"", fault.CodeOf(err), err.Error()}}
+		code := fault.CodeOf(err)
+		return []Problem{{"", code, strings.TrimPrefix(err.Error(), string(code)+": ")}}
 	}
 	out := make([]Problem, len(rules))
 	for i, p := range rules {

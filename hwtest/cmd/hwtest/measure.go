@@ -27,9 +27,9 @@ budget is p95 at most 1 s each (device/DESIGN.md, section 10).`,
 			"  hwtest measure answer --answers 60", "answers", 60, "answers in each state of the link", demo.Answers),
 		measuring("growth", "Memory, files and processes over encounters in a row",
 			`Walks encounters in a row and samples every fifth from the twentieth on: resident
-memory and open files of each process, live heap and goroutines of the daemon, decode
-processes, files and bytes of the state. A straight line goes through the samples of
-each; it fails where even the lower end of its 95 % interval rises by more than is
+memory and open files of each process, live heap and goroutines of the daemon and of
+central, decode processes, files and bytes of the state. A straight line goes through
+the samples of each; it fails where even the lower end of its 95 % interval rises by more than is
 allowed, which is printed beside it.`,
 			"  hwtest measure growth --encounters 200", "encounters", 200, "encounters in a row", demo.Growth),
 	)

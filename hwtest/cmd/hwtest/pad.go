@@ -29,7 +29,8 @@ Out: a table, one row a challenge and species.
   BPNRR   share of live people that could not be assessed
 Every row says "simulated": no figure of a real instrument stands behind it, and
 a post treats a pass as not assessable until there is one. The worst species is
-the figure of a challenge, and a solid mask passes flashes and turns.`,
+the figure of a challenge: a solid mask passes flashes and turns, a mask with eye
+holes and a film that somebody steers pass shut eyes.`,
 		Example: "  hwtest pad --trials 200",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -22,7 +22,8 @@ export function apply(encounter: Encounter, event: PostEvent): Applied {
     case 'answer.ready':
       return { encounter: event.data, stale: false };
     case 'step.changed':
-      return { encounter: { ...encounter, steps: withStep(encounter.steps ?? [], event.data) }, stale: false };
+      // What is known of a face comes by no event.
+      return { encounter: { ...encounter, steps: withStep(encounter.steps ?? [], event.data) }, stale: event.data.name === 'face' && event.data.state === 'done' };
     case 'finger.changed': {
       const finger = event.data;
       return { encounter: { ...encounter, fingers: (encounter.fingers ?? []).map((f) => (f.position === finger.position ? finger : f)) }, stale: false };

@@ -10,7 +10,7 @@ import { has, text, textOf } from '../texts/texts.ts';
 /** Tone: go = proven; note = said, does not hinder; look = an officer has to look; stop = something is wrong; wait = not there yet. */
 export type Tone = 'go' | 'note' | 'look' | 'stop' | 'wait';
 
-export const cardNames = ['document', 'chip', 'holder', 'dates', 'lists'] as const;
+export const cardNames = ['document', 'chip', 'holder', 'live', 'dates', 'lists'] as const;
 export type CardName = (typeof cardNames)[number];
 
 export interface Card {
@@ -139,6 +139,15 @@ function holderCard(e: Encounter): Card {
   return card;
 }
 
+/** liveCard is what came of the live check. */
+function liveCard(check: Check, e: Encounter): Card {
+  const result = word(results, check.result);
+  const says = capital(text(result === 'not-performed' ? `performed.${result}` : `result.${result}`));
+  const skipped = (e.steps ?? []).find((s) => s.name === 'presentation' && word(stepStates, s.state) === 'skipped')?.code;
+  const reason = skipped ?? reasonText(check.reason);
+  return { name: 'live', tone: toneOf(check, e), title: text('step.presentation'), says: reason === '' ? `${says}.` : text('say.other', { check: says, result: reason }), checks: [check] };
+}
+
 function listsCard(e: Encounter): Card {
   const base = { name: 'lists' as const, checks: [] };
   const candidates = e.candidates ?? [];
@@ -174,6 +183,10 @@ export function missingText(missing: string): string {
   const [what, why] = at < 0 ? ['', missing] : [missing.slice(0, at), missing.slice(at + 2)];
   const who = textOf([`source.${what}`], 'source.other', { name: what });
   const says = textOf([`missing.${what}.${why}`, `missing.${why}`, `missing.${why.split(' ').at(-1) ?? ''}`], 'missing.other', { what: who, why });
+  return capital(says);
+}
+
+function capital(says: string): string {
   return says.charAt(0).toLocaleUpperCase() + says.slice(1);
 }
 
@@ -196,6 +209,7 @@ export function cards(e: Encounter): Card[] {
     if (at < 0) out.push(card);
     else out[at] = card;
   }
+  if (e.presentation && e.advice) out.push(liveCard(e.presentation.check, e));
   out.push(listsCard(e));
   return out;
 }
@@ -217,7 +231,7 @@ export function headline(e: Encounter, all: readonly Card[] = cards(e)): Headlin
       return never(state);
   }
   const heaviest = (tone: Tone): Card | undefined => {
-    const rank: readonly CardName[] = ['document', 'lists', 'chip', 'holder', 'dates'];
+    const rank: readonly CardName[] = ['document', 'lists', 'chip', 'holder', 'live', 'dates'];
     return rank.flatMap((n) => all.filter((c) => c.name === n)).find((c) => c.tone === tone);
   };
   const card = heaviest('stop') ?? heaviest('look');

@@ -14,6 +14,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer/lockout"
+	"github.com/watchpost/watchpost/device/officer/session"
 	"github.com/watchpost/watchpost/device/web/throttle"
 	"github.com/watchpost/watchpost/sdk/central/store"
 )
@@ -61,7 +62,7 @@ const (
 // Server is the page and its calls. It is safe for concurrent use.
 type Server struct {
 	o        Options
-	sessions *sessions
+	sessions *session.Table[signer]
 	mux      *http.ServeMux
 	origin   *http.CrossOriginProtection
 	remotes  *throttle.Limiter

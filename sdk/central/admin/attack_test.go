@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/watchpost/watchpost/device/officer/lockout"
+	"github.com/watchpost/watchpost/device/officer/session"
 	"github.com/watchpost/watchpost/sdk/central/admin"
 	"github.com/watchpost/watchpost/sdk/central/approval"
 	"github.com/watchpost/watchpost/sdk/central/centraltest"
@@ -24,10 +25,10 @@ func TestAttackPage(t *testing.T) {
 	id := anna.propose("gate-7")
 
 	t.Run("cookie_without_csrf", func(t *testing.T) {
-		anna.call("POST", "/v1/orders", wipe, admin.CSRFHeader, "").is(403, "session.csrf")
+		anna.call("POST", "/v1/orders", wipe, session.CSRFHeader, "").is(403, "session.csrf")
 	})
 	t.Run("cookie_with_another_csrf", func(t *testing.T) {
-		anna.call("POST", "/v1/orders", wipe, admin.CSRFHeader, boris.csrf).is(403, "session.csrf")
+		anna.call("POST", "/v1/orders", wipe, session.CSRFHeader, boris.csrf).is(403, "session.csrf")
 	})
 	t.Run("csrf_without_cookie", func(t *testing.T) {
 		thief := b.stranger()

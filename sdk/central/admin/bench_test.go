@@ -25,6 +25,7 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer/lockout"
+	"github.com/watchpost/watchpost/device/officer/session"
 	"github.com/watchpost/watchpost/sdk/central/admin"
 	"github.com/watchpost/watchpost/sdk/central/approval"
 	"github.com/watchpost/watchpost/sdk/central/postgres"
@@ -256,7 +257,7 @@ func (p *person) call(method, path string, body any, header ...string) reply {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	if p.csrf != "" {
-		r.Header.Set(admin.CSRFHeader, p.csrf)
+		r.Header.Set(session.CSRFHeader, p.csrf)
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])

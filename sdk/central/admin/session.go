@@ -2,22 +2,19 @@ package admin
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/officer"
 	"github.com/watchpost/watchpost/device/officer/lockout"
+	"github.com/watchpost/watchpost/device/officer/session"
 	"github.com/watchpost/watchpost/sdk/central/store"
 )
 
@@ -25,9 +22,6 @@ import (
 // unless it is Secure, for the whole site and of this host only (RFC 6265bis,
 // section 4.1.3.2).
 const CookieName = "__Host-watchpost-central"
-
-// CSRFHeader repeats the session's csrf value in calls that change something.
-const CSRFHeader = "X-CSRF-Token"
 
 // Limits of sessions (OWASP session guidance: 15 to 30 minutes idle).
 const (
@@ -38,99 +32,20 @@ const (
 	noteLimit = 5 * time.Second // for a line of the history
 )
 
-var (
-	errNoSession = &fault.Error{Code: "session.missing", Hint: "sign in first"}
-	errExpired   = &fault.Error{Code: "session.expired", Hint: "sign in again"}
-	errCSRF      = &fault.Error{Code: "session.csrf", Hint: "repeat the csrf value of GET /v1/session in the header X-CSRF-Token"}
-	errRefused   = &fault.Error{Code: "operator.refused", Hint: "name or password is wrong, or nobody has given you access: watchpost-central operator password"}
-)
+var errRefused = &fault.Error{Code: "operator.refused", Hint: "name or password is wrong, or nobody has given you access: watchpost-central operator password"}
 
-// session is one person signed in. It is changed under the lock of its
-// sessions only.
-type session struct {
-	id          string
-	csrf        string
-	password    [sha256.Size]byte // of the encoded password that opened it
-	begun, used time.Time
+// signer is who is signed in.
+type signer struct {
+	id       string
+	password [sha256.Size]byte // of the encoded password that opened the session
 }
 
-// sessions live in memory only: a restart signs everybody out.
-type sessions struct {
-	now func() time.Time
+type held = session.Held[signer]
 
-	mu   sync.Mutex // protects the map and what the sessions hold
-	held map[string]*session
-}
-
-func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, held: make(map[string]*session)}
-}
-
-// secret returns 256 random bits in URL-safe text.
-func secret() string {
-	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // never fails (crypto/rand, Go 1.24)
-	return base64.RawURLEncoding.EncodeToString(raw)
-}
-
-func (s *sessions) add(id, encoded string) (string, session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	oldest, n := "", 0
-	for t, h := range s.held {
-		if over(h, now) {
-			delete(s.held, t)
-			continue
-		}
-		if h.id == id {
-			n++
-			if oldest == "" || h.begun.Before(s.held[oldest].begun) {
-				oldest = t
-			}
-		}
-	}
-	if n >= sessionsEach {
-		delete(s.held, oldest)
-	}
-	token := secret()
-	made := &session{id: id, csrf: secret(), password: sha256.Sum256([]byte(encoded)), begun: now, used: now}
-	s.held[token] = made
-	return token, *made
-}
-
-// over reports whether a session has run out. A clock that was put back does
-// not lengthen one.
-func over(h *session, now time.Time) bool {
-	return now.Sub(h.used) >= sessionIdle || now.Sub(h.begun) >= sessionLife || now.Before(h.begun.Add(-time.Minute))
-}
-
-// get returns the session of a token and, where a person uses it, keeps it alive.
-func (s *sessions) get(token string, use bool) (session, error) {
-	if token == "" {
-		return session{}, errNoSession
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := s.held[token]
-	if h == nil {
-		return session{}, errExpired
-	}
-	now := s.now()
-	if over(h, now) {
-		delete(s.held, token)
-		return session{}, errExpired
-	}
-	if use {
-		h.used = now
-	}
-	return *h, nil
-}
-
-func (s *sessions) end(token string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.held, token)
+func newSessions(now func() time.Time) *session.Table[signer] {
+	return session.New(session.Options[signer]{
+		Idle: sessionIdle, Life: sessionLife, Each: sessionsEach, ID: func(who signer) string { return who.id }, Now: now,
+	})
 }
 
 // call is one call of somebody who is signed in.
@@ -138,7 +53,7 @@ type call struct {
 	*http.Request
 	w       http.ResponseWriter
 	who     store.Operator
-	session session
+	session held
 	token   string
 }
 
@@ -172,24 +87,26 @@ func (s *Server) handle(pattern string, roles []store.Role, do func(*call) (any,
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) (*call, error) {
 	cookie, err := r.Cookie(CookieName)
 	if err != nil {
-		return nil, errNoSession
+		return nil, session.ErrMissing
 	}
-	held, err := s.sessions.get(cookie.Value, r.URL.Query().Get(idleQuery) == "")
+	in, err := s.sessions.Get(cookie.Value, r.URL.Query().Get(idleQuery) == "")
 	if err != nil {
 		return nil, err
 	}
-	if r.Method != http.MethodGet && subtle.ConstantTimeCompare([]byte(r.Header.Get(CSRFHeader)), []byte(held.csrf)) != 1 {
-		return nil, errCSRF
+	if r.Method != http.MethodGet {
+		if err := in.Forged(r.Header.Get(session.CSRFHeader)); err != nil {
+			return nil, err
+		}
 	}
-	who, err := s.o.Store.OperatorByID(r.Context(), held.id)
-	if errors.Is(err, store.ErrOperator) || err == nil && (who.Password == nil || sha256.Sum256([]byte(*who.Password)) != held.password) {
-		s.sessions.end(cookie.Value)
-		return nil, errExpired
+	who, err := s.o.Store.OperatorByID(r.Context(), in.Who.id)
+	if errors.Is(err, store.ErrOperator) || err == nil && (who.Password == nil || sha256.Sum256([]byte(*who.Password)) != in.Who.password) {
+		s.sessions.End(cookie.Value)
+		return nil, session.ErrExpired
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &call{Request: r, w: w, who: who, session: held, token: cookie.Value}, nil
+	return &call{Request: r, w: w, who: who, session: in, token: cookie.Value}, nil
 }
 
 // read decodes the body of a call; what is unknown or follows is refused.
@@ -222,14 +139,14 @@ type sessionInfo struct {
 	Server      time.Time  `json:"server_time"`
 }
 
-func (s *Server) info(h session, role store.Role) sessionInfo {
-	return sessionInfo{h.id, role, h.csrf, h.begun.Add(sessionLife).UTC(), int(sessionIdle.Seconds()), s.o.Now().UTC()}
+func (s *Server) info(h held, role store.Role) sessionInfo {
+	return sessionInfo{h.Who.id, role, h.CSRF, h.Begun.Add(sessionLife).UTC(), int(sessionIdle.Seconds()), s.o.Now().UTC()}
 }
 
 func (s *Server) whoAmI(c *call) (any, error) { return s.info(c.session, c.who.Role), nil }
 
 func (s *Server) signOut(c *call) (any, error) {
-	s.sessions.end(c.token)
+	s.sessions.End(c.token)
 	http.SetCookie(c.w, cookie("", -1))
 	return nil, nil
 }
@@ -259,9 +176,9 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	token, held := s.sessions.add(who.ID, *who.Password)
+	token, h := s.sessions.Add(signer{who.ID, sha256.Sum256([]byte(*who.Password))})
 	http.SetCookie(w, cookie(token, int(sessionLife.Seconds())))
-	send(w, http.StatusCreated, s.info(held, who.Role))
+	send(w, http.StatusCreated, s.info(h, who.Role))
 }
 
 // check judges a password, counting wrong ones. An unknown name takes as long

@@ -5,6 +5,7 @@ package metrics
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -26,6 +27,10 @@ const (
 // seconds are around the budgets: a post waits 700 ms for central, and a
 // transport over 64 shards may take 25 ms.
 var seconds = []float64{0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1, 2, 5}
+
+// liveHeap is what the last garbage collection left: the figure that growth is
+// seen by.
+var liveHeap = regexp.MustCompile(`^/gc/heap/live:bytes$`)
 
 // Metrics counts what central does. It is safe for concurrent use; nil counts
 // nothing.
@@ -55,7 +60,8 @@ func New(s Store, away time.Duration, now func() time.Time) *Metrics {
 	}
 	m.receipts.WithLabelValues("ok")
 	m.registry.MustRegister(m.searches, m.receipts, m.calls, &standing{s, away, now},
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: liveHeap})),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

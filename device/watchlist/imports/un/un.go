@@ -9,7 +9,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"strings"
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/watchlist/imports"
@@ -72,14 +71,12 @@ func Read(in io.Reader, m *imports.Maker, take imports.Take) error {
 	}
 }
 
-// charset takes files that say truly that they are UTF-16, which package plain
-// has read, or ASCII: of either, what comes here is UTF-8.
+// charset reads what a file says it is, if package plain knows it.
 func charset(name string, in io.Reader) (io.Reader, error) {
-	switch strings.ToLower(name) {
-	case "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii":
-		return in, nil
+	if r, ok := plain.Charset(name, in); ok {
+		return r, nil
 	}
-	return nil, fault.New("import.format", "another encoding than UTF-8 or UTF-16 is declared")
+	return nil, fault.New("import.format", "an encoding is declared that is not known here").WithHint("save it as UTF-8")
 }
 
 // refuse says why reading ended, with the line and without the text there.

@@ -120,6 +120,25 @@ func TestWide(t *testing.T) {
 	}
 }
 
+// TestEncodings reads one list as its publisher may have saved it.
+func TestEncodings(t *testing.T) {
+	body := `<CONSOLIDATED_LIST><INDIVIDUALS>` + individual("<INDIVIDUAL_ALIAS><ALIAS_NAME>J\u00fcrg M\u00f6ller</ALIAS_NAME><QUALITY>Good</QUALITY></INDIVIDUAL_ALIAS>") + `</INDIVIDUALS></CONSOLIDATED_LIST>`
+	want, err := read(t, strings.NewReader(body), false)
+	if err != nil || len(want.Records) != 1 || len(want.Records[0].Names) < 2 {
+		t.Fatalf("%+v %v", want, err)
+	}
+	for _, name := range []string{"ISO-8859-1", "iso-8859-15", "Windows-1252"} {
+		var in []byte
+		for _, r := range `<?xml version="1.0" encoding="` + name + `"?>` + body {
+			in = append(in, byte(r)) // Latin-1 has the first 256 characters of Unicode
+		}
+		got, err := read(t, bytes.NewReader(in), false)
+		if err != nil || !reflect.DeepEqual(got.Records, want.Records) {
+			t.Errorf("%s: %+v %v", name, got, err)
+		}
+	}
+}
+
 // TestAttackXML holds that a hostile file is refused and takes no memory.
 func TestAttackXML(t *testing.T) {
 	for _, tc := range []struct {
@@ -136,7 +155,9 @@ func TestAttackXML(t *testing.T) {
 		{"cut off", strings.NewReader(open + individual("")), "import.format"},
 		{"cut inside an entry", strings.NewReader((open + individual(""))[:120]), "import.format"},
 		{"tags crossed", strings.NewReader(open + "<INDIVIDUAL><A></B></A></INDIVIDUAL>"), "import.format"},
-		{"another encoding", strings.NewReader(`<?xml version="1.0" encoding="KOI8-R"?><CONSOLIDATED_LIST/>`), "import.format"},
+		{"another encoding", strings.NewReader(`<?xml version="1.0" encoding="EBCDIC-CP-US"?><CONSOLIDATED_LIST/>`), "import.format"},
+		{"endless text of another encoding", io.MultiReader(strings.NewReader(`<?xml version="1.0" encoding="ISO-8859-1"?>`+open[strings.Index(open, "<CONS"):]+"<INDIVIDUAL><A>"), endless('\xfc')), "import.limit"},
+		{"another encoding cut off", strings.NewReader(`<?xml version="1.0" encoding="ISO-8859-1"?><CONSOLIDATED_LIST><INDIVIDUALS><INDIVIDUAL>M\xfc`), "import.format"},
 		{"not UTF-8", strings.NewReader(open + individual("<GENDER>\xff\xfe</GENDER>") + shut), "import.format"},
 		{"deep", strings.NewReader(open + "<INDIVIDUAL>" + strings.Repeat("<A>", 100)), "import.limit"},
 		{"many elements", strings.NewReader(open + "<INDIVIDUAL>" + strings.Repeat("<A/>", 5000)), "import.limit"},

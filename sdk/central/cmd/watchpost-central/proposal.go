@@ -43,6 +43,11 @@ signature in. Nothing of a proposal ever changes; what two have not signed in ti
   watchpost-central proposal sign p.json --by anna --key anna.pem > anna.json
   watchpost-central proposal approve anna.json --state D`,
 	}
+	cmd.AddCommand(proposalList(o), proposalShow(o), proposalSign(), proposalApprove(o), proposalWithdraw(o))
+	return cmd
+}
+
+func proposalList(o *shared) *cobra.Command {
 	var all bool
 	list := &cobra.Command{
 		Use: "list", Short: "Print what waits, or everything", Args: cobra.NoArgs,
@@ -67,7 +72,28 @@ signature in. Nothing of a proposal ever changes; what two have not signed in ti
 		},
 	}
 	list.Flags().BoolVar(&all, "all", false, "decided ones too")
-	var by, keyFile, reason string
+	return list
+}
+
+func proposalShow(o *shared) *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "Print one proposal", Args: cobra.ExactArgs(1),
+		Long: "Prints one proposal with what is to be signed.", Example: "  watchpost-central proposal show 1f0c... > p.json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := hex.DecodeString(args[0])
+			if err != nil {
+				return fault.New("usage", "an id is 32 hexadecimal digits")
+			}
+			return o.withStore(cmd.Context(), func(s *store.Store) error {
+				p, err := s.ProposalByID(cmd.Context(), id)
+				return printProposal(cmd, p, err)
+			})
+		},
+	}
+}
+
+func proposalSign() *cobra.Command {
+	var by, keyFile string
 	sign := &cobra.Command{
 		Use: "sign FILE --by NAME --key PEM", Short: "Sign a proposal on your own machine", Args: cobra.ExactArgs(1),
 		Long: `Reads what "proposal show" printed, says on standard error what it is, and prints your
@@ -110,6 +136,37 @@ signature. --key is an Ed25519 private key, PKCS #8 in PEM, as for "watchpost li
 	}
 	sign.Flags().StringVar(&by, "by", "", "your name as operator")
 	sign.Flags().StringVar(&keyFile, "key", "", "your private key")
+	return sign
+}
+
+func proposalApprove(o *shared) *cobra.Command {
+	return &cobra.Command{
+		Use: "approve FILE", Short: "Hand a signature in", Args: cobra.ExactArgs(1),
+		Long: "Reads what \"proposal sign\" printed, checks it and prints {approved}: true with the\nsecond of two different operators, when the proposal takes effect.", Example: "  watchpost-central proposal approve anna.json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var in approval.Signed
+			if err := readRow(args[0], &in); err != nil {
+				return err
+			}
+			id, signature, err := in.Open()
+			if err != nil {
+				return err
+			}
+			return o.withStore(cmd.Context(), func(s *store.Store) error {
+				approved, err := s.Approve(cmd.Context(), id, in.By, signature, store.DefaultCertificateLife)
+				if err != nil {
+					return err
+				}
+				return row(cmd, struct {
+					Approved bool `json:"approved"`
+				}{approved})
+			})
+		},
+	}
+}
+
+func proposalWithdraw(o *shared) *cobra.Command {
+	var by, reason string
 	withdraw := &cobra.Command{
 		Use: "withdraw ID --by NAME --reason TEXT", Short: "Take a waiting proposal back", Args: cobra.ExactArgs(1),
 		Long: "Takes a proposal back that has not been approved.", Example: `  watchpost-central proposal withdraw 1f0c... --by anna --reason "wrong post"`,
@@ -123,45 +180,7 @@ signature. --key is an Ed25519 private key, PKCS #8 in PEM, as for "watchpost li
 	}
 	withdraw.Flags().StringVar(&by, "by", "", "your name as operator")
 	withdraw.Flags().StringVar(&reason, "reason", "", "why, for the history")
-	cmd.AddCommand(list, sign, withdraw,
-		&cobra.Command{
-			Use: "show ID", Short: "Print one proposal", Args: cobra.ExactArgs(1),
-			Long: "Prints one proposal with what is to be signed.", Example: "  watchpost-central proposal show 1f0c... > p.json",
-			RunE: func(cmd *cobra.Command, args []string) error {
-				id, err := hex.DecodeString(args[0])
-				if err != nil {
-					return fault.New("usage", "an id is 32 hexadecimal digits")
-				}
-				return o.withStore(cmd.Context(), func(s *store.Store) error {
-					p, err := s.ProposalByID(cmd.Context(), id)
-					return printProposal(cmd, p, err)
-				})
-			},
-		},
-		&cobra.Command{
-			Use: "approve FILE", Short: "Hand a signature in", Args: cobra.ExactArgs(1),
-			Long: "Reads what \"proposal sign\" printed, checks it and prints {approved}: true with the\nsecond of two different operators, when the proposal takes effect.", Example: "  watchpost-central proposal approve anna.json",
-			RunE: func(cmd *cobra.Command, args []string) error {
-				var in approval.Signed
-				if err := readRow(args[0], &in); err != nil {
-					return err
-				}
-				id, signature, err := in.Open()
-				if err != nil {
-					return err
-				}
-				return o.withStore(cmd.Context(), func(s *store.Store) error {
-					approved, err := s.Approve(cmd.Context(), id, in.By, signature, store.DefaultCertificateLife)
-					if err != nil {
-						return err
-					}
-					return row(cmd, struct {
-						Approved bool `json:"approved"`
-					}{approved})
-				})
-			},
-		})
-	return cmd
+	return withdraw
 }
 
 func readRow(name string, into any) error {

@@ -4,8 +4,8 @@
 // All C++ is in engine.cc behind the few plain calls of engine.h.
 //
 // No -march flag: the same binary runs on every x86-64 and arm64 machine. The
-// recognition net (net.h) and the BLAS behind the detector net choose their
-// kernels at run time.
+// recognition net (net.h), the frontal detector (hog.h) and the BLAS behind the
+// detector net choose their kernels at run time.
 package dlib
 
 // #cgo CXXFLAGS: -std=c++14 -O3 -DNDEBUG -Wall
@@ -42,7 +42,7 @@ var (
 // It returns face.ErrModelCorrupt when one cannot be read.
 func Open(m face.Models) (*Engine, error) { return open(m, 0) }
 
-// open makes an engine whose net works on vectors of at most widest floats: 4,
+// open makes an engine whose loops work on vectors of at most widest floats: 4,
 // 8 (AVX2) or 16 (AVX-512), and 0 for as many as the processor has.
 func open(m face.Models, widest int) (*Engine, error) {
 	C.wp_blas()
@@ -200,8 +200,44 @@ func (e *Engine) detect(img face.Raster, by face.Detector) ([]hit, error) {
 	if err := status(rc, &text); err != nil {
 		return nil, err
 	}
-	out := make([]hit, 0, int(seen))
-	for _, f := range faces[:min(int(seen), maxFaces)] {
+	out := hits(faces[:min(int(seen), maxFaces)], by)
+	order(out, img.Width, img.Height)
+	return out, nil
+}
+
+// frontal makes the first step's search alone, best first, with another
+// threshold and without points; reference is by libdlib's own loops.
+func (e *Engine) frontal(img face.Raster, threshold float64, reference bool) ([]hit, error) {
+	var faces [maxFaces]C.wp_face
+	var seen, libdlib C.int
+	if reference {
+		libdlib = 1
+	}
+	var text [C.wp_text]C.char
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	rc := C.wp_frontal(e.c, raster(img, &pin), C.double(threshold), libdlib, &faces[0], maxFaces, &seen, &text[0])
+	if err := status(rc, &text); err != nil {
+		return nil, err
+	}
+	return hits(faces[:min(int(seen), maxFaces)], face.DetectorHOG), nil
+}
+
+// doubledApart returns by how much a channel of part of img at twice its size,
+// as the points are looked for in it, differs at most from libdlib's. part lies
+// in img.
+func doubledApart(img face.Raster, part image.Rectangle) (int, error) {
+	var most C.int
+	var text [C.wp_text]C.char
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	rc := C.wp_doubled(raster(img, &pin), C.int(part.Min.X), C.int(part.Min.Y), C.int(part.Max.X-1), C.int(part.Max.Y-1), &most, &text[0])
+	return int(most), status(rc, &text)
+}
+
+func hits(faces []C.wp_face, by face.Detector) []hit {
+	out := make([]hit, 0, len(faces))
+	for _, f := range faces {
 		h := hit{left: float64(f.left), top: float64(f.top), right: float64(f.right), bottom: float64(f.bottom),
 			score: float64(f.score), detector: by}
 		for k := range h.points {
@@ -209,8 +245,7 @@ func (e *Engine) detect(img face.Raster, by face.Detector) ([]hit, error) {
 		}
 		out = append(out, h)
 	}
-	order(out, img.Width, img.Height)
-	return out, nil
+	return out
 }
 
 // align places the five points of h anew on img.

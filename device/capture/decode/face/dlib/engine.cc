@@ -6,6 +6,7 @@
 // deserialise.
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <istream>
 #include <memory>
@@ -16,9 +17,10 @@
 
 #include <dlib/dnn.h>
 #include <dlib/image_processing.h>
-#include <dlib/image_processing/frontal_face_detector.h>
 
+#include "doubled.h"
 #include "engine.h"
+#include "frontal.h"
 #include "net.h"
 
 namespace {
@@ -186,7 +188,8 @@ template <typename F> int guarded(char *text, F f) {
 } // namespace
 
 struct wp_engine {
-	dlib::frontal_face_detector hog = dlib::get_frontal_face_detector();
+	explicit wp_engine(int widest) : hog(widest) {}
+	wp::frontal hog;
 	dlib::shape_predictor landmarks;
 	std::shared_ptr<const wp::net_weights> recognition; // shared by clones
 	wp::forward forward;
@@ -196,23 +199,12 @@ struct wp_engine {
 
 namespace {
 
-struct found_face {
-	dlib::rectangle box;
-	double score;
-};
-
-std::vector<found_face> run_hog(wp_engine &e, const pixels &img, double threshold) {
-	std::vector<std::pair<double, dlib::rectangle>> hits;
-	e.hog(img, hits, threshold);
-	std::vector<found_face> out;
-	for (auto &h : hits) out.push_back({h.second, h.first});
-	return out;
-}
+using wp::found_face;
 
 std::vector<found_face> run_relaxed(wp_engine &e, const pixels &img) {
 	pixels large = img;
 	dlib::pyramid_up(large);
-	std::vector<found_face> out = run_hog(e, large, relaxed_threshold);
+	std::vector<found_face> out = e.hog.find(large, relaxed_threshold);
 	dlib::pyramid_down<2> halve;
 	for (auto &f : out) f.box = halve.rect_down(f.box);
 	return out;
@@ -224,11 +216,9 @@ std::vector<found_face> run_relaxed(wp_engine &e, const pixels &img) {
 void place_points(wp_engine &e, const pixels &img, const dlib::rectangle &box, wp_face &f) {
 	dlib::rectangle area = dlib::grow_rect(box, box.width() / 2).intersect(dlib::get_rect(img));
 	if (area.is_empty()) throw std::runtime_error("a box outside the image");
-	pixels face = dlib::subm(img, area), twice(2 * area.height(), 2 * area.width());
-	dlib::resize_image(face, twice);
 	dlib::rectangle there(2 * (box.left() - area.left()), 2 * (box.top() - area.top()),
 		2 * (box.right() - area.left()) + 1, 2 * (box.bottom() - area.top()) + 1);
-	dlib::full_object_detection s = e.landmarks(twice, there);
+	dlib::full_object_detection s = e.landmarks(wp::doubled(img, area), there);
 	if (s.num_parts() != wp_points) throw std::runtime_error("not a five-point predictor");
 	for (int k = 0; k < wp_points; k++) {
 		f.x[k] = (s.part(k).x() - 0.5) / 2 + area.left();
@@ -264,6 +254,14 @@ dlib::rectangle box_of(const wp_face &f) {
 	return dlib::rectangle(std::lround(f.left), std::lround(f.top), std::lround(f.right) - 1, std::lround(f.bottom) - 1);
 }
 
+void put_box(const found_face &from, wp_face &to) {
+	to.left = from.box.left();
+	to.top = from.box.top();
+	to.right = from.box.right() + 1;
+	to.bottom = from.box.bottom() + 1;
+	to.score = from.score;
+}
+
 std::vector<found_face> run_cnn(wp_engine &e, const pixels &img) {
 	std::vector<found_face> out;
 	for (auto &d : e.cnn(img)) out.push_back({d.rect, d.detection_confidence});
@@ -278,7 +276,7 @@ int wp_open(wp_blob landmarks, wp_blob recognition, wp_blob detector, int widest
 	*out = nullptr;
 	wp_engine *e = nullptr;
 	int rc = guarded(text, [&] {
-		e = new wp_engine;
+		e = new wp_engine(widest);
 		load(e->landmarks, landmarks);
 		recognition_net net;
 		load(net, recognition);
@@ -306,22 +304,44 @@ int wp_detect(wp_engine *e, wp_raster r, int detector, wp_face *faces, int max, 
 		pixels img = copy_in(r);
 		std::vector<found_face> hits;
 		switch (detector) {
-		case wp_hog: hits = run_hog(*e, img, 0); break;
+		case wp_hog: hits = e->hog.find(img, 0); break;
 		case wp_hog_relaxed: hits = run_relaxed(*e, img); break;
 		case wp_cnn: hits = run_cnn(*e, img); break;
 		default: throw std::invalid_argument("unknown detector");
 		}
 		*found = static_cast<int>(hits.size());
 		for (int i = 0; i < *found && i < max; i++) {
-			const dlib::rectangle &b = hits[i].box;
-			wp_face &f = faces[i];
-			f.left = b.left();
-			f.top = b.top();
-			f.right = b.right() + 1;
-			f.bottom = b.bottom() + 1;
-			f.score = hits[i].score;
-			place_points(*e, img, b, f);
+			put_box(hits[i], faces[i]);
+			place_points(*e, img, hits[i].box, faces[i]);
 		}
+	});
+}
+
+int wp_frontal(wp_engine *e, wp_raster r, double threshold, int libdlib, wp_face *faces, int max, int *found, char *text) {
+	*found = 0;
+	return guarded(text, [&] {
+		const pixels img = copy_in(r);
+		const std::vector<found_face> hits = libdlib ? wp::find_by_libdlib(img, threshold) : e->hog.find(img, threshold);
+		*found = static_cast<int>(hits.size());
+		for (int i = 0; i < *found && i < max; i++) put_box(hits[i], faces[i]);
+	});
+}
+
+int wp_doubled(wp_raster r, int left, int top, int right, int bottom, int *most, char *text) {
+	*most = 0;
+	return guarded(text, [&] {
+		const pixels img = copy_in(r);
+		const dlib::rectangle area(left, top, right, bottom);
+		if (area.is_empty() || !dlib::get_rect(img).contains(area)) throw std::invalid_argument("a part outside the image");
+		const wp::doubled ours(img, area);
+		const pixels part = dlib::subm(img, area);
+		pixels theirs(ours.rows(), ours.columns());
+		dlib::resize_image(part, theirs);
+		for (long y = 0; y < ours.rows(); y++)
+			for (long x = 0; x < ours.columns(); x++) {
+				const dlib::rgb_pixel a = ours.at(y, x), &b = theirs(y, x);
+				*most = std::max({*most, std::abs(a.red - b.red), std::abs(a.green - b.green), std::abs(a.blue - b.blue)});
+			}
 	});
 }
 

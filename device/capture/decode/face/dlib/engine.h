@@ -50,8 +50,8 @@ enum {
 	wp_cnn = 3,         // mmod network
 };
 
-// wp_open makes an engine. Its recognition net works on vectors of at most
-// widest floats, 0 is as many as the processor has.
+// wp_open makes an engine. Its loops work on vectors of at most widest floats,
+// 0 is as many as the processor has.
 int wp_open(wp_blob landmarks, wp_blob recognition, wp_blob detector, int widest, wp_engine **out, char *text);
 
 int wp_clone(const wp_engine *from, wp_engine **out, char *text);
@@ -60,6 +60,15 @@ void wp_close(wp_engine *e);
 // wp_detect looks for faces with one detector and places the five points of
 // each. At most max are written; *found is the number seen.
 int wp_detect(wp_engine *e, wp_raster img, int detector, wp_face *faces, int max, int *found, char *text);
+
+// wp_frontal makes the search of wp_hog alone, with another threshold and no
+// points, and if asked by libdlib's own loops: what tests hold ours to.
+int wp_frontal(wp_engine *e, wp_raster img, double threshold, int libdlib, wp_face *faces, int max, int *found, char *text);
+
+// wp_doubled writes by how much a channel of part of img at twice its size, as
+// wp_align looks at it, differs at most from libdlib's: for tests. The part,
+// of which right and bottom are inside, lies in img.
+int wp_doubled(wp_raster img, int left, int top, int right, int bottom, int *most, char *text);
 
 // wp_align places the five points inside the face's box anew.
 int wp_align(wp_engine *e, wp_raster img, wp_face *face, char *text);
