@@ -13,8 +13,8 @@ func reach(masks []uint16, scores []float32, least float32) { plainReach(masks, 
 
 func sum(values []float32) float32 { return plainSum(values) }
 
-func prune(masks []uint16, codes []int8, probe *[CodeDims]int16, least int32) {
-	plainPrune(masks, codes, probe, least)
+func prune(masks []uint16, codes []int8, probe *CodeProbe, least int32) {
+	plainPrune(masks, codes, &probe.values, least)
 }
 
 func taps(out *[TapWidth]float32, pairs []float32, at int, filter []Tap) {

@@ -20,12 +20,31 @@ const (
 // CodeAt returns where in a group dimension dim of row row lies.
 func CodeAt(row, dim int) int { return dim/2*2*GroupRows + 2*row + dim%2 }
 
+// CodeProbe is a coded probe as kernels take it. It is for any number of
+// goroutines once it is made.
+type CodeProbe struct {
+	wide   [CodeDims / 2][GroupRows]int32 // two values, as VPMADDWD takes them, in every lane
+	values [CodeDims]int16
+}
+
+// NewCodeProbe prepares the values of a probe, at most ProbeMax in size.
+func NewCodeProbe(values *[CodeDims]int16) *CodeProbe {
+	p := &CodeProbe{values: *values}
+	for i := range p.wide {
+		two := int32(uint32(uint16(values[2*i])) | uint32(uint16(values[2*i+1]))<<16)
+		for lane := range p.wide[i] {
+			p.wide[i][lane] = two
+		}
+	}
+	return p
+}
+
 // Prune compares the integer inner product of probe and each code row with
 // least: bit r of masks[g] is set where row r of group g reaches it. codes
 // holds whole groups, masks has room for one mask a group; it returns the
-// number of groups. Probe values are at most ProbeMax in size, code values at
-// most CodeMax. Integer sums are exact, so every kernel gives the same masks.
-func Prune(masks []uint16, codes []int8, probe *[CodeDims]int16, least int32) int {
+// number of groups. Code values are at most CodeMax in size. Integer sums are
+// exact, so every kernel gives the same masks.
+func Prune(masks []uint16, codes []int8, probe *CodeProbe, least int32) int {
 	n := len(codes) / GroupSize
 	prune(masks[:n], codes[:n*GroupSize], probe, least)
 	return n

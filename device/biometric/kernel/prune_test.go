@@ -29,7 +29,7 @@ func checkPrune(t *testing.T, codes []int8, probe *[CodeDims]int16, least int32)
 	want := wantMasks(codes, probe, least)
 	got := make([]uint16, len(want)+1)
 	got[len(want)] = 0xBEEF
-	if n := Prune(got, codes, probe, least); n != len(want) || !slices.Equal(got[:n], want) {
+	if n := Prune(got, codes, NewCodeProbe(probe), least); n != len(want) || !slices.Equal(got[:n], want) {
 		t.Fatalf("%s: least %d: got %x, want %x", Name(), least, got[:n], want)
 	}
 	if got[len(want)] != 0xBEEF {
@@ -135,8 +135,9 @@ func BenchmarkPrune(b *testing.B) {
 	}
 	var probe [CodeDims]int16
 	masks := make([]uint16, 64)
+	with := NewCodeProbe(&probe)
 	b.SetBytes(int64(len(codes)))
 	for b.Loop() {
-		Prune(masks, codes, &probe, 1)
+		Prune(masks, codes, with, 1)
 	}
 }

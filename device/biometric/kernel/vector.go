@@ -63,13 +63,13 @@ func sum(values []float32) float32 {
 	return plainSum(values)
 }
 
-func prune(masks []uint16, codes []int8, probe *[CodeDims]int16, least int32) {
+func prune(masks []uint16, codes []int8, probe *CodeProbe, least int32) {
 	switch {
 	case hasAVX512:
 		pruneAVX512(masks, codes, probe, least)
 	case hasAVX2:
 		pruneAVX2(masks, codes, probe, least)
 	default:
-		plainPrune(masks, codes, probe, least)
+		plainPrune(masks, codes, &probe.values, least)
 	}
 }

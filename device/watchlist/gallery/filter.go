@@ -101,7 +101,7 @@ func (b *basis) encode(group *[kernel.GroupSize]int8, r int, x *Template) bool {
 
 // coded is a probe for the code rows of one basis.
 type coded struct {
-	values [kernel.CodeDims]int16
+	values *kernel.CodeProbe
 	scale  float64 // S
 	offset float64 // Σ Q_i o_i
 }
@@ -121,9 +121,11 @@ func (b *basis) probe(q *Template) *coded {
 	for _, x := range v {
 		p.scale = max(p.scale, math.Abs(x)/kernel.ProbeMax)
 	}
+	var values [kernel.CodeDims]int16
 	for i, x := range v { // rest is above 0, and so is the scale
-		p.values[i] = int16(math.Round(x / p.scale))
+		values[i] = int16(math.Round(x / p.scale))
 	}
+	p.values = kernel.NewCodeProbe(&values)
 	return p
 }
 

@@ -107,7 +107,7 @@ func TestFilterLosesNothing(t *testing.T) {
 					for r := range members {
 						score := max(wide(&members[r], &probe), float64(kernel.Dot(&members[r], &probe)))
 						var mask [1]uint16
-						kernel.Prune(mask[:], group[:], &p.values, p.least(float32(math.Nextafter(score, 0))))
+						kernel.Prune(mask[:], group[:], p.values, p.least(float32(math.Nextafter(score, 0))))
 						if (mask[0]|always)>>r&1 == 0 {
 							t.Fatalf("basis of %s, rows of %s: a row with score %v was lost", from, of, score)
 						}

@@ -58,7 +58,7 @@ func (s *scan) chunk(c *chunk, used int) {
 // few fills the masks with the rows that may reach the floor, and tells
 // whether they are few enough to be looked up one by one.
 func (s *scan) few(c *chunk, groups int, probe *coded) bool {
-	kernel.Prune(s.masks[:groups], c.codes[:groups*kernel.GroupSize], &probe.values, probe.least(s.floor.get()))
+	kernel.Prune(s.masks[:groups], c.codes[:groups*kernel.GroupSize], probe.values, probe.least(s.floor.get()))
 	n := 0
 	for g, always := range c.always[:groups] {
 		s.masks[g] |= always
