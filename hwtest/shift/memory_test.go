@@ -15,8 +15,12 @@ import (
 	"github.com/watchpost/watchpost/device/vault/tpm"
 )
 
-// inMemory counts how often secret lies in the writable memory of a process.
-func inMemory(t *testing.T, pid int, secret []byte) int {
+// around is how much of what stands beside a secret is told.
+const around = 120
+
+// inMemory counts how often secret lies in the writable memory of a process,
+// and tells what stands beside it.
+func inMemory(t *testing.T, pid int, secret []byte) (found int, beside []string) {
 	t.Helper()
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
@@ -29,7 +33,6 @@ func inMemory(t *testing.T, pid int, secret []byte) int {
 	defer mem.Close()
 	const step, overlap = 1 << 20, 64
 	buf := make([]byte, step+overlap)
-	found := 0
 	for line := range strings.Lines(string(maps)) {
 		var from, to int64
 		var mode string
@@ -39,9 +42,12 @@ func inMemory(t *testing.T, pid int, secret []byte) int {
 		for at := from; at < to; at += step {
 			n, _ := mem.ReadAt(buf[:min(step+overlap, to-at)], at) // pages that are only reserved do not read
 			found += bytes.Count(buf[:n], secret)
+			if i := bytes.Index(buf[:n], secret); i >= 0 {
+				beside = append(beside, fmt.Sprintf("at %#x: %q", at+int64(i), buf[max(0, i-around):min(n, i+around)]))
+			}
 		}
 	}
-	return found
+	return found, beside
 }
 
 // TestAttackMemoryOfALockedDaemon reads all of the real daemon's memory, as
@@ -62,15 +68,15 @@ func TestAttackMemoryOfALockedDaemon(t *testing.T) {
 	for range 3 {
 		d.wantAPI(d.client.SignIn(t.Context(), "anna", annas), "")
 		pid := d.daemon.cmd.Process.Pid
-		if inMemory(t, pid, []byte(d.state)) == 0 {
+		if n, _ := inMemory(t, pid, []byte(d.state)); n == 0 {
 			t.Fatal("not even the name of its folder lies in the daemon's memory: the search finds nothing")
 		}
 		d.ok("keys", "lock")
-		if n := inMemory(t, pid, key); n != 0 {
-			t.Errorf("what the TPM gave out lies in the memory of the locked daemon %d times", n)
+		if n, beside := inMemory(t, pid, key); n != 0 {
+			t.Errorf("what the TPM gave out lies in the memory of the locked daemon %d times: %s", n, beside)
 		}
-		if n := inMemory(t, pid, []byte(annas)); n != 0 {
-			t.Errorf("the officer's PIN lies in the memory of the locked daemon %d times", n)
+		if n, beside := inMemory(t, pid, []byte(annas)); n != 0 {
+			t.Errorf("the officer's PIN lies in the memory of the locked daemon %d times: %s", n, beside)
 		}
 	}
 }

@@ -44,11 +44,17 @@ type Doors struct {
 	ended    sync.WaitGroup
 	failures chan error
 	log      *slog.Logger
+
+	dropping sync.Mutex // held by who drops idle connections
+
+	mu      sync.Mutex
+	idle    map[net.Conn]bool // connections that nobody calls over
+	dropped chan struct{}     // closed when idle becomes empty; nil while nobody waits
 }
 
 // Open listens. It fails with post.running where another daemon answers.
 func Open(o Options) (*Doors, error) {
-	d := &Doors{failures: make(chan error, 2), log: o.Log}
+	d := &Doors{failures: make(chan error, 2), log: o.Log, idle: make(map[net.Conn]bool)}
 	admin, err := listenUnix(o.Config.AdminSocket())
 	if err != nil {
 		return nil, err
@@ -83,7 +89,7 @@ func listenPage(o Options) (net.Listener, error) {
 }
 
 func (d *Doors) serve(l net.Listener, h http.Handler) {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug)}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug), ConnState: d.changed}
 	d.servers = append(d.servers, s)
 	d.ended.Go(func() {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -95,12 +101,43 @@ func (d *Doors) serve(l net.Listener, h http.Handler) {
 // Failed delivers the error of a server that has ended by itself.
 func (d *Doors) Failed() <-chan error { return d.failures }
 
-// DropIdle closes connections that nobody calls over: their buffers hold what
-// was last sent, a password perhaps.
+// changed notes which connections nobody calls over (http.Server.ConnState).
+func (d *Doors) changed(c net.Conn, to http.ConnState) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if to == http.StateIdle {
+		d.idle[c] = true
+		return
+	}
+	delete(d.idle, c)
+	if d.dropped != nil && len(d.idle) == 0 {
+		close(d.dropped)
+		d.dropped = nil
+	}
+}
+
+// DropIdle closes connections that nobody calls over, and waits until they
+// have let go of their buffers, which hold what was last sent, a password
+// perhaps. Calls under way end as usual.
 func (d *Doors) DropIdle() {
+	d.dropping.Lock()
+	defer d.dropping.Unlock()
 	for _, s := range d.servers {
 		s.SetKeepAlivesEnabled(false)
-		s.SetKeepAlivesEnabled(true)
+		defer s.SetKeepAlivesEnabled(true)
+	}
+	d.mu.Lock()
+	if len(d.idle) == 0 {
+		d.mu.Unlock()
+		return
+	}
+	dropped := make(chan struct{})
+	d.dropped = dropped
+	d.mu.Unlock()
+	select {
+	case <-dropped:
+	case <-time.After(shutdownTimeout):
+		d.log.Warn("a connection has not closed")
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/watchpost/watchpost/device/post/feedapi"
 	"github.com/watchpost/watchpost/device/post/keysapi"
 	"github.com/watchpost/watchpost/device/vault"
+	"github.com/watchpost/watchpost/device/vault/stack"
 	"github.com/watchpost/watchpost/device/vault/tpm"
 	"github.com/watchpost/watchpost/device/web"
 )
@@ -35,23 +36,27 @@ func (s *Shift) admin() http.Handler {
 		s.reply(w, s.ask(r.Context(), request{why: WhyCommand, now: r.URL.Query().Has("now")}))
 	})
 	mux.HandleFunc("POST "+keysapi.Path+"/unlock", func(w http.ResponseWriter, r *http.Request) {
-		var given keysapi.Secrets
-		defer given.Wipe()
-		if err := decode(r.Body, &given); err != nil {
-			web.AnswerError(w, err)
-			return
-		}
-		bare := len(given.PIN) == 0 && len(given.Passphrase) == 0 // a lease alone
-		way, err := s.o.With(given)
-		if err == nil {
-			err = s.ask(r.Context(), request{way: &way, bare: bare})
-		}
-		s.reply(w, err)
+		stack.Wiped(func() { s.unlockBy(w, r) })
 	})
 	mux.Handle(feedapi.Path, s.feed)
 	mux.Handle(feedapi.Path+"/", s.feed)
 	mux.Handle("/", s.public(s.sw))
 	return mux
+}
+
+func (s *Shift) unlockBy(w http.ResponseWriter, r *http.Request) {
+	var given keysapi.Secrets
+	defer given.Wipe()
+	if err := decode(r.Body, &given); err != nil {
+		web.AnswerError(w, err)
+		return
+	}
+	bare := len(given.PIN) == 0 && len(given.Passphrase) == 0 // a lease alone
+	way, err := s.o.With(given)
+	if err == nil {
+		err = s.ask(r.Context(), request{way: &way, bare: bare})
+	}
+	s.reply(w, err)
 }
 
 func decode(body io.Reader, into any) error {
@@ -112,9 +117,10 @@ func (s *Shift) isLocked() bool {
 
 // public is what stands behind every door: while the keys are open it passes
 // calls on and notes work; while they are locked an officer's sign-in unlocks.
+// What calls with a body leave on the stack is wiped: it may be a password.
 func (s *Shift) public(api http.Handler) http.Handler {
 	cross := http.NewCrossOriginProtection()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve := func(w http.ResponseWriter, r *http.Request) {
 		if s.isLocked() && r.Method == http.MethodPost && r.URL.Path == "/v1/session" && cross.Check(r) == nil {
 			s.signIn(w, r, api)
 			return
@@ -132,6 +138,13 @@ func (s *Shift) public(api http.Handler) http.Handler {
 		if seen.code < http.StatusBadRequest {
 			s.used.Store(s.o.Now().UnixNano())
 		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost || r.Method == http.MethodPut {
+			stack.Wiped(func() { serve(w, r) })
+			return
+		}
+		serve(w, r)
 	})
 }
 

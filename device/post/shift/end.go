@@ -13,6 +13,10 @@ import (
 	"github.com/watchpost/watchpost/device/vault/lease"
 )
 
+// scrubAgain is when memory is scrubbed once more after locking, for what had
+// not ended by then: a call that broke off, a goroutine of a library.
+const scrubAgain = 10 * time.Second
+
 // over says why the keys have to lock by now, "" if they need not.
 func (s *Shift) over(p *opened) string {
 	if p.lease != nil {
@@ -86,12 +90,18 @@ func (s *Shift) end(p *opened, why string) error {
 		p.forget()
 	}
 	p.post, p.keys, p.lease = nil, nil, nil
-	if s.doors != nil {
-		s.doors.DropIdle()
-	}
-	vault.Scrub() // what officers saw, and copies that libraries made of secrets
+	s.scrub()
 	if why != "" {
+		time.AfterFunc(scrubAgain, s.scrub)
 		s.o.Log.Warn("keys locked", "why", why)
 	}
 	return err
+}
+
+// scrub clears what officers saw, and copies that libraries made of secrets.
+func (s *Shift) scrub() {
+	if s.doors != nil {
+		s.doors.DropIdle()
+	}
+	vault.Scrub()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/vault/erase"
 	"github.com/watchpost/watchpost/device/vault/lease"
+	"github.com/watchpost/watchpost/device/vault/stack"
 	"github.com/watchpost/watchpost/device/vault/tpm"
 )
 
@@ -34,7 +35,8 @@ func (s *Shift) unlock(ctx context.Context, w Way, unattended bool) (*opened, er
 	state := s.o.Config.StateDir()
 	var err error
 	by := wayOf(w.Unlocker)
-	if p.keys, err = vault.Open(ctx, filepath.Join(state, install.VaultFile), w.Unlocker); err != nil {
+	stack.Wiped(func() { p.keys, err = vault.Open(ctx, filepath.Join(state, install.VaultFile), w.Unlocker) })
+	if err != nil {
 		s.refused(by, err)
 		return fail(err)
 	}
