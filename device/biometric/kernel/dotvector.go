@@ -2,7 +2,11 @@
 
 package kernel
 
-import "simd/archsimd"
+import (
+	"math"
+	"runtime"
+	"simd/archsimd"
+)
 
 // join adds the eight sums t of each of four rows, in the order that Dot
 // promises, without leaving the vector registers.
@@ -36,6 +40,37 @@ func row512(row *[Dims]float32, p0, p1, p2, p3, p4, p5, p6, p7 archsimd.Float32x
 
 func at512(row *[Dims]float32, i int) archsimd.Float32x16 {
 	return archsimd.LoadFloat32x16((*[16]float32)(row[i:]))
+}
+
+// touch reads one value of the second half of every cache line of a row. Zen 4
+// fetches lines that are loaded from twice some 6 % faster from memory
+// (measured: one load of 512 bits a line 16.0 ms for 500 MiB, with this 14.9,
+// two loads of 256 bits 14.8); elsewhere it only costs.
+func touch(row *[Dims]float32) uint32 {
+	return math.Float32bits(row[8]) + math.Float32bits(row[24]) + math.Float32bits(row[40]) + math.Float32bits(row[56]) +
+		math.Float32bits(row[72]) + math.Float32bits(row[88]) + math.Float32bits(row[104]) + math.Float32bits(row[120])
+}
+
+// dotRowsTouched is dotRowsAVX512 with touch.
+func dotRowsTouched(dst, rows []float32, probe *[Dims]float32) {
+	p0, p1, p2, p3 := at512(probe, 0), at512(probe, 16), at512(probe, 32), at512(probe, 48)
+	p4, p5, p6, p7 := at512(probe, 64), at512(probe, 80), at512(probe, 96), at512(probe, 112)
+	var touched uint32
+	for len(dst) >= 4 {
+		four := (*[4 * Dims]float32)(rows)
+		touched += touch((*[Dims]float32)(four[0*Dims:]))
+		t0 := row512((*[Dims]float32)(four[0*Dims:]), p0, p1, p2, p3, p4, p5, p6, p7)
+		touched += touch((*[Dims]float32)(four[1*Dims:]))
+		t1 := row512((*[Dims]float32)(four[1*Dims:]), p0, p1, p2, p3, p4, p5, p6, p7)
+		touched += touch((*[Dims]float32)(four[2*Dims:]))
+		t2 := row512((*[Dims]float32)(four[2*Dims:]), p0, p1, p2, p3, p4, p5, p6, p7)
+		touched += touch((*[Dims]float32)(four[3*Dims:]))
+		t3 := row512((*[Dims]float32)(four[3*Dims:]), p0, p1, p2, p3, p4, p5, p6, p7)
+		join(t0, t1, t2, t3).Store((*[4]float32)(dst))
+		dst, rows = dst[4:], rows[4*Dims:]
+	}
+	runtime.KeepAlive(touched)
+	dotRowsAVX512(dst, rows, probe)
 }
 
 func dotRowsAVX512(dst, rows []float32, probe *[Dims]float32) {

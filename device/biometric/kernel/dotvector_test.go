@@ -29,6 +29,7 @@ func TestDotKernelsAgree(t *testing.T) {
 	for _, k := range []kernel{
 		{"avx2", hasAVX2, dotAVX2, dotRowsAVX2, reachAVX2, sumAVX2},
 		{"avx512", hasAVX512, dotAVX512, dotRowsAVX512, reachAVX512, sumAVX512},
+		{"avx512 touching", hasAVX512, dotAVX512, dotRowsTouched, reachAVX512, sumAVX512},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			if !k.has {
