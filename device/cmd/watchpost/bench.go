@@ -50,7 +50,7 @@ Out: one JSON object.
       crowd lies; and that right after a scan. Each is a probe's best of the
       repeats, the median of eight probes.
   ms_two_cores                     the same, a query on two cores
-  ms_two_queries                   the same of two queries at once, one core
+  throughput_two_cores             times as many queries a second as one core
                                    each, until both are answered
   memory_bound                     ms to read every template once on one core,
                                    in turns with the scan and like it a probe's

@@ -60,8 +60,8 @@ func TestCompareFAISS(t *testing.T) {
 	t.Logf("%-28s %15.3f   best of all reads %.3f", "memory bound (float32)", r.MemoryBound, r.ReadBest)
 	t.Logf("%-28s top 50 %8.3f   %.3f of the bound, %.3f of the best of all reads", "watchpost scan, "+r.Kernel, r.MS.TopScan, r.MS.TopScan/r.MemoryBound, r.MS.TopScan/r.ReadBest)
 	t.Logf("%-28s top 50 %8.3f   radius %8.3f, right after a scan %.3f", "watchpost filter, "+r.Kernel, r.MS.Top, r.MS.Radius, r.MS.Cold)
-	if two := r.MSTwoQueries; two != nil {
-		t.Logf("%-28s scan %.2f, top 50 %.2f, radius %.2f times as many a second", "two cores, two queries", 2*r.MS.TopScan/two.TopScan, 2*r.MS.Top/two.Top, 2*r.MS.Radius/two.Radius)
+	if more := r.Throughput; more != nil {
+		t.Logf("%-28s scan %.2f, top 50 %.2f, radius %.2f times as many a second", "two cores, throughput", more.TopScan, more.Top, more.Radius)
 	}
 	if two := r.MSTwoCores; two != nil {
 		t.Logf("%-28s scan %.2f, top 50 %.2f, radius %.2f times as fast", "two cores, one query", r.MS.TopScan/two.TopScan, r.MS.Top/two.Top, r.MS.Radius/two.Radius)

@@ -3,7 +3,6 @@ package measure
 import (
 	"cmp"
 	"context"
-	"errors"
 	"math"
 	"runtime"
 	"slices"
@@ -37,6 +36,14 @@ type Times struct {
 	Cold float64 `json:"radius_cold"`
 }
 
+// Throughput is how many times as many queries a second two cores answer, each
+// its own ones without a pause, as one core does: of each the best batch.
+type Throughput struct {
+	TopScan float64 `json:"top50_scan"`
+	Top     float64 `json:"top50"`
+	Radius  float64 `json:"radius"`
+}
+
 // Result is what was measured.
 type Result struct {
 	Faces   int    `json:"faces"`
@@ -45,9 +52,9 @@ type Result struct {
 	Repeats int    `json:"repeats"`
 	MS      Times  `json:"ms"` // one core
 	// Of a machine with two cores or more, null on one with one: a query on
-	// two of them, and two queries at once until both are answered.
-	MSTwoCores   *Times `json:"ms_two_cores"`
-	MSTwoQueries *Times `json:"ms_two_queries"`
+	// two of them, and how many more queries two cores answer than one.
+	MSTwoCores *Times      `json:"ms_two_cores"`
+	Throughput *Throughput `json:"throughput_two_cores"`
 	// MemoryBound is ms to read every template once on one core, by the same
 	// statistic as Times, each read in turns with a scan: a minimum of more
 	// readings than a search has would hold the host's rare best minute
@@ -97,19 +104,19 @@ func Run(ctx context.Context, rows []float32, with []gallery.Template, repeats i
 		return nil, err
 	}
 	var err error
-	if r.MS, err = m.times(ctx, 1, 1); err != nil {
+	if r.MS, err = m.times(ctx, 1); err != nil {
 		return nil, err
 	}
 	if r.Cores > 1 {
-		two, err := m.times(ctx, 2, 1)
+		two, err := m.times(ctx, 2)
 		if err != nil {
 			return nil, err
 		}
-		both, err := m.times(ctx, 1, 2)
+		more, err := m.throughput(ctx, r.MS)
 		if err != nil {
 			return nil, err
 		}
-		r.MSTwoCores, r.MSTwoQueries = &two, &both
+		r.MSTwoCores, r.Throughput = &two, &more
 	}
 	r.MemoryBound, r.ReadBest = median(m.reads), ms(slices.Min(m.reads))
 	r.RadiusAt, r.RadiusHits = m.least, float64(m.hits)/float64(len(with))
@@ -145,15 +152,17 @@ func (m *measurement) radius(ctx context.Context, n int) error {
 	return nil
 }
 
+// queries are the kinds of search in the order of Times.
+func (m *measurement) queries() (scan, top, radius gallery.Query) {
+	return gallery.Query{Top: Top, Least: -2, NoFilter: true}, gallery.Query{Top: Top, Least: -2}, gallery.Query{Top: gallery.MaxTop, Least: m.least}
+}
+
 // times measures the kinds of search. Repeats of one kind follow each other, as
 // in a post that has nothing but searches to do, and as peers are measured. A
-// query goes over so many workers, and so many go at once.
-func (m *measurement) times(ctx context.Context, workers, queries int) (t Times, err error) {
-	scan := gallery.Query{Top: Top, Least: -2, NoFilter: true}
-	top := gallery.Query{Top: Top, Least: -2}
-	radius := gallery.Query{Top: gallery.MaxTop, Least: m.least}
+// query goes over so many workers.
+func (m *measurement) times(ctx context.Context, workers int) (t Times, err error) {
+	scan, top, radius := m.queries()
 	var best [4][]time.Duration
-	alone := workers == 1 && queries == 1
 	for _, p := range m.with {
 		scan.Probes = []gallery.Template{p}
 		top.Probes, radius.Probes = scan.Probes, scan.Probes
@@ -163,16 +172,8 @@ func (m *measurement) times(ctx context.Context, workers, queries int) (t Times,
 			if err != nil {
 				return
 			}
-			var beside errgroup.Group
 			start := time.Now()
-			for range queries - 1 {
-				beside.Go(func() error {
-					_, err := m.g.Search(ctx, q)
-					return err
-				})
-			}
 			hits, failed := m.g.Search(ctx, q)
-			failed = errors.Join(failed, beside.Wait())
 			took := time.Since(start)
 			if err = failed; err != nil {
 				return
@@ -193,12 +194,12 @@ func (m *measurement) times(ctx context.Context, workers, queries int) (t Times,
 		for range m.repeats {
 			run(0, scan, func(hits []gallery.Hit) bool { all = hits; return true })
 			run(3, radius, near)
-			if alone { // between searches, as the scan is
+			if workers == 1 { // between searches, as the scan is
 				read = min(read, m.g.ReadTime())
 				run(3, radius, near)
 			}
 		}
-		if alone {
+		if workers == 1 {
 			m.reads = append(m.reads, read)
 		}
 		for range m.repeats {
@@ -213,6 +214,58 @@ func (m *measurement) times(ctx context.Context, workers, queries int) (t Times,
 		medians[k] = median(best[k])
 	}
 	return Times{medians[0], medians[1], medians[2], medians[3]}, err
+}
+
+// batchMS is how long a batch of queries takes on one core at least: starting
+// two goroutines is nothing beside it.
+const batchMS = 100
+
+// throughput measures batches on one core and on two in turns. alone says what
+// a query takes.
+func (m *measurement) throughput(ctx context.Context, alone Times) (t Throughput, err error) {
+	scan, top, radius := m.queries()
+	for _, kind := range []struct {
+		query gallery.Query
+		ms    float64
+		into  *float64
+	}{{scan, alone.TopScan, &t.TopScan}, {top, alone.Top, &t.Top}, {radius, alone.Radius, &t.Radius}} {
+		rounds := 1 + int(batchMS/(kind.ms*float64(len(m.with))))
+		one, two := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
+		for range (m.repeats + 2) / 3 {
+			for cores, best := range []*time.Duration{&one, &two} {
+				took, err := m.batch(ctx, kind.query, rounds, cores+1)
+				if err != nil {
+					return t, err
+				}
+				*best = min(*best, took)
+			}
+		}
+		*kind.into = 2 * one.Seconds() / two.Seconds()
+	}
+	return t, nil
+}
+
+// batch returns how long so many cores take until each has answered rounds of
+// all probes, each core beginning with another one.
+func (m *measurement) batch(ctx context.Context, q gallery.Query, rounds, cores int) (time.Duration, error) {
+	var all errgroup.Group
+	start := time.Now()
+	for core := range cores {
+		all.Go(func() error {
+			own := q
+			own.Workers = 1
+			for i := range rounds * len(m.with) {
+				p := (i + core*len(m.with)/cores) % len(m.with)
+				own.Probes = m.with[p : p+1]
+				if _, err := m.g.Search(ctx, own); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err := all.Wait()
+	return time.Since(start), err
 }
 
 // prefix tells whether hits are those of the scan's that reach least; the scan
