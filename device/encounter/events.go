@@ -58,6 +58,7 @@ type Event struct {
 // LateHitData is the data of EventLateHit.
 type LateHitData struct {
 	Closed    bool                `json:"closed"` // the outcome was already recorded
+	Opened    time.Time           `json:"opened"` // when the encounter was: after the outcome, what tells the person by
 	Candidate screening.Candidate `json:"candidate"`
 }
 

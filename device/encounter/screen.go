@@ -166,7 +166,7 @@ func (p *Post) late(a *active, r screening.Reply) {
 		if !closed {
 			a.view.Candidates = append(a.view.Candidates, Candidate{Candidate: c, Late: true})
 		}
-		p.emit(a, EventLateHit, LateHitData{closed, c})
+		p.emit(a, EventLateHit, LateHitData{closed, a.view.Opened, c})
 	}
 	if len(lines) == 0 {
 		return

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/watchpost/watchpost/device/screening"
 )
@@ -61,7 +62,8 @@ func TestLateHitAfterTheOutcomeAlarms(t *testing.T) {
 	before := b.post.Events.Last()
 	b.late(screening.Reply{Source: "central", Candidates: []screening.Candidate{candidate()}})
 	batch, err := b.post.Events.Next(t.Context(), before)
-	if err != nil || batch[0].Kind != EventLateHit || !bytes.Contains(batch[0].Data, []byte(`"closed":true`)) {
+	if err != nil || batch[0].Kind != EventLateHit || !bytes.Contains(batch[0].Data, []byte(`"closed":true`)) ||
+		!bytes.Contains(batch[0].Data, []byte(`"opened":"`+e.Opened.Format(time.RFC3339Nano))) {
 		t.Errorf("%v %v", batch, err)
 	}
 }

@@ -170,3 +170,19 @@ test('what makes answers worse is told before a person stands there, with what t
     await o.context.unroute('**/v1/system');
   }
 });
+
+test('Escape in a decision keeps what was written of it, for no other one', async () => {
+  await o.begin(true);
+  const reason = o.page.locator('#decide-reason');
+  await o.page.locator('button[data-outcome="abandoned"]').click();
+  await reason.fill('went away to fetch a child');
+  await o.page.keyboard.press('Escape');
+  await reason.waitFor({ state: 'hidden' });
+  await o.page.locator('button[data-outcome="abandoned"]').click();
+  expect(await reason.inputValue()).toBe('went away to fetch a child');
+  await o.page.keyboard.press('Escape');
+  await o.page.locator('button[data-outcome="evacuated"]').click();
+  expect(await reason.inputValue()).toBe('');
+  await o.page.keyboard.press('Escape');
+  await o.abandon();
+});

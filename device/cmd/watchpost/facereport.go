@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -79,6 +80,9 @@ reason is on standard error, and the exit status is 3.
 		}
 		if p := strings.ToLower(filepath.Ext(picture)); picture != "" && p != ".png" && p != ".svg" {
 			return fault.New("usage", "--picture %q: .png or .svg", picture)
+		}
+		if in, err := os.Stat(filepath.Dir(picture)); picture != "" && (err != nil || !in.IsDir()) { // before the work of minutes
+			return fault.New("usage", "--picture %q: there is no such folder", picture)
 		}
 		list, same, failed, err := readLabelled(cmd, pairs)
 		if err != nil {

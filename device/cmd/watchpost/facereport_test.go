@@ -151,7 +151,8 @@ func TestFaceReport(t *testing.T) {
 	}
 	for name, args := range map[string][]string{
 		"no groups": {"--pairs", pairs}, "fmr of 2": {"--pairs", pairs, "--groups", groups, "--fmr", "2"},
-		"a JPEG": {"--pairs", pairs, "--groups", groups, "--picture", "x.jpg"},
+		"no folder": {"--pairs", pairs, "--groups", groups, "--picture", filepath.Join(dir, "missing", "x.png")},
+		"a JPEG":    {"--pairs", pairs, "--groups", groups, "--picture", "x.jpg"},
 	} {
 		if _, exit := built(t, "", append([]string{"face", "report"}, args...)...); exit != exitUsage {
 			t.Errorf("%s: exit status %d", name, exit)

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/watchpost/watchpost/device/watchlist/imports/notice"
 	"github.com/watchpost/watchpost/device/watchlist/imports/number"
 	"github.com/watchpost/watchpost/device/watchlist/imports/ofac"
+	"github.com/watchpost/watchpost/device/watchlist/imports/plain"
 	"github.com/watchpost/watchpost/device/watchlist/imports/un"
 	"github.com/watchpost/watchpost/device/watchlist/record"
 )
@@ -35,7 +37,7 @@ type importFlags struct {
 	format, out, idKey       string
 	action, expires          string
 	issuer, docType, columns string
-	status                   string
+	status, charset          string
 }
 
 func listImportCommand() *cobra.Command {
@@ -61,7 +63,8 @@ func listImportCommand() *cobra.Command {
             (N: 1 right thumb to 10 left little finger), and the rest in record.json
 
 Lists and tables are read as UTF-8 or UTF-16, parted by commas, semicolons or tabs;
-XML also in the ISO 8859 and Windows character sets that it declares.
+XML also in the ISO 8859 and Windows character sets that it declares, tables in the
+one that --charset names.
 Records of the last two forms may bring photographs and images of prints: a path below
 the folder of the file, or base64, at most 8 MiB each (JPEG, JPEG 2000, PNG, TIFF, PNM,
 WSQ). Pictures are decoded by a private decode process alone. Of a photograph comes a JPEG
@@ -105,6 +108,7 @@ Exit status 3 if an entry was lost or a file could not be read to its end.`,
 	f.StringVar(&o.issuer, "issuer", "", "numbers: issuing state of rows without one")
 	f.StringVar(&o.docType, "type", "", "numbers: document code of rows without one, such as P or ID")
 	f.StringVar(&o.status, "status", string(record.DocumentStolen), "numbers: status of rows without one: lost, stolen, stolen-blank, revoked, forged")
+	f.StringVar(&o.charset, "charset", "", "ofac, notices, numbers: character set of the files, such as iso-8859-1 or windows-1251, where it is neither UTF-8 nor UTF-16")
 	require(c, "format")
 	return c
 }
@@ -125,8 +129,14 @@ func (o *importFlags) run(cmd *cobra.Command, files []string) error {
 	if err := read(cmd, files, imports.NewMaker(o.spec), sink); err != nil {
 		return err
 	}
+	if sink.garbled && o.charset == "" && slices.Contains(tables, o.format) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "rows are broken for their text: where the file is neither UTF-8 nor UTF-16, name its character set with --charset")
+	}
 	return sink.finish()
 }
+
+// tables are the formats that cannot declare their character set.
+var tables = []string{"ofac", "notices", "numbers"}
 
 // complete turns the flags that have a form of their own into the spec.
 func (o *importFlags) complete() error {
@@ -154,15 +164,21 @@ func (o *importFlags) reader() (importReader, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, ok := plain.Charset(o.charset, nil); o.charset != "" && !ok {
+		return nil, fault.New("usage", "--charset %q is not known: iso-8859-1, -2, -5, -6, -9 or -15, windows-1250, -1251, -1252, -1254 or -1256, koi8-r", o.charset)
+	}
+	if o.charset != "" && !slices.Contains(tables, o.format) {
+		return nil, fault.New("usage", "--charset is for ofac, notices and numbers; the other formats say theirs")
+	}
 	switch o.format {
 	case "un":
-		return eachFile(un.Read), nil
+		return o.eachFile(un.Read), nil
 	case "records":
 		return readRecordsFile, nil
 	case "folder":
 		return readFolders, nil
 	case "notices":
-		return eachFile(notice.Reader(name)), nil
+		return o.eachFile(notice.Reader(name)), nil
 	case "numbers":
 		o.numbers = number.Options{Issuer: o.issuer, Type: strings.ToUpper(o.docType), Status: record.DocumentStatus(o.status), Name: name}
 		if o.columns != "" {
@@ -171,22 +187,30 @@ func (o *importFlags) reader() (importReader, error) {
 		if err := number.CheckColumns(o.numbers.Columns); err != nil {
 			return nil, err
 		}
-		return eachFile(number.Reader(o.numbers)), nil
+		return o.eachFile(number.Reader(o.numbers)), nil
 	case "ofac":
-		return readOFAC, nil
+		return o.readOFAC, nil
 	}
 	return nil, fault.New("usage", "--format is one of un, ofac, notices, numbers, records, folder")
 }
 
+// text is in, in UTF-8 where its character set was stated.
+func (o *importFlags) text(in io.Reader) io.Reader {
+	if utf8, ok := plain.Charset(o.charset, in); ok {
+		return utf8
+	}
+	return in
+}
+
 // eachFile reads files one after the other as one list.
-func eachFile(read imports.Reader) importReader {
+func (o *importFlags) eachFile(read imports.Reader) importReader {
 	return func(cmd *cobra.Command, files []string, m *imports.Maker, sink *importSink) error {
 		for _, name := range files {
 			in, err := openInput(cmd, name)
 			if err != nil {
 				return err
 			}
-			err = read(in, m, func(r imports.Row) error {
+			err = read(o.text(in), m, func(r imports.Row) error {
 				r.File = name
 				return sink.row(cmd, r)
 			})
@@ -198,7 +222,7 @@ func eachFile(read imports.Reader) importReader {
 	}
 }
 
-func readOFAC(cmd *cobra.Command, files []string, m *imports.Maker, sink *importSink) error {
+func (o *importFlags) readOFAC(cmd *cobra.Command, files []string, m *imports.Maker, sink *importSink) error {
 	var open []ofac.File
 	for _, name := range files {
 		in, err := openInput(cmd, name)
@@ -206,7 +230,7 @@ func readOFAC(cmd *cobra.Command, files []string, m *imports.Maker, sink *import
 			return err
 		}
 		defer in.Close()
-		open = append(open, ofac.File{Name: name, In: in})
+		open = append(open, ofac.File{Name: name, In: o.text(in)})
 	}
 	return fault.Wrap("import.file", ofac.Read(open, m, func(r imports.Row) error { return sink.row(cmd, r) }))
 }
@@ -259,6 +283,7 @@ type importSink struct {
 
 	records, notes, broken int
 	skipped                int
+	garbled                bool // a row was broken for its text
 }
 
 func newImportSink(cmd *cobra.Command, name string) (*importSink, error) {
@@ -295,6 +320,7 @@ func (s *importSink) row(cmd *cobra.Command, r imports.Row) error {
 		return nil
 	case r.Broken():
 		s.broken++
+		s.garbled = s.garbled || slices.ContainsFunc(r.Problems, func(p imports.Problem) bool { return p.Code == "record.text" })
 	default:
 		s.records++
 		if err := s.enc.Encode(r.Record); err != nil {

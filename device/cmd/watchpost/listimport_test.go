@@ -78,6 +78,26 @@ func TestListImport(t *testing.T) {
 
 // TestListImportRefuses holds that nothing is left where a file cannot be
 // read to its end.
+// Names in a character set that a table cannot declare: stated, it is read;
+// not stated, the row is broken rather than wrong.
+func TestListImportCharset(t *testing.T) {
+	dir := t.TempDir()
+	table := writeTo(t, dir, "1.csv", "id;family name;forename;date of birth\n1;M\xfcller;J\xfcrgen;1970-01-02\n")
+	args := []string{"import", "--format", "notices", "--list", "n", "--owner", "us", "--legal-basis", "act", "--purpose", "border_check", table}
+	out, _, err := runListImport(t, append(args, "--charset", "ISO-8859-1")...)
+	if err != nil || !strings.Contains(out, "Müller") || !strings.Contains(out, "Jürgen") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, messages, err := runListImport(t, args...); !errors.Is(err, errSomeFailed) || out != "" || !strings.Contains(messages, "--charset") {
+		t.Errorf("%v: %s, %s", err, out, messages)
+	}
+	for _, more := range [][]string{{"--charset", "ebcdic"}, {"--charset", "latin1", "--format", "un"}} {
+		if _, _, err := runListImport(t, append(args, more...)...); fault.CodeOf(err) != "usage" {
+			t.Errorf("%s: %v", more, err)
+		}
+	}
+}
+
 func TestListImportRefuses(t *testing.T) {
 	dir := t.TempDir()
 	xml := writeTo(t, dir, "un.xml", "<CONSOLIDATED_LIST><INDIVIDUALS><INDIVIDUAL><DATAID>1</DATAID><FIRST_NAME>A</FIRST_NAME></INDIVIDUAL>")

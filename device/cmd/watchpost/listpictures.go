@@ -102,7 +102,7 @@ func readRecordsFile(cmd *cobra.Command, files []string, m *imports.Maker, sink 
 		if err != nil {
 			return err
 		}
-		err = eachFile(own.Reader(cmd.Context(), &p.Maker))(cmd, []string{name}, m, sink)
+		err = new(importFlags).eachFile(own.Reader(cmd.Context(), &p.Maker))(cmd, []string{name}, m, sink)
 		p.Close()
 		if err != nil {
 			return err

@@ -31,7 +31,7 @@ interface Payloads {
   'comparison.done': { checks: Check[] | null; comparison?: Comparison };
   'screening.started': Record<string, never>;
   'answer.ready': Encounter;
-  'candidate.late': { closed: boolean; candidate: Candidate };
+  'candidate.late': { closed: boolean; opened: string; candidate: Candidate };
   'candidate.adjudicated': Candidate[] | null;
   'encounter.outcome': Decision;
   'challenge.drawn': Challenge;

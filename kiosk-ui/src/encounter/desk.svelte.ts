@@ -10,6 +10,7 @@ import { apply } from './apply.ts';
 /** LateHit is a hit that came after the answer; it stays until the officer has seen it. */
 export interface LateHit {
   closed: boolean;
+  opened: string;
   candidate: Candidate;
 }
 
