@@ -158,12 +158,12 @@ test('a late hit is told loudly until it has been seen', async () => {
   };
   await officer.page.routeWebSocket(/\/v1\/events/, (socket) => {
     socket.connectToServer();
-    socket.send(JSON.stringify({ seq: 1, time: new Date().toISOString(), encounter: 'gone', kind: 'candidate.late', data: { closed: true, opened: '2026-10-05T09:12:00Z', candidate } }));
+    socket.send(JSON.stringify({ seq: 1, time: new Date().toISOString(), encounter: 'gone', kind: 'candidate.late', data: { closed: true, opened: '2026-10-05T12:12:00Z', candidate } }));
   });
   await officer.page.reload();
   const alarm = officer.page.getByRole('alert').filter({ hasText: 'Late hit' });
   await alarm.waitFor();
-  expect(await alarm.innerText()).toMatch(/on the person of Oct 5, 2026[^]*N-17[^]*SAMPLE, LATE[^]*Hold the person/);
+  expect(await alarm.innerText()).toMatch(/on the person who came on 5 Oct 2026[^]*N-17[^]*SAMPLE, LATE[^]*Hold the person/);
   await officer.look('late-hit');
   await officer.page.setViewportSize({ width: 390, height: 844 });
   expect((await alarm.getByText('A list answered').boundingBox())?.width, 'read in words, not in letters').toBeGreaterThan(250);

@@ -38,7 +38,7 @@ describe('keys', () => {
     expect(unused).toEqual([]);
   });
   test('hold the words that are filled in', () => {
-    expect(text('late.says', { record: 'R', list: 'L', time: 'T' })).toBe('A list answered after the decision on the person of T. Record R of L.');
+    expect(text('late.says', { record: 'R', list: 'L', time: 'T' })).toBe('A list answered after the decision on the person who came on T. Record R of L.');
     expect(textOf(['no.such.key'], 'check.other', { code: 'x' })).toBe('x');
     expect(textOf(['toString'], 'check.other', { code: 'x' }), 'only own keys count').toBe('x');
   });
