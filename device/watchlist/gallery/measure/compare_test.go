@@ -20,11 +20,13 @@ import (
 const (
 	compareFaces   = 1_000_000
 	compareRepeats = 30
+	compareRounds  = 3 // ours and the peer in turns: memory is faster in one minute than in the next
 	faissVersion   = "1.15.1"
 )
 
 // TestCompareFAISS searches the same made-up people with FAISS's exact index,
-// as Debian builds it and as PyPI does with AVX2, one thread each. With
+// as Debian builds it and as PyPI does with AVX2, one thread each; ours and
+// PyPI's in turns, of each figure the best of three rounds. With
 // WATCHPOST_DATA, and the built programs in WATCHPOST_BIN, they are drawn with
 // the mean and covariance of photographs' templates. It fails
 // where the nearest person differs; the times are printed, not judged: they
@@ -49,14 +51,25 @@ func TestCompareFAISS(t *testing.T) {
 	cache := cacheDir(t)
 	crowd := crowdLike(t)
 	rows, with := crowd.Rows(faces, 1), Probes(crowd)
-	r, err := Run(context.Background(), rows, with, repeats)
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	args := []string{write(t, dir, "rows", rows), write(t, dir, "probes", flat(with)), strconv.Itoa(repeats)}
+	nearest := nearestOf(rows, with)
+	pypi := append([]string{python(t, cache), "testdata/pypi.py"}, args...)
+	var r *Result
+	var peer peerTimes
+	for round := range compareRounds {
+		next, err := Run(context.Background(), rows, with, repeats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !next.Identical {
+			t.Error("an answer of the filter was not that of the scan")
+		}
+		t.Logf("round %d: bound %.3f, scan %.3f", round+1, next.MemoryBound, next.MS.TopScan)
+		r = better(r, next)
+		peer = peer.better(timePeer(t, append(pypi, radiusOf(r)), nearest))
 	}
-	if !r.Identical {
-		t.Error("an answer of the filter was not that of the scan")
-	}
-	t.Logf("%d faces, one thread, best of %d, median of %d probes, ms a query", faces, repeats, len(with))
+	t.Logf("%d faces, one thread, best of %d rounds of %d, median of %d probes, ms a query", faces, compareRounds, repeats, len(with))
 	t.Logf("%-28s %15.3f   best of all reads %.3f", "memory bound (float32)", r.MemoryBound, r.ReadBest)
 	t.Logf("%-28s top 50 %8.3f   %.3f of the bound, %.3f of the best of all reads", "watchpost scan, "+r.Kernel, r.MS.TopScan, r.MS.TopScan/r.MemoryBound, r.MS.TopScan/r.ReadBest)
 	t.Logf("%-28s top 50 %8.3f   radius %8.3f, right after a scan %.3f", "watchpost filter, "+r.Kernel, r.MS.Top, r.MS.Radius, r.MS.Cold)
@@ -66,36 +79,71 @@ func TestCompareFAISS(t *testing.T) {
 	if two := r.MSTwoCores; two != nil {
 		t.Logf("%-28s scan %.2f, top 50 %.2f, radius %.2f times as fast", "two cores, one query", r.MS.TopScan/two.TopScan, r.MS.Top/two.Top, r.MS.Radius/two.Radius)
 	}
+	peer.print(t, "FAISS, PyPI "+faissVersion+", AVX2", r)
+	debian := append([]string{debian(t, cache)}, args...)
+	timePeer(t, append(debian, radiusOf(r)), nearest).print(t, "FAISS, Debian libfaiss", r)
+}
 
-	dir := t.TempDir()
-	rowsFile, probesFile := write(t, dir, "rows", rows), write(t, dir, "probes", flat(with))
-	args := []string{rowsFile, probesFile, strconv.Itoa(repeats), strconv.FormatFloat(2-2*float64(r.RadiusAt), 'g', -1, 64)}
-	nearest := nearestOf(rows, with)
-	peer := func(name string, cmd *exec.Cmd) {
-		cmd.Env = append(os.Environ(), "FAISS_OPT_LEVEL=avx2", "OMP_NUM_THREADS=1")
-		cmd.Stderr = os.Stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			return
-		}
-		fields := strings.Fields(string(out))
-		if len(fields) != 2+len(with) {
-			t.Errorf("%s printed %q", name, out)
-			return
-		}
-		top, _ := strconv.ParseFloat(fields[0], 64)
-		radius, _ := strconv.ParseFloat(fields[1], 64)
-		t.Logf("%-28s top 50 %8.3f   radius %8.3f   ours: scan %.2f, top 50 %.2f, radius %.3f of it (radius %.3f of its top 50)",
-			name, top, radius, r.MS.TopScan/top, r.MS.Top/top, r.MS.Radius/radius, r.MS.Radius/top)
-		for i, want := range nearest {
-			if fields[2+i] != strconv.Itoa(want) {
-				t.Errorf("%s: nearest to probe %d is %s, ours %d", name, i, fields[2+i], want)
-			}
+// better takes the better of each figure of two rounds on the same faces.
+func better(a, b *Result) *Result {
+	if a == nil {
+		return b
+	}
+	a.MS = a.MS.better(b.MS)
+	a.MemoryBound, a.ReadBest = min(a.MemoryBound, b.MemoryBound), min(a.ReadBest, b.ReadBest)
+	if a.MSTwoCores != nil {
+		*a.MSTwoCores = a.MSTwoCores.better(*b.MSTwoCores)
+		t, u := a.Throughput, b.Throughput
+		*t = Throughput{max(t.TopScan, u.TopScan), max(t.Top, u.Top), max(t.Radius, u.Radius)}
+	}
+	return a
+}
+
+func (t Times) better(u Times) Times {
+	return Times{min(t.TopScan, u.TopScan), min(t.Top, u.Top), min(t.Radius, u.Radius), min(t.Cold, u.Cold)}
+}
+
+// radiusOf is the radius of ours as FAISS takes it, a squared distance.
+func radiusOf(r *Result) string { return strconv.FormatFloat(2-2*float64(r.RadiusAt), 'g', -1, 64) }
+
+// peerTimes are a peer's milliseconds a query; zero is none.
+type peerTimes struct{ top, radius float64 }
+
+func (p peerTimes) better(q peerTimes) peerTimes {
+	if p.top == 0 {
+		return q
+	}
+	return peerTimes{min(p.top, q.top), min(p.radius, q.radius)}
+}
+
+func (p peerTimes) print(t *testing.T, name string, r *Result) {
+	t.Logf("%-28s top 50 %8.3f   radius %8.3f   ours: scan %.2f, top 50 %.2f, radius %.3f of it (radius %.3f of its top 50)",
+		name, p.top, p.radius, r.MS.TopScan/p.top, r.MS.Top/p.top, r.MS.Radius/p.radius, r.MS.Radius/p.top)
+}
+
+// timePeer runs a peer's command and checks the nearest person it finds for
+// each probe.
+func timePeer(t *testing.T, command []string, nearest []int) (p peerTimes) {
+	t.Helper()
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = append(os.Environ(), "FAISS_OPT_LEVEL=avx2", "OMP_NUM_THREADS=1")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", command[0], err)
+	}
+	fields := strings.Fields(string(out))
+	if len(fields) != 2+len(nearest) {
+		t.Fatalf("%s printed %q", command[0], out)
+	}
+	p.top, _ = strconv.ParseFloat(fields[0], 64)
+	p.radius, _ = strconv.ParseFloat(fields[1], 64)
+	for i, want := range nearest {
+		if fields[2+i] != strconv.Itoa(want) {
+			t.Errorf("%s: nearest to probe %d is %s, ours %d", command[0], i, fields[2+i], want)
 		}
 	}
-	peer("FAISS, PyPI "+faissVersion+", AVX2", exec.Command(python(t, cache), append([]string{"testdata/pypi.py"}, args...)...))
-	peer("FAISS, Debian libfaiss", exec.Command(debian(t, cache), args...))
+	return p
 }
 
 // likeImages is how many photographs a crowd is drawn like.
