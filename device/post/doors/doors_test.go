@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"testing"
 )
 
@@ -53,12 +54,17 @@ func TestDropIdle(t *testing.T) {
 	}
 	_, slow := call("/slow")
 	<-inside
+	idle := func() int {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return len(d.idle)
+	}
+	for idle() < 50 { // a server answers before it calls a connection idle
+		runtime.Gosched()
+	}
 	d.DropIdle()
-	d.mu.Lock()
-	open := len(d.idle)
-	d.mu.Unlock()
-	if open != 0 {
-		t.Errorf("%d idle connections are open", open)
+	if n := idle(); n != 0 {
+		t.Errorf("%d idle connections are open", n)
 	}
 	close(release)
 	answered(slow)

@@ -92,7 +92,11 @@ func (s *Shift) end(p *opened, why string) error {
 	p.post, p.keys, p.lease = nil, nil, nil
 	s.scrub()
 	if why != "" {
-		time.AfterFunc(scrubAgain, s.scrub)
+		time.AfterFunc(scrubAgain, func() {
+			if s.isLocked() { // who has unlocked since works there
+				s.scrub()
+			}
+		})
 		s.o.Log.Warn("keys locked", "why", why)
 	}
 	return err

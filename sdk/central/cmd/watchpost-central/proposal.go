@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -75,14 +74,23 @@ func proposalList(o *shared) *cobra.Command {
 	return list
 }
 
+// proposalID reads the id of a proposal or an order from the command line.
+func proposalID(arg string) ([]byte, error) {
+	id, err := approval.ParseID(arg)
+	if err != nil {
+		return nil, fault.New("usage", "an id is 32 hexadecimal digits")
+	}
+	return id, nil
+}
+
 func proposalShow(o *shared) *cobra.Command {
 	return &cobra.Command{
 		Use: "show ID", Short: "Print one proposal", Args: cobra.ExactArgs(1),
 		Long: "Prints one proposal with what is to be signed.", Example: "  watchpost-central proposal show 1f0c... > p.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := hex.DecodeString(args[0])
+			id, err := proposalID(args[0])
 			if err != nil {
-				return fault.New("usage", "an id is 32 hexadecimal digits")
+				return err
 			}
 			return o.withStore(cmd.Context(), func(s *store.Store) error {
 				p, err := s.ProposalByID(cmd.Context(), id)
@@ -171,9 +179,9 @@ func proposalWithdraw(o *shared) *cobra.Command {
 		Use: "withdraw ID --by NAME --reason TEXT", Short: "Take a waiting proposal back", Args: cobra.ExactArgs(1),
 		Long: "Takes a proposal back that has not been approved.", Example: `  watchpost-central proposal withdraw 1f0c... --by anna --reason "wrong post"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := hex.DecodeString(args[0])
+			id, err := proposalID(args[0])
 			if err != nil {
-				return fault.New("usage", "an id is 32 hexadecimal digits")
+				return err
 			}
 			return o.withStore(cmd.Context(), func(s *store.Store) error { return s.Withdraw(cmd.Context(), id, by, reason) })
 		},

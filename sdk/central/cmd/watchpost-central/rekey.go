@@ -10,7 +10,6 @@ import (
 
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/device/vault"
-	"github.com/watchpost/watchpost/sdk/central/approval"
 	"github.com/watchpost/watchpost/sdk/central/store"
 	linkv1 "github.com/watchpost/watchpost/sdk/proto/link/v1"
 )
@@ -106,9 +105,9 @@ func orderStatusCommand(o *shared) *cobra.Command {
 		Long:    "Prints one JSON object a post: {device, number, state, code, done}. state is proposed, sent,\ndone, refused (code says why) or withdrawn.",
 		Example: "  watchpost-central order status 1f0c... --state D",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := approval.ParseID(args[0])
+			id, err := proposalID(args[0])
 			if err != nil {
-				return fault.New("usage", "an id is 32 hexadecimal digits")
+				return err
 			}
 			return o.withStore(cmd.Context(), func(s *store.Store) error {
 				all, err := s.OrderStates(cmd.Context(), id)
