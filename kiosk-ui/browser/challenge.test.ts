@@ -59,7 +59,7 @@ beforeAll(async () => {
   await officer.signIn();
   await officer.ready();
 });
-afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
+afterEach((t) => officer.failed(t.task));
 afterAll(() => officer.close());
 
 test('the signs stand large, in their order, sides as the officer sees them; what came of it is said', async () => {

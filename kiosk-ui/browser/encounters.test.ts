@@ -14,7 +14,7 @@ beforeAll(async () => {
   await officer.ready();
   await officer.look('start');
 });
-afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
+afterEach((t) => officer.failed(t.task));
 afterAll(() => officer.close());
 
 async function screened(letter: 'a' | 'b' | 'c' | 'd' | 'e' | 'g', age: 'Adult' | 'Not known'): Promise<{ tone: string; title: string; cards: Record<string, string> }> {

@@ -17,7 +17,7 @@ let officer: Officer;
 beforeAll(async () => {
   officer = await Officer.open(post, { width: 1024, height: 768 });
 });
-afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
+afterEach((t) => officer.failed(t.task));
 afterAll(() => officer.close());
 
 test('a wrong password, then the right one', async () => {

@@ -11,7 +11,7 @@ let officer: Officer;
 beforeAll(async () => {
   officer = await Officer.open(post);
 });
-afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
+afterEach((t) => officer.failed(t.task));
 afterAll(() => officer.close());
 
 const press = (key: string): Promise<void> => officer.page.keyboard.press(key);

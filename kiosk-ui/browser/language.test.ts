@@ -37,7 +37,7 @@ beforeAll(async () => {
   }));
   await officer.page.goto(post.url);
 });
-afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
+afterEach((t) => officer.failed(t.task));
 afterAll(() => officer.close());
 
 /** shown are the texts and spoken names on the screen that did not come from the table. */

@@ -28,7 +28,7 @@ beforeAll(async () => {
   await officer.signIn();
   await officer.ready();
 });
-afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
+afterEach((t) => officer.failed(t.task));
 afterAll(() => officer.close());
 
 /** withCheck gives an encounter one check that came out otherwise, and an advice that refers for it. */
@@ -104,9 +104,12 @@ test('every headline is shown, with what to do', async () => {
   for (const [name, made] of Object.entries(cases)) {
     shown = made(structuredClone(real));
     tell({ encounter: id, kind: 'candidate.adjudicated' }); // without data: the page reads the encounter again
-    const header = page.locator('main header[data-tone]').filter({ has: page.getByRole('heading', { level: 1, name: texts[`headline.${name}`] ?? '', exact: true }) });
+    // Two headlines may have one title: what to do tells them apart.
+    const header = page
+      .locator('main header[data-tone]')
+      .filter({ has: page.getByRole('heading', { level: 1, name: texts[`headline.${name}`] ?? '', exact: true }) })
+      .filter({ hasText: texts[`headline.${name}.next`] ?? name });
     await header.waitFor();
-    expect(await header.innerText(), name).toContain(texts[`headline.${name}.next`]);
     if (/stop|fail/.test(name)) expect(await header.getAttribute('data-tone'), name).toBe('stop');
     if (name.endsWith('.stop')) await officer.look(`headline-${name}`); // one of each question
   }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, inject, onTestFailed, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { Officer } from './officer.ts';
 import { put } from './post.ts';
 
@@ -10,10 +10,12 @@ let o: Officer;
 
 beforeEach(async () => {
   o = await Officer.open(post);
-  onTestFailed(() => o.failed(true));
   await o.signIn();
 });
-afterEach(() => o.close());
+afterEach(async (t) => {
+  await o.failed(t.task);
+  await o.close();
+});
 
 const inView = (selector: string): Promise<boolean> =>
   o.page.locator(selector).first().evaluate((e) => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { chromium, type BrowserContext, type Page } from 'playwright-core';
-import { expect } from 'vitest';
+import { expect, type RunnerTestCase } from 'vitest';
 import type { PostAccess } from './post.ts';
 
 // An officer at the page: what a person does with eyes and keyboard.
@@ -66,9 +66,15 @@ export class Officer {
     expect(this.errors, 'errors of the page itself').toEqual([]);
   }
 
-  /** failed keeps a picture of what was on the screen when a test failed. */
-  async failed(did: boolean): Promise<void> {
-    if (did) for (const [i, page] of this.#context.pages().entries()) await page.screenshot({ path: join(shots, `failed-${i}.png`) });
+  /** failed keeps a picture of what was on the screen when a test failed, and its words for the last words of the run. */
+  async failed({ meta, result }: RunnerTestCase): Promise<void> {
+    if (result?.state !== 'fail') return;
+    const words: string[] = [];
+    for (const [i, page] of this.#context.pages().entries()) {
+      await page.screenshot({ path: join(shots, `failed-${i}.png`) });
+      words.push(((await page.locator('body').innerText()) || 'nothing').replace(/\s+/g, ' ').slice(0, 400));
+    }
+    meta.screen = words.join(' | ');
   }
 
   get context(): BrowserContext {

@@ -18,7 +18,7 @@ beforeAll(async () => {
     options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
   }));
 });
-afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
+afterEach((t) => officer.failed(t.task));
 afterAll(() => officer.close());
 
 async function account(): Promise<void> {

@@ -13,7 +13,7 @@ beforeAll(async () => {
   await officer.signIn();
   await officer.ready();
 });
-afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
+afterEach((t) => officer.failed(t.task));
 afterAll(() => officer.close());
 
 const ending = 'Your session is about to end';

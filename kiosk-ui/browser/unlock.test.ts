@@ -59,7 +59,7 @@ beforeAll(async () => {
   await officer.ready();
   await account();
 });
-afterEach((t) => officer.failed(t.task.result?.state === 'fail'));
+afterEach((t) => officer.failed(t.task));
 afterAll(() => officer.close());
 
 test('a key that has no secrets to give is refused, and the page says why', async () => {

@@ -10,5 +10,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 240_000,
     globalSetup: ['browser/setup.ts'],
+    setupFiles: ['browser/leftovers.ts'],
+    reporters: ['default', './browser/last.ts'],
   },
 });

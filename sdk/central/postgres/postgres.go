@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -79,7 +79,7 @@ func Find() (string, error) {
 }
 
 // Start makes the instance at the first call and runs it until Stop. It
-// returns when connections are accepted.
+// returns when it accepts connections.
 func Start(ctx context.Context, o Options) (*Instance, error) {
 	i := &Instance{o: o, stop: make(chan struct{}), stopped: make(chan struct{})}
 	if o.Log == nil {
@@ -245,9 +245,10 @@ func (i *Instance) end(cmd *exec.Cmd, done <-chan error) {
 	}
 }
 
-// wait returns when a connection is accepted. A postmaster of ours that was
-// orphaned by a crash may still be shutting down; the supervisor tries again
-// until its lock is gone.
+// wait returns when our postmaster says in its lock file that it is ready. A
+// postmaster that was orphaned by a crash may still be shutting down, and its
+// socket answers until the end; the supervisor tries again until its lock is
+// gone.
 func (i *Instance) wait(ctx context.Context, first <-chan error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fault.New("central.postgres_start", "PostgreSQL is not ready after %s", startLimit))
 	defer cancel()
@@ -261,13 +262,22 @@ func (i *Instance) wait(ctx context.Context, first <-chan error) error {
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
-		if i.PID() == 0 {
-			continue
-		}
-		if c, err := net.DialTimeout("unix", i.socket(), time.Second); err == nil {
-			return c.Close()
+		if pid := i.PID(); pid != 0 && i.ready(pid) {
+			return nil
 		}
 	}
+}
+
+// ready reads postmaster.pid: its first line is the process, its eighth the
+// state, which is told when connections are accepted (PostgreSQL 10 and later,
+// src/include/utils/pidfile.h).
+func (i *Instance) ready(pid int) bool {
+	b, err := os.ReadFile(filepath.Join(i.data(), "postmaster.pid"))
+	if err != nil {
+		return false // not written yet
+	}
+	lines := strings.Split(string(b), "\n")
+	return len(lines) >= 8 && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[7]) == "ready"
 }
 
 // Stop ends the instance and waits for it. It may be called more than once.

@@ -1,0 +1,53 @@
+import type { Reporter, SerializedError, TestModule } from 'vitest/node';
+
+// The last words of a run that failed: which tests, in the order in which they
+// failed, and of the first one what went wrong and what was on the screen. A
+// log is often read from its end, and what failed later often follows from the
+// first.
+
+declare module 'vitest' {
+  interface TaskMeta {
+    screen?: string; // words on the page when the test failed
+  }
+}
+
+interface Failure {
+  at: number; // ms since 1970
+  name: string;
+  error: string;
+  screen: string;
+}
+
+const said = (errors: ReadonlyArray<{ message: string; stack?: string }>): string => {
+  // eslint-disable-next-line no-control-regex -- colours
+  const plain = (errors[0]?.message ?? 'no error said').replace(/\u001b\[[0-9;]*m/g, '').replace(/\s+/g, ' ');
+  const line = /\/(?:browser|central)\/[^():]*\.test\.ts:\d+/.exec(errors[0]?.stack ?? '')?.[0] ?? '';
+  return `${plain.slice(0, 300)} ${line}`;
+};
+
+function failures(modules: ReadonlyArray<TestModule>): Failure[] {
+  const all: Failure[] = [];
+  for (const m of modules) {
+    const file = m.relativeModuleId.split('/').at(-1) ?? '';
+    for (const t of m.children.allTests('failed')) {
+      const d = t.diagnostic();
+      all.push({ at: (d?.startTime ?? 0) + (d?.duration ?? 0), name: `${file}: ${t.name}`, error: said(t.result().errors ?? []), screen: t.meta().screen ?? '' });
+    }
+    for (const s of [m, ...m.children.allSuites()]) {
+      const errors = s.errors();
+      if (errors.length > 0) all.push({ at: Number.MAX_SAFE_INTEGER, name: `${file}: before or after its tests`, error: said(errors), screen: '' });
+    }
+  }
+  return all.sort((a, b) => a.at - b.at);
+}
+
+export default class LastWords implements Reporter {
+  onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandled: ReadonlyArray<SerializedError>): void {
+    const all = failures(modules);
+    const [first] = all;
+    if (unhandled[0]) console.error(`\nnot of a test: ${said(unhandled)}`);
+    if (!first) return;
+    const names = all.slice(0, 12).map((f) => f.name.slice(0, 60)).join('; ');
+    console.error(`\n${all.length} failed: ${names}\nthe first: ${first.name}\n  ${first.error}\n  on the screen: ${first.screen}`);
+  }
+}
