@@ -34,15 +34,27 @@ for p in $(go list ./device/... ./sdk/... ./hwtest/... ./kiosk-ui); do
 	unit-yes) plain="$plain $p" ;;
 	esac
 done
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+exec 4>&1 # what the tests say, while 3 carries go's exit code
+# tests runs go test and, where it fails, ends with what failed: a log is often
+# read from its end.
+tests() {
+	code=$({ { go test -vet=off -timeout 12m "$@" 2>&1 3>&-; echo $? >&3; } | tee "$said" >&4; } 3>&1)
+	if [ "$code" = 0 ]; then return; fi
+	printf '\ntest: failed:\n' >&2
+	grep -E '^(# |FAIL|panic:|WARNING: DATA RACE)|^ *(--- FAIL|[^ ]+\.go:[0-9]+:)' "$said" | cut -c1-300 | tail -25 >&2
+	exit 1
+}
 # shellcheck disable=SC2086  # lists of words on purpose
 {
 	echo "test: pure packages, raced"
-	go test -vet=off -race -timeout 12m $raced
+	tests -race $raced
 	echo "test: packages that link C or only compute"
-	go test -vet=off -timeout 12m $plain
+	tests $plain
 	echo "test: real parts, one package at a time"
-	go test -vet=off -race -p 1 -timeout 12m $parts
-	go test -vet=off -p 1 -timeout 12m $parts_c
+	tests -race -p 1 $parts
+	tests -p 1 $parts_c
 }
 
 echo "test: the page, alone and in a browser against a real post"
