@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,11 +12,18 @@ import (
 	"github.com/watchpost/watchpost/device/biometric/demographic"
 	"github.com/watchpost/watchpost/device/biometric/face"
 	"github.com/watchpost/watchpost/device/fault"
+	decodev1 "github.com/watchpost/watchpost/sdk/proto/decode/v1"
 )
 
+// faceReport holds the flags of "face report".
+type faceReport struct {
+	pairs, groups, picture, cohort string
+	fmr, threshold                 float64
+	engine                         func() (decodev1.FaceEngine, error)
+}
+
 func faceReportCommand() *cobra.Command {
-	var pairs, groups, picture, cohort string
-	var fmr, threshold float64
+	var o faceReport
 	cmd := &cobra.Command{
 		Use:   "report --pairs F --groups CSV [--picture OUT.png]",
 		Short: "Error rates of face comparison for each group of people",
@@ -54,103 +60,127 @@ reason is on standard error, and the exit status is 3.
 		Example: "  watchpost face report --pairs pairs.csv --groups groups.csv --picture groups.png",
 		Args:    cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&pairs, "pairs", "", "CSV file of pairs, - for standard input")
-	cmd.Flags().StringVar(&groups, "groups", "", "CSV file of images and their groups")
-	cmd.Flags().StringVar(&picture, "picture", "", "draw the rates to this PNG or SVG file")
-	cmd.Flags().StringVar(&cohort, "cohort", "", "folder of images of other people, to normalise by, as in face score")
-	cmd.Flags().Float64Var(&fmr, "fmr", 1e-3, "false match rate that the policy states")
-	cmd.Flags().Float64Var(&threshold, "threshold", 0, "score to count at, instead of the post's for --fmr")
+	cmd.Flags().StringVar(&o.pairs, "pairs", "", "CSV file of pairs, - for standard input")
+	cmd.Flags().StringVar(&o.groups, "groups", "", "CSV file of images and their groups")
+	cmd.Flags().StringVar(&o.picture, "picture", "", "draw the rates to this PNG or SVG file")
+	cmd.Flags().StringVar(&o.cohort, "cohort", "", "folder of images of other people, to normalise by, as in face score")
+	cmd.Flags().Float64Var(&o.fmr, "fmr", 1e-3, "false match rate that the policy states")
+	cmd.Flags().Float64Var(&o.threshold, "threshold", 0, "score to count at, instead of the post's for --fmr")
 	_ = cmd.MarkFlagRequired("pairs")  // both flags exist: they
 	_ = cmd.MarkFlagRequired("groups") // were defined above
-	engine := engineFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		which, err := engine()
-		if err != nil {
-			return err
-		}
-		if !(fmr > 0 && fmr < 1) {
-			return fault.New("usage", "--fmr %v: above 0 and below 1", fmr)
-		}
-		if !cmd.Flags().Changed("threshold") {
-			var ok bool
-			if threshold, ok = calibration.FaceThreshold(fmr); !ok {
-				return fault.New("report.threshold", "no threshold is known for a false match rate of %g", fmr).
-					WithHint("state a higher --fmr, or a --threshold")
-			}
-		}
-		if p := strings.ToLower(filepath.Ext(picture)); picture != "" && p != ".png" && p != ".svg" {
-			return fault.New("usage", "--picture %q: .png or .svg", picture)
-		}
-		if in, err := os.Stat(filepath.Dir(picture)); picture != "" && (err != nil || !in.IsDir()) { // before the work of minutes
-			return fault.New("usage", "--picture %q: there is no such folder", picture)
-		}
-		list, same, failed, err := readLabelled(cmd, pairs)
-		if err != nil {
-			return err
-		}
-		people, err := readGroups(groups)
-		if err != nil {
-			return err
-		}
-		if outside := placeSides(list, people); outside > 0 {
-			fmt.Fprintf(cmd.ErrOrStderr(), "face: %d sides of the pairs are in no group: they count for everybody only\n", outside)
-		}
-		who, told := identify(list, same, people)
-		fmt.Fprintf(cmd.ErrOrStderr(), "face: who is who: %s\n", told)
-		fit := calibration.FaceFit()
-		fmt.Fprintf(cmd.ErrOrStderr(), "face: the post's calibration: %s; %d people, %d comparisons of different people, of one person %s; extrapolated below %g\n",
-			fit.On, fit.People, fit.NonMated, fit.Mated, fit.LeastFMR)
-		s := faceScorer{decoder: newDecoder(cmd.ErrOrStderr()), errOut: cmd.ErrOrStderr(), faces: make(map[string]faceOrError)}
-		s.decoder.use(which)
-		defer s.decoder.Close()
-		normaliser, err := s.load(cmd, list, cohort)
-		if err != nil {
-			return err
-		}
-		out := newRows(cmd)
-		if failed {
-			out.Failed()
-		}
-		var all []demographic.Comparison
-		placed := make(map[string]face.Subject)
-		for _, p := range list {
-			score, err := s.score(p, normaliser, placed)
-			if err != nil {
-				out.Failed()
-				continue
-			}
-			all = append(all, demographic.Comparison{
-				SubjectA: who[p.a], SubjectB: who[p.b], GroupA: people[p.a].group, GroupB: people[p.b].group, Score: score,
-			})
-		}
-		report, err := demographic.Measure(all, threshold)
-		if err != nil {
-			return err
-		}
-		for _, g := range report.Groups {
-			if err := out.JSON(groupRowOf(g, threshold)); err != nil {
-				return err
-			}
-		}
-		report.All.Name = "*"
-		last := groupRowOf(report.All, threshold)
-		hold := demographic.Hold(all, threshold, fmr)
-		last.Hold = &hold
-		if !cmd.Flags().Changed("cohort") && !cmd.Flags().Changed("threshold") { // the calibration's own
-			factor := min(max(1, fmr/calibration.FaceFMR(hold)), mostFactor)
-			last.Factor = &factor
-		}
-		if err := out.JSON(last); err != nil {
-			return err
-		}
-		if picture != "" {
-			if err := drawReport(picture, report, fmr); err != nil {
-				return err
-			}
-		}
-		return out.End()
-	}
+	o.engine = engineFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return o.run(cmd) }
 	return cmd
+}
+
+// check refuses flags that cannot be before the work of minutes, and finds the
+// threshold where none was given.
+func (o *faceReport) check(cmd *cobra.Command) error {
+	if !(o.fmr > 0 && o.fmr < 1) {
+		return fault.New("usage", "--fmr %v: above 0 and below 1", o.fmr)
+	}
+	if !cmd.Flags().Changed("threshold") {
+		var ok bool
+		if o.threshold, ok = calibration.FaceThreshold(o.fmr); !ok {
+			return fault.New("report.threshold", "no threshold is known for a false match rate of %g", o.fmr).
+				WithHint("state a higher --fmr, or a --threshold")
+		}
+	}
+	if o.picture == "" {
+		return nil
+	}
+	if p := strings.ToLower(filepath.Ext(o.picture)); p != ".png" && p != ".svg" {
+		return fault.New("usage", "--picture %q: .png or .svg", o.picture)
+	}
+	if in, err := os.Stat(filepath.Dir(o.picture)); err != nil || !in.IsDir() {
+		return fault.New("usage", "--picture %q: there is no such folder", o.picture)
+	}
+	return nil
+}
+
+func (o *faceReport) run(cmd *cobra.Command) error {
+	which, err := o.engine()
+	if err != nil {
+		return err
+	}
+	if err := o.check(cmd); err != nil {
+		return err
+	}
+	out := newRows(cmd)
+	all, err := o.compare(cmd, out, which)
+	if err != nil {
+		return err
+	}
+	report, err := demographic.Measure(all, o.threshold)
+	if err != nil {
+		return err
+	}
+	for _, g := range report.Groups {
+		if err := out.JSON(groupRowOf(g, o.threshold)); err != nil {
+			return err
+		}
+	}
+	report.All.Name = "*"
+	last := groupRowOf(report.All, o.threshold)
+	hold := demographic.Hold(all, o.threshold, o.fmr)
+	last.Hold = &hold
+	if !cmd.Flags().Changed("cohort") && !cmd.Flags().Changed("threshold") { // the calibration's own
+		factor := min(max(1, o.fmr/calibration.FaceFMR(hold)), mostFactor)
+		last.Factor = &factor
+	}
+	if err := out.JSON(last); err != nil {
+		return err
+	}
+	if o.picture != "" {
+		if err := drawReport(o.picture, report, o.fmr); err != nil {
+			return err
+		}
+	}
+	return out.End()
+}
+
+// compare scores the pairs; what is left out is noted with out.
+func (o *faceReport) compare(cmd *cobra.Command, out *rows, engine decodev1.FaceEngine) ([]demographic.Comparison, error) {
+	errOut := cmd.ErrOrStderr()
+	list, same, failed, err := readLabelled(cmd, o.pairs)
+	if err != nil {
+		return nil, err
+	}
+	people, err := readGroups(o.groups)
+	if err != nil {
+		return nil, err
+	}
+	if outside := placeSides(list, people); outside > 0 {
+		fmt.Fprintf(errOut, "face: %d sides of the pairs are in no group: they count for everybody only\n", outside)
+	}
+	who, told := identify(list, same, people)
+	fmt.Fprintf(errOut, "face: who is who: %s\n", told)
+	fit := calibration.FaceFit()
+	fmt.Fprintf(errOut, "face: the post's calibration: %s; %d people, %d comparisons of different people, of one person %s; extrapolated below %g\n",
+		fit.On, fit.People, fit.NonMated, fit.Mated, fit.LeastFMR)
+	s := faceScorer{decoder: newDecoder(errOut), errOut: errOut, faces: make(map[string]faceOrError)}
+	s.decoder.use(engine)
+	defer s.decoder.Close()
+	normaliser, err := s.load(cmd, list, o.cohort)
+	if err != nil {
+		return nil, err
+	}
+	if failed {
+		out.Failed()
+	}
+	var all []demographic.Comparison
+	placed := make(map[string]face.Subject)
+	for _, p := range list {
+		score, err := s.score(p, normaliser, placed)
+		if err != nil {
+			out.Failed()
+			continue
+		}
+		all = append(all, demographic.Comparison{
+			SubjectA: who[p.a], SubjectB: who[p.b], GroupA: people[p.a].group, GroupB: people[p.b].group, Score: score,
+		})
+	}
+	return all, nil
 }
 
 // groupRow is one row of "face report".
@@ -185,84 +215,4 @@ func groupRowOf(g demographic.Group, threshold float64) groupRow {
 		Mated: g.FNMR.Of, FNMR: value(g.FNMR), FNMRLow: g.FNMR.Low, FNMRHigh: g.FNMR.High,
 		NonMated: g.FMR.Of, FMR: value(g.FMR), FMRLow: g.FMR.Low, FMRHigh: g.FMR.High,
 	}
-}
-
-// lastNumber is what tells pictures of one person apart in a file's name.
-var lastNumber = regexp.MustCompile(`[-_ ]?\d+$`)
-
-// identify numbers the people behind the sides of the pairs, and says how it
-// knew them.
-func identify(list []pair, same []bool, people map[string]person) (who map[string]int, told string) {
-	name := func(side string) string { return people[side].subject }
-	told = "the third column of --groups"
-	switch {
-	case same != nil:
-		return united(list, same), "the third column of --pairs"
-	case !allNamed(list, name):
-		folders := make(map[string]bool)
-		for _, p := range list {
-			folders[filepath.Dir(images(p.a)[0])], folders[filepath.Dir(images(p.b)[0])] = true, true
-		}
-		name = func(side string) string { return filepath.Dir(images(side)[0]) }
-		told = "a folder a person"
-		if len(folders) == 1 {
-			name = func(side string) string {
-				base := filepath.Base(images(side)[0])
-				return lastNumber.ReplaceAllString(strings.TrimSuffix(base, filepath.Ext(base)), "")
-			}
-			told = "the file names without their last number"
-		}
-	}
-	who = make(map[string]int)
-	number := make(map[string]int)
-	for _, p := range list {
-		for _, side := range [...]string{p.a, p.b} {
-			n := name(side)
-			if _, ok := number[n]; !ok {
-				number[n] = len(number)
-			}
-			who[side] = number[n]
-		}
-	}
-	return who, told
-}
-
-func allNamed(list []pair, name func(string) string) bool {
-	for _, p := range list {
-		if name(p.a) == "" || name(p.b) == "" {
-			return false
-		}
-	}
-	return true
-}
-
-// united makes one person of all sides that mated pairs join.
-func united(list []pair, same []bool) map[string]int {
-	parent := make(map[string]string)
-	var root func(string) string
-	root = func(s string) string {
-		if p, ok := parent[s]; ok && p != s {
-			parent[s] = root(p)
-			return parent[s]
-		}
-		parent[s] = s
-		return s
-	}
-	for i, p := range list {
-		a, b := root(p.a), root(p.b)
-		if same[i] {
-			parent[a] = b
-		}
-	}
-	who, number := make(map[string]int), make(map[string]int)
-	for _, p := range list {
-		for _, side := range [...]string{p.a, p.b} {
-			r := root(side)
-			if _, ok := number[r]; !ok {
-				number[r] = len(number)
-			}
-			who[side] = number[r]
-		}
-	}
-	return who
 }
