@@ -3,7 +3,6 @@ package encounter
 import (
 	"context"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -180,7 +179,8 @@ func (p *Post) Challenge(id string, req ChallengeRequest) error {
 	if len(kinds) == 0 {
 		return fault.New("presentation.no_kind", "policy leaves no challenge").WithHint("skip the step with a reason")
 	}
-	challenge, err := pad.Draw(kinds[rand.IntN(len(kinds))])
+	random := pad.Unpredictable()
+	challenge, err := pad.Draw(kinds[random.IntN(len(kinds))], random)
 	if err != nil {
 		return err
 	}

@@ -498,7 +498,7 @@ func TestAttackDrawAgain(t *testing.T) {
 func TestJudgeChallengeOfNonsense(t *testing.T) {
 	b, _, _ := challenged(t, policy.PresentationRequire, nil, 0, liveness.BonaFide)
 	b.vouched()
-	c, err := pad.Draw(pad.Turn)
+	c, err := pad.Draw(pad.Turn, pad.Unpredictable())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func (r Row) Share(result pad.Result) float64 {
 const sameCosine = 0.91
 
 // Run presents every species to challenges of the kinds, trials times each.
-// The people and rooms follow from seed; challenges are drawn anew.
+// People, rooms and challenges follow from seed.
 func Run(trials int, seed uint64, kinds ...pad.Kind) ([]Row, error) {
 	var rows []Row
 	for _, kind := range kinds {
@@ -33,7 +33,7 @@ func Run(trials int, seed uint64, kinds ...pad.Kind) ([]Row, error) {
 			row := Row{Species: species, Kind: kind, Trials: trials, Results: map[pad.Result]int{}, Reasons: map[string]int{}}
 			for k := range trials {
 				r := rand.New(rand.NewPCG(seed, uint64(kind)<<48|uint64(i)<<32|uint64(k)))
-				c, err := pad.Draw(kind)
+				c, err := pad.Draw(kind, r)
 				if err != nil {
 					return nil, err
 				}

@@ -2,13 +2,14 @@ package liveness
 
 import (
 	"os"
+	"reflect"
 	"testing"
 
 	"github.com/watchpost/watchpost/device/biometric/pad"
 )
 
-// few is what every run has time for; challenges are drawn anew each time, so
-// only what never happens is asked of so few.
+// few is what every run has time for: only what never happens is asked of so
+// few.
 const few = 2
 
 // Flat things never pass a flash or a turn, a second face never passes a turn,
@@ -20,6 +21,13 @@ func TestSpecies(t *testing.T) {
 	}
 	if len(rows) != 2*len(AllSpecies()) {
 		t.Fatalf("%d rows", len(rows))
+	}
+	again, err := Run(few, 7, pad.Turn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(again, rows[len(AllSpecies()):]) {
+		t.Error("a seed does not repeat a run")
 	}
 	for _, r := range rows {
 		total := 0

@@ -147,8 +147,8 @@ func (p *Player) TurnPrint(ctx context.Context, begin time.Time, c pad.Challenge
 // Replay shows what was recorded under another challenge of the kind, which it
 // draws; the recording is not lit by this one's screen.
 func (p *Player) Replay(ctx context.Context, begin time.Time, c pad.Challenge) error {
-	for {
-		other, err := pad.Draw(c.Kind)
+	for random := pad.Unpredictable(); ; {
+		other, err := pad.Draw(c.Kind, random)
 		if err != nil {
 			return err
 		}

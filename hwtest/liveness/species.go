@@ -113,7 +113,7 @@ func Present(r *rand.Rand, species string, c pad.Challenge) ([]pad.Frame, error)
 	does := follow(r, c)
 	if species == Replay {
 		// Recorded under another challenge of the same kind.
-		other, err := pad.Draw(c.Kind)
+		other, err := pad.Draw(c.Kind, r)
 		if err != nil {
 			return nil, err
 		}

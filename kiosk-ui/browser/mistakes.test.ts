@@ -159,6 +159,7 @@ test('what makes answers worse is told before a person stands there, with what t
     ['link.down', { ...system, link: 'down' }],
     ['lists.none', { ...system, lists: [] }],
     ['lists.stale', { ...system, lists: system.lists.map((l) => ({ ...l, stale: true })) }],
+    ['clock.back', { ...system, devices: [...system.devices, { id: 'clock', kind: 'other', name: 'Clock (has gone back)', state: 'lost' }] }],
     ['camera.lost', { ...system, devices: system.devices.map((d) => (d.kind === 'camera' ? { ...d, state: 'lost' } : d)) }],
     ['reader.lost', { ...system, devices: system.devices.map((d) => (d.kind === 'reader' ? { ...d, state: 'lost' } : d)) }],
   ];

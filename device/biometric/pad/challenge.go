@@ -11,8 +11,9 @@
 package pad
 
 import (
-	"crypto/rand"
-	"math/big"
+	crand "crypto/rand"
+	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -114,121 +115,84 @@ const (
 	openLast     = 1400
 )
 
-// Draw draws a challenge of a kind from the system's random source.
-func Draw(kind Kind) (Challenge, error) {
+// Unpredictable draws from the system's random source: what a post draws
+// challenges with. A bench that is to be repeated brings a seed instead.
+func Unpredictable() *rand.Rand { return rand.New(system{}) }
+
+type system struct{}
+
+func (system) Uint64() uint64 {
+	var b [8]byte
+	_, _ = crand.Read(b[:]) // never fails (crypto/rand)
+	return binary.NativeEndian.Uint64(b[:])
+}
+
+// Draw draws a challenge of a kind.
+func Draw(kind Kind, r *rand.Rand) (Challenge, error) {
 	c := Challenge{Kind: kind}
 	switch kind {
 	case Flash:
 		// Each cue stands at least once before and once after the middle: light
 		// that drifts cannot be taken for an answer. Some 400 orders, and no cue
 		// follows itself.
-		first, err := shuffled(Dark, LightLeft, LightRite, Full)
-		if err != nil {
-			return Challenge{}, err
-		}
-		second, err := shuffled(Dark, LightLeft, LightRite, Full)
-		for err == nil && (second[0] == first[len(first)-1] || slices.Equal(first, second)) {
-			second, err = shuffled(second...)
-		}
-		if err != nil {
-			return Challenge{}, err
+		first, second := flashes(r), flashes(r)
+		for second[0] == first[len(first)-1] || slices.Equal(first, second) {
+			second = flashes(r)
 		}
 		for _, cue := range append(first, second...) {
 			c.Steps = append(c.Steps, Step{cue, flashMillis})
 		}
 	case Turn:
-		cues, err := turns()
-		if err != nil {
-			return Challenge{}, err
-		}
 		c.Steps = append(c.Steps, Step{Ahead, aheadMillis})
-		for _, cue := range cues {
+		for _, cue := range turns(r) {
 			c.Steps = append(c.Steps, Step{cue, turnMillis})
 		}
 	case Blink:
-		steps, err := closedEyes()
-		if err != nil {
-			return Challenge{}, err
-		}
-		c.Steps = steps
+		c.Steps = closedEyes(r)
 	default:
 		return Challenge{}, fault.New("pad.kind", "no challenge of kind %d", kind)
 	}
 	return c, nil
 }
 
+// flashes returns the cues of flashes in a random order.
+func flashes(r *rand.Rand) []Cue {
+	cues := []Cue{Dark, LightLeft, LightRite, Full}
+	r.Shuffle(len(cues), func(i, k int) { cues[i], cues[k] = cues[k], cues[i] })
+	return cues
+}
+
 // turns draws one of 14 orders of turning left, right and back, none the same
 // twice in a row, with both sides among them.
-func turns() ([]Cue, error) {
+func turns(r *rand.Rand) []Cue {
 	for {
 		all := [...]Cue{Ahead, TurnLeft, TurnRite}
 		before := 0 // the person looks ahead at first
 		var cues []Cue
 		for range turnSteps {
-			k, err := below(2)
-			if err != nil {
-				return nil, err
-			}
-			before = (before + 1 + k) % 3
+			before = (before + 1 + r.IntN(2)) % 3
 			cues = append(cues, all[before])
 		}
 		if slices.Contains(cues, TurnLeft) && slices.Contains(cues, TurnRite) {
-			return cues, nil
+			return cues
 		}
 	}
 }
 
 // closedEyes draws when eyes are shut, and for how long.
-func closedEyes() ([]Step, error) {
-	once, err := below(5)
-	if err != nil {
-		return nil, err
-	}
+func closedEyes(r *rand.Rand) []Step {
 	times, more := 2, openMore
-	if once == 0 {
+	if r.IntN(5) == 0 {
 		times, more = 1, openMoreOnce
 	}
-	before, err := below(more)
-	if err != nil {
-		return nil, err
-	}
-	steps := []Step{{Ahead, openMillis + before}}
+	steps := []Step{{Ahead, openMillis + r.IntN(more)}}
 	for k := range times {
 		if k > 0 {
-			open, err := below(3)
-			if err != nil {
-				return nil, err
-			}
-			steps = append(steps, Step{EyesOpen, openMillis + open*stepMillis})
+			steps = append(steps, Step{EyesOpen, openMillis + r.IntN(3)*stepMillis})
 		}
-		shut, err := below(2)
-		if err != nil {
-			return nil, err
-		}
-		steps = append(steps, Step{EyesShut, shutMillis + shut*stepMillis})
+		steps = append(steps, Step{EyesShut, shutMillis + r.IntN(2)*stepMillis})
 	}
-	return append(steps, Step{EyesOpen, openLast}), nil
-}
-
-// shuffled returns the cues in a random order.
-func shuffled(cues ...Cue) ([]Cue, error) {
-	for i := len(cues) - 1; i > 0; i-- {
-		k, err := below(i + 1)
-		if err != nil {
-			return nil, err
-		}
-		cues[i], cues[k] = cues[k], cues[i]
-	}
-	return cues, nil
-}
-
-// below draws 0 to n-1, each as likely.
-func below(n int) (int, error) {
-	v, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
-	if err != nil {
-		return 0, fault.Wrap("pad.random", err)
-	}
-	return int(v.Int64()), nil
+	return append(steps, Step{EyesOpen, openLast})
 }
 
 // at returns the step that is shown at a time since the start, and for how

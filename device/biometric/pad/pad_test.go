@@ -14,7 +14,7 @@ func TestDraw(t *testing.T) {
 	for _, kind := range []Kind{Flash, Turn, Blink} {
 		seen := make(map[string]bool)
 		for range 60 {
-			c, err := Draw(kind)
+			c, err := Draw(kind, Unpredictable())
 			if err != nil || c.Kind != kind {
 				t.Fatalf("%v: %v", kind, err)
 			}
@@ -42,7 +42,7 @@ func TestDraw(t *testing.T) {
 		}
 	}
 	for _, kind := range []Kind{KindUnknown, 4, 255} {
-		if _, err := Draw(kind); fault.CodeOf(err) != "pad.kind" {
+		if _, err := Draw(kind, Unpredictable()); fault.CodeOf(err) != "pad.kind" {
 			t.Errorf("kind %d: %v", kind, err)
 		}
 	}
@@ -53,7 +53,7 @@ func TestDraw(t *testing.T) {
 func TestFlashesAreSlow(t *testing.T) {
 	lit := map[Cue]float64{Dark: 0, LightLeft: 0.5, LightRite: 0.5, Full: 1}
 	for range 200 {
-		c, err := Draw(Flash)
+		c, err := Draw(Flash, Unpredictable())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ var straight = [5]patch.Point{{X: 378, Y: 240}, {X: 342, Y: 240}, {X: 262, Y: 24
 
 func drawn(t *testing.T, k Kind) Challenge {
 	t.Helper()
-	c, err := Draw(k)
+	c, err := Draw(k, Unpredictable())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ smartcard: {off: true}
 	}
 	for _, kind := range []pad.Kind{pad.Turn, pad.Blink, pad.Flash} {
 		t.Run(kind.String(), func(t *testing.T) {
-			c, err := pad.Draw(kind)
+			c, err := pad.Draw(kind, pad.Unpredictable())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -57,6 +57,6 @@ holes and a film that somebody steers pass shut eyes.`,
 		},
 	}
 	cmd.Flags().IntVar(&trials, "trials", 100, "presentations of each species to each challenge")
-	cmd.Flags().Uint64Var(&seed, "seed", 1, "draws the people and rooms; challenges are drawn anew each time")
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "draws people, rooms and challenges; the same seed repeats a run")
 	return cmd
 }
