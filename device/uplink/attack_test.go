@@ -398,7 +398,8 @@ func TestContact(t *testing.T) {
 		h.reply(m, r, &linkv1.Answer{What: &linkv1.Answer_Hello{Hello: out}})
 	})
 	o := &orders{}
-	c := Contact{Link: h.link, Starts: 1, Run: make([]byte, 16), Orders: o, Ends: func(err error) bool { return errors.Is(err, ends) }, Every: time.Hour, Log: quiet}
+	c := Contact{Link: h.link, Starts: 1, Run: make([]byte, 16), Orders: o, Ends: func(err error) bool { return errors.Is(err, ends) }, Every: time.Hour, Log: quiet,
+		lastWord: wait} // its chance, also on a machine that stands still for longer than a post may wait
 	done := make(chan error, 1)
 	go func() { done <- c.Keep(t.Context()) }()
 	until(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(hellos) == 3 })

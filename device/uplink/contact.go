@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -57,6 +58,7 @@ type Contact struct {
 	Every   time.Duration // 0 is DefaultPresence
 	Log     *slog.Logger
 
+	lastWord time.Duration // 0 is lastWord
 	count    uint64
 	receipts []*linkv1.CommandReceipt // that central has not acknowledged
 }
@@ -167,7 +169,7 @@ func (c *Contact) obey(ctx context.Context, orders []*linkv1.SignedOrder) error 
 			c.Log.Warn("order not obeyed", "code", string(fault.CodeOf(err)))
 			continue
 		}
-		last, cancel := context.WithTimeout(ctx, lastWord)
+		last, cancel := context.WithTimeout(ctx, cmp.Or(c.lastWord, lastWord))
 		defer cancel()
 		if _, failed := c.Link.hello(last, c.request(c.receipts)); failed != nil {
 			c.Log.Warn("receipt not sent", "code", string(fault.CodeOf(failed)))

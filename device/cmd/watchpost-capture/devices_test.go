@@ -290,8 +290,14 @@ smartcard: {off: true}
 	if burst.Frames[0].Luminance < 100 || burst.Frames[0].Luminance > 116 {
 		t.Errorf("luminance %v", burst.Frames[0].Luminance)
 	}
-	if _, err := client.CameraCapture(shorter(ctx, t), capture.BurstOptions{Camera: "good", Demand: capture.Demand{MinSharpness: 1e9}}); !errors.Is(err, capture.ErrCameraQuality) {
-		t.Errorf("a demand that cannot be met: %v", err)
+	for { // until the driver's word comes before our own deadline, as in nobodyComes
+		_, err := client.CameraCapture(shorter(ctx, t), capture.BurstOptions{Camera: "good", Demand: capture.Demand{MinSharpness: 1e9}})
+		if errors.Is(err, capture.ErrCameraQuality) {
+			break
+		}
+		if !errors.Is(err, capture.ErrDeadline) || ctx.Err() != nil {
+			t.Fatalf("a demand that cannot be met: %v", err)
+		}
 	}
 	// The next capture drops what was kept.
 	if _, err := client.FaceTemplates(ctx, burst.ID); !errors.Is(err, capture.ErrCaptureExpired) {
@@ -300,7 +306,7 @@ smartcard: {off: true}
 }
 
 func shorter(ctx context.Context, t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
