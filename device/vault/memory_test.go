@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/watchpost/watchpost/hwtest/memory"
 )
 
 // roleEnv makes the test program play a process of TestAttackMemory.
@@ -198,40 +200,21 @@ func (h *running) robbed(t *testing.T) map[string]string {
 	return got
 }
 
-// maxRegion leaves out what the race detector maps for itself, in bytes.
-const maxRegion = 1 << 30
-
 // inMemory counts how often each of the secrets lies in the process's memory:
 // what root, or a probe on the memory bus, would find.
 func (h *running) inMemory(t *testing.T, secrets map[string][]byte) map[string]int {
 	t.Helper()
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", h.cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", h.cmd.Process.Pid))
+	found := map[string]int{}
+	err := memory.Writable(h.cmd.Process.Pid, func(_ int64, piece []byte) {
+		for what, secret := range secrets {
+			found[what] += bytes.Count(piece, secret)
+		}
+	})
 	if errors.Is(err, os.ErrPermission) {
 		t.Skip("SKIPPED: this machine forbids even root to read memory")
 	}
 	if err != nil {
 		t.Fatal(err)
-	}
-	defer mem.Close()
-	found := map[string]int{}
-	const step, overlap = 1 << 20, 64
-	buf := make([]byte, step+overlap)
-	for line := range strings.Lines(string(maps)) {
-		var from, to int64
-		var mode string
-		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil || mode[0] != 'r' || mode[1] != 'w' || to-from > maxRegion {
-			continue
-		}
-		for at := from; at < to; at += step {
-			n, _ := mem.ReadAt(buf[:min(step+overlap, to-at)], at) // pages that are only reserved do not read
-			for what, secret := range secrets {
-				found[what] += bytes.Count(buf[:n], secret)
-			}
-		}
 	}
 	return found
 }

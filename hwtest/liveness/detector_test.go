@@ -177,6 +177,18 @@ func TestSoakEyesBeforeDetector(t *testing.T) {
 	}
 }
 
+// laidOut gives a frame at each 125 ms of a challenge: those of the cue that is
+// shown, one after the other.
+func laidOut(c pad.Challenge, of map[pad.Cue][]pad.Frame) (frames []pad.Frame) {
+	for at := time.Duration(0); at < c.Length(); at += 125 * time.Millisecond {
+		from := of[cueAt(c, at)]
+		f := from[len(frames)%len(from)]
+		f.At = at
+		frames = append(frames, f)
+	}
+	return frames
+}
+
 // TestSoakTurnBeforeDetector turns one portrait with a face's relief, and
 // prints of it, before the product's own detector: a head is never called flat,
 // and no print passes.
@@ -202,19 +214,7 @@ func TestSoakTurnBeforeDetector(t *testing.T) {
 		for _, degrees := range []float64{20, 28, 35} {
 			yaw := degrees * math.Pi / 180
 			left, right := look(Moment{Yaw: yaw, Sheet: held.left}), look(Moment{Yaw: -yaw, Sheet: held.right})
-			var frames []pad.Frame
-			for at := time.Duration(0); at < c.Length(); at += 150 * time.Millisecond {
-				f := ahead
-				switch cueAt(c, at) {
-				case pad.TurnLeft:
-					f = left
-				case pad.TurnRite:
-					f = right
-				}
-				f.At = at
-				frames = append(frames, f)
-			}
-			v := pad.Judge(c, frames, sameCosine)
+			v := pad.Judge(c, laidOut(c, map[pad.Cue][]pad.Frame{pad.Ahead: {ahead}, pad.TurnLeft: {left}, pad.TurnRite: {right}}), sameCosine)
 			told := fmt.Sprintf("simulated, real detector: %s turned %.0f degrees: %v %s %v", name, degrees, v.Result, v.Reason, v.Scores)
 			t.Log(told)
 			if head := name == "head"; head && v.Reason == pad.ReasonFlat || !head && v.Result == pad.Pass {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/watchpost/watchpost/device/biometric/pad"
 	"github.com/watchpost/watchpost/device/biometric/patch"
@@ -186,17 +185,12 @@ func turned(shots []shot) (v pad.Verdict, ok bool) {
 	c := pad.Challenge{Kind: pad.Turn, Steps: []pad.Step{{Cue: pad.Ahead, Millis: 1500}, {Cue: pad.TurnLeft, Millis: 1500}, {Cue: pad.TurnRite, Millis: 1500}, {Cue: pad.Ahead, Millis: 1500}}}
 	// Press pictures are taken from far: so wide a picture has no perspective.
 	const wide = 1 << 20
-	var frames []pad.Frame
-	for at := time.Duration(0); at < c.Length(); at += 100 * time.Millisecond {
-		from := ahead
-		switch cueAt(c, at) {
-		case pad.TurnLeft:
-			from = left
-		case pad.TurnRite:
-			from = right
+	frames := func(shots []shot) (out []pad.Frame) {
+		for _, s := range shots {
+			out = append(out, pad.Frame{Width: wide, Height: wide, Face: true, Points: s.original, Same: 0.98})
 		}
-		s := from[len(frames)%len(from)]
-		frames = append(frames, pad.Frame{At: at, Width: wide, Height: wide, Face: true, Points: s.original, Same: 0.98})
+		return out
 	}
-	return pad.Judge(c, frames, sameCosine), true
+	all := map[pad.Cue][]pad.Frame{pad.Ahead: frames(ahead), pad.TurnLeft: frames(left), pad.TurnRite: frames(right)}
+	return pad.Judge(c, laidOut(c, all), sameCosine), true
 }

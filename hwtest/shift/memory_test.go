@@ -2,10 +2,10 @@ package shift_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +13,7 @@ import (
 	"github.com/watchpost/watchpost/device/provision/install"
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/device/vault/tpm"
+	"github.com/watchpost/watchpost/hwtest/memory"
 )
 
 // around is how much of what stands beside a secret is told.
@@ -22,30 +23,17 @@ const around = 120
 // and tells what stands beside it.
 func inMemory(t *testing.T, pid int, secret []byte) (found int, beside []string) {
 	t.Helper()
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
-	if err != nil {
+	err := memory.Writable(pid, func(at int64, piece []byte) {
+		found += bytes.Count(piece, secret)
+		if i := bytes.Index(piece, secret); i >= 0 {
+			beside = append(beside, fmt.Sprintf("at %#x: %q", at+int64(i), piece[max(0, i-around):min(len(piece), i+around)]))
+		}
+	})
+	if errors.Is(err, os.ErrPermission) {
 		t.Skipf("SKIPPED: this user may not read the daemon's memory: %v", err)
 	}
-	defer mem.Close()
-	const step, overlap = 1 << 20, 64
-	buf := make([]byte, step+overlap)
-	for line := range strings.Lines(string(maps)) {
-		var from, to int64
-		var mode string
-		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil || !strings.HasPrefix(mode, "rw") {
-			continue
-		}
-		for at := from; at < to; at += step {
-			n, _ := mem.ReadAt(buf[:min(step+overlap, to-at)], at) // pages that are only reserved do not read
-			found += bytes.Count(buf[:n], secret)
-			if i := bytes.Index(buf[:n], secret); i >= 0 {
-				beside = append(beside, fmt.Sprintf("at %#x: %q", at+int64(i), buf[max(0, i-around):min(n, i+around)]))
-			}
-		}
+	if err != nil {
+		t.Fatal(err)
 	}
 	return found, beside
 }

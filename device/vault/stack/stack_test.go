@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/subtle"
-	"fmt"
 	"os"
-	"strings"
 	"testing"
+
+	"github.com/watchpost/watchpost/hwtest/memory"
 )
 
 const mask = 0xa5
@@ -17,29 +17,16 @@ const mask = 0xa5
 // copies counts how often what masked stands for lies in writable memory.
 func copies(t *testing.T, masked []byte) (found int) {
 	t.Helper()
-	maps, err := os.ReadFile("/proc/self/maps")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mem, err := os.Open("/proc/self/mem")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer mem.Close()
-	const step, overlap = 1 << 20, 64
-	buf, masks := make([]byte, step+overlap), bytes.Repeat([]byte{mask}, step+overlap)
-	for line := range strings.Lines(string(maps)) {
-		var from, to int64
-		var mode string
-		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil || !strings.HasPrefix(mode, "rw") {
-			continue
+	var masks []byte
+	if err := memory.Writable(os.Getpid(), func(_ int64, piece []byte) {
+		for len(masks) < len(piece) {
+			masks = append(masks, mask)
 		}
-		for at := from; at < to; at += step {
-			n, _ := mem.ReadAt(buf[:min(step+overlap, to-at)], at) // pages that are only reserved do not read
-			subtle.XORBytes(buf[:n], buf[:n], masks)               // the search itself keeps no secret
-			found += bytes.Count(buf[:n], masked)
-			clear(buf[:n])
-		}
+		subtle.XORBytes(piece, piece, masks) // the search itself keeps no secret
+		found += bytes.Count(piece, masked)
+		clear(piece)
+	}); err != nil {
+		t.Fatal(err)
 	}
 	return found
 }
