@@ -19,9 +19,9 @@ import (
 
 // Limits of a private bench.
 const (
-	startTimeout  = 15 * time.Second // pcscd is up in 0.1 s; a loaded machine may take longer
-	closeTimeout  = 5 * time.Second  // then the helper is killed, and its process namespace with it
-	maxSocketPath = 107              // octets of sun_path without its final zero
+	startTimeout  = time.Minute     // pcscd is up in 0.1 s; a loaded machine may take longer
+	closeTimeout  = 5 * time.Second // then the helper is killed, and its process namespace with it
+	maxSocketPath = 107             // octets of sun_path without its final zero
 )
 
 // helper is a bench behind a process in namespaces of its own. It is safe for

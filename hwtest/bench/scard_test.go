@@ -4,6 +4,7 @@ package bench
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,16 +46,23 @@ func TestRealReaderStack(t *testing.T) {
 	if got := transmit([]byte{0x00, 0xA4, 0x04, 0x0C, 0x07, 0xA0, 0, 0, 0x02, 0x47, 0x10, 0x01}); !bytes.Equal(got, []byte{0x90, 0}) {
 		t.Fatalf("select: %X", got)
 	}
-	// Without TCP_QUICKACK each command costs 40 to 50 ms.
-	const commands, limit = 50, 1 * time.Second
-	start := time.Now()
-	for range commands {
+	// Without TCP_QUICKACK each command costs 40 to 50 ms, but for the first: the
+	// kernel acknowledges those of a new connection at once. On a busy machine many
+	// cost as much; that a good part costs less shows that the option works.
+	const first, commands, limit = 20, 50, 25 * time.Millisecond
+	var took []time.Duration
+	for i := range commands {
+		start := time.Now()
 		if got := transmit([]byte{0x00, 0x84, 0, 0, 8}); len(got) != 10 {
 			t.Fatalf("challenge: %X", got)
 		}
+		if i >= first {
+			took = append(took, time.Since(start))
+		}
 	}
-	if took := time.Since(start); took > limit {
-		t.Errorf("%d commands took %v, more than %v", commands, took, limit)
+	slices.Sort(took)
+	if fast := took[len(took)/4]; fast > limit {
+		t.Errorf("a quarter of the commands is to take less than %v: %v", limit, took)
 	}
 	if got := transmit([]byte{0x00, 0xB0, 0x9D, 0x00, 0x00, 0x00, 0x00}); !bytes.Equal(got, []byte{0x69, 0x82}) {
 		t.Errorf("extended read before access control: %X", got)

@@ -201,7 +201,7 @@ func (c *Central) register(ctx context.Context, state string, v *vault.Vault) er
 }
 
 // linkLimit is how long the post may take to see what the wire does.
-const linkLimit = 20 * time.Second
+const linkLimit = time.Minute
 
 // connected waits until the post says that its link is up.
 func (c *Central) connected(ctx context.Context, api *client.Client) error {

@@ -103,7 +103,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			show.quiet = true
 		}
 		for _, k := range t.all {
-			if err := t.script.walk(ctx, k); err != nil {
+			if err := t.script.take(ctx, k); err != nil {
 				failed++
 				show.failure(k, err, t.post.log.tail())
 				if ctx.Err() != nil {

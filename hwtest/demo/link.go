@@ -43,7 +43,7 @@ func centralCases(pictures Portraits) (remote, error) {
 // cutAndRestore walks the holder of the document past the post with the link
 // up and cut, restores it, and wants the late hit and the receipts.
 func (s *script) cutAndRestore(ctx context.Context, c *Central, r remote) error {
-	if err := s.walk(ctx, r.found); err != nil {
+	if err := s.take(ctx, r.found); err != nil {
 		return err
 	}
 	if err := waitFor(ctx, s.client, "central has signed for every outcome", func(y *client.System) bool { return y.Outbox == 0 }); err != nil {

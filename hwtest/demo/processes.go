@@ -19,7 +19,7 @@ import (
 
 // stopLimit is how long a process may take to end when asked to: a second on a
 // quiet machine.
-const stopLimit = 15 * time.Second
+const stopLimit = 30 * time.Second
 
 // process is a program of the product that the bench runs. It dies with us.
 type process struct {
@@ -136,8 +136,9 @@ func (p *Post) KillCapture() error { return p.capture.kill() }
 // StopCapture ends it as a supervisor does.
 func (p *Post) StopCapture() error { return p.capture.stop() }
 
-// startLimit is how long a process may take to become ready.
-const startLimit = 30 * time.Second
+// startLimit is how long a process may take to become ready: seconds on a quiet
+// machine.
+const startLimit = 2 * time.Minute
 
 // until asks ready until it answers, the process has ended or time is up.
 func (p *Post) until(ctx context.Context, proc *process, ready func() error) error {

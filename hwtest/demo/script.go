@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +32,26 @@ type script struct {
 }
 
 // encounterLimit is how long one encounter of the script may take.
-const encounterLimit = 60 * time.Second
+const encounterLimit = 3 * time.Minute
+
+// errLate is an answer that lacks a source because it was not there in time: the
+// post waits less than a second for it, and a busy machine takes longer.
+var errLate = errors.New("a source was not there in time")
+
+// lateTries is how often a person stands at the post whose answer is late.
+const lateTries = 5
+
+// take takes one person through the post, again where the machine was too slow
+// for a whole answer, and says so.
+func (s *script) take(ctx context.Context, k encounterCase) error {
+	for tries := 1; ; tries++ {
+		err := s.walk(ctx, k)
+		if !errors.Is(err, errLate) || tries == lateTries {
+			return err
+		}
+		s.show.line("  ! %v, this machine is busy: the same person once more", errLate)
+	}
+}
 
 // walk takes one person through the post.
 func (s *script) walk(ctx context.Context, k encounterCase) (err error) {
@@ -217,7 +237,10 @@ func (x expect) differs(e *client.Encounter) error {
 		return nil
 	}
 	slices.Sort(wrong)
-	return fmt.Errorf("%s", strings.Join(wrong, "; "))
+	if strings.Contains(strings.Join(e.Missing, "; "), ": source.deadline") {
+		return fmt.Errorf("%w: %s", errLate, strings.Join(wrong, "; "))
+	}
+	return errors.New(strings.Join(wrong, "; "))
 }
 
 // key is what the officer types off the data page.

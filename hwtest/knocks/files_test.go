@@ -14,7 +14,7 @@ import (
 
 // startRefused is how long a daemon may take to refuse: the passphrase's key
 // derivation and a lock's second are within.
-const startRefused = 15 * time.Second
+const startRefused = time.Minute
 
 // desk is a copy of the state that a post has left, with its configuration.
 type desk struct {

@@ -154,7 +154,7 @@ func TestCorruptModel(t *testing.T) {
 func TestCaptureKilled(t *testing.T) {
 	s := onStage(t)
 	s.show(t, "astronaut")
-	slow := s.passport(t, demo.Astronaut, passport.Fault{Kind: passport.KindDelay, Step: "read:DG1", Millis: 700, Times: 2})
+	slow := s.passport(t, demo.Astronaut, slowly...)
 	key := slow.Person().Key()
 	s.lay(t, slow)
 	p := s.arrive(t, true)

@@ -33,8 +33,8 @@ type standing struct {
 	always []demo.Role
 }
 
-// slowly keeps a reading going until somebody has struck.
-var slowly = []passport.Fault{{Kind: passport.KindDelay, Step: "read:DG1", Millis: 700, Times: 1}}
+// slowly keeps a reading going until somebody has struck, on a busy machine too.
+var slowly = []passport.Fault{{Kind: passport.KindDelay, Step: "read:DG1", Millis: 2500, Times: 1}}
 
 // standings are the states of device/encounter: collecting with a step in each
 // of its states, screening, review with each answer, closed with the outcome

@@ -120,7 +120,7 @@ func TestOutcomes(t *testing.T) {
 		t.Fatalf("%d outcomes wait, must be 3", n)
 	}
 	w.wire.Set(wire.Open)
-	until(t, 15*time.Second, "delivered", func() bool { return w.waiting(t) == 0 })
+	until(t, time.Minute, "delivered", func() bool { return w.waiting(t) == 0 })
 	w.counted(t, w.central.Store, 3)
 
 	lines, err := w.outbox.AuditLines(0, 10)
@@ -147,7 +147,7 @@ func TestForeignReceipt(t *testing.T) {
 		"another seal":      func(o *uplink.Options) { o.SealKey = other.PublicKey().Bytes() },
 	} {
 		l := w.link(t, change)
-		until(t, 10*time.Second, "up", l.Up)
+		until(t, time.Minute, "up", l.Up)
 		stop := w.run(t, l)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		if _, err := l.Ask(ctx, question(listed)); err == nil {
@@ -167,10 +167,10 @@ func TestConflict(t *testing.T) {
 	l := w.link(t)
 	w.put(t, "e-1")
 	w.run(t, l)
-	until(t, 15*time.Second, "delivered", func() bool { return w.waiting(t) == 0 })
+	until(t, time.Minute, "delivered", func() bool { return w.waiting(t) == 0 })
 	w.put(t, "e-1") // another time of decision: another outcome under the same id
 	w.put(t, "e-2")
-	until(t, 15*time.Second, "delivered but for the refused one", func() bool { return w.waiting(t) == 1 })
+	until(t, time.Minute, "delivered but for the refused one", func() bool { return w.waiting(t) == 1 })
 	if rows, _, err := w.central.Store.Outcomes(t.Context(), w.post); err != nil || rows != 2 {
 		t.Fatalf("%d outcomes, %v", rows, err)
 	}
@@ -345,14 +345,14 @@ func TestCentralKilled(t *testing.T) {
 			w.put(t, fmt.Sprintf("e-%d-%02d", round, i))
 		}
 		// Killed with some delivered and some not.
-		until(t, 20*time.Second, "in mid-work", func() bool { return w.waiting(t) < n/2 })
+		until(t, time.Minute, "in mid-work", func() bool { return w.waiting(t) < n/2 })
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait() // killed
 	}
 	cmd := start()
-	until(t, 30*time.Second, "delivered", func() bool { return w.waiting(t) == 0 })
+	until(t, time.Minute, "delivered", func() bool { return w.waiting(t) == 0 })
 	s, err := store.Open(t.Context(), postgres.DSN(wcentral.PostgresDir(w.config.State)))
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,7 @@ import (
 	"github.com/watchpost/watchpost/device/listfeed/carrier"
 	"github.com/watchpost/watchpost/device/listfeed/repo"
 	"github.com/watchpost/watchpost/device/post/feedapi"
+	"github.com/watchpost/watchpost/hwtest/wire"
 )
 
 // publisher is an owner's side of a feed, by the commands.
@@ -157,11 +158,12 @@ func TestFeedEndToEnd(t *testing.T) {
 	}
 	serve := free.Addr().String()
 	free.Close()
-	neighbour, err := net.Listen("tcp", "127.0.0.1:0")
+	neighbour, err := wire.Listen("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	neighbour.Close() // nobody is there yet
+	defer neighbour.Close()
+	neighbour.Set(wire.Cut) // nobody is there yet
 	if err := os.MkdirAll(p.repo, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +177,7 @@ func TestFeedEndToEnd(t *testing.T) {
 
 	d := newDesk(t, policy.Desk, []account{{"anna", "annas-pin", time.Now().Add(24 * time.Hour)}}, func(c *config.Config) {
 		c.Feed = &config.Feed{Root: root, CA: ca, From: []string{server.URL}, Every: policy.Duration(time.Hour),
-			Neighbours: []config.Neighbour{{Address: neighbour.Addr().String(), Pin: string(boxPin)}},
+			Neighbours: []config.Neighbour{{Address: neighbour.Addr(), Pin: string(boxPin)}},
 			Serve:      &config.Serve{Listen: serve, To: []string{string(boxPin)}}}
 	})
 	p.d = d
@@ -269,11 +271,13 @@ func TestFeedEndToEnd(t *testing.T) {
 	d.must(err)
 	conf, err := carrier.Mutual(box, ours)
 	d.must(err)
-	neighbour, err = net.Listen("tcp", neighbour.Addr().String())
+	there, err := net.Listen("tcp", "127.0.0.1:0")
 	d.must(err)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- carrier.Serve(ctx, neighbour, taken, conf) }()
+	go func() { served <- carrier.Serve(ctx, there, taken, conf) }()
+	neighbour.Aim(there.Addr().String())
+	neighbour.Set(wire.Open)
 	d.admin(http.MethodPost, feedapi.Path+"/refresh", &res)
 	d.until("generation 4 is in force", func() bool { return d.holdsGeneration(4) })
 	stop()

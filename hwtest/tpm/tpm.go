@@ -20,7 +20,7 @@ type TPM struct {
 }
 
 // startLimit bounds the wait for the first answer.
-const startLimit = 10 * time.Second
+const startLimit = 30 * time.Second
 
 // Start powers a TPM on whose state is in dir, new where dir is empty. The
 // path of dir has at most 100 bytes, since a socket lies in it. The caller
