@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -162,9 +163,13 @@ func (d *Directory) Run() error {
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
 	for {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", d.port))
+		c, err := net.Dial("tcp", d.Address())
 		if err == nil {
-			return c.Close()
+			c.Close()
+			if d.listens() {
+				return nil
+			}
+			err = errors.New("another program answers on its port")
 		}
 		select {
 		case <-exited:
@@ -175,6 +180,13 @@ func (d *Directory) Run() error {
 		case <-poll.C:
 		}
 	}
+}
+
+// listens reports whether slapd has written its process number, as it does once
+// it has its port: another program may have taken that and answer there.
+func (d *Directory) listens() bool {
+	raw, err := os.ReadFile(filepath.Join(d.dir, "pid"))
+	return err == nil && strings.TrimSpace(string(raw)) == strconv.Itoa(d.cmd.Process.Pid)
 }
 
 func freePort() (int, error) {

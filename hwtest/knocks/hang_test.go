@@ -38,18 +38,23 @@ func (s *stage) freeze(t *testing.T, r demo.Role) (thaw func()) {
 		}
 	}
 	t.Cleanup(thaw)
-	pids, err := s.post.PIDs(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	deadline := time.Now().Add(30 * time.Second)
-	for !allStopped(t, pids) { // the signal is sent, not yet felt by every thread
+	// The signal is sent, not yet felt by every thread; and one that began at this
+	// very moment has not been sent it.
+	for deadline := time.Now().Add(stepLimit); ; time.Sleep(time.Millisecond) {
+		pids, err := s.post.PIDs(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if allStopped(t, pids) {
+			return thaw
+		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%s does not stop", r)
 		}
-		time.Sleep(time.Millisecond)
+		if _, err := s.post.Signal(r, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return thaw
 }
 
 // allStopped reports whether no thread of the processes runs: state T in

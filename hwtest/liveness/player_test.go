@@ -132,7 +132,7 @@ func TestPlayer(t *testing.T) {
 	if n := names(); !slices.Equal(n, rest) {
 		t.Errorf("%q after a print, was %q", n, rest)
 	}
-	if err := p.TurnPrint(t.Context(), time.Now(), pad.Challenge{Kind: pad.Turn, Steps: []pad.Step{{Cue: pad.TurnRite, Millis: 2000}}}); err == nil {
+	if err := p.TurnPrint(t.Context(), time.Now(), pad.Challenge{Kind: pad.Turn, Steps: []pad.Step{{Cue: pad.TurnRite, Millis: 60_000}}}); err == nil {
 		t.Error("a print is turned through poses there are no pictures of")
 	}
 	if nameOf(printAt(0)) == nameOf(Moment{}) || nameOf(printAt(-yawStep)) == nameOf(printAt(yawStep)) {

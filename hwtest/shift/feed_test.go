@@ -156,8 +156,8 @@ func TestFeedEndToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer free.Close()
 	serve := free.Addr().String()
-	free.Close()
 	neighbour, err := wire.Listen("")
 	if err != nil {
 		t.Fatal(err)
@@ -204,6 +204,7 @@ func TestFeedEndToEnd(t *testing.T) {
 	// Into a post that does not run: its files hold it when it starts.
 	pin := []string{"--pin-file", filepath.Join(d.dir, "pin")}
 	d.ok(append([]string{"list", "apply", "--feed", stick, "--tpm", d.chip.Address()}, pin...)...)
+	d.must(free.Close()) // now, so that nobody else is given it meanwhile
 	d.run(append(pin, "--provision", d.provision)...)
 	d.until("generation 1 is in force", func() bool { return d.holdsGeneration(1) })
 
