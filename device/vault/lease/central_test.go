@@ -228,7 +228,7 @@ func (g *gate) sealed(key nkeys.KeyPair, subject string, call *linkv1.Call) ([]b
 // told sends a message and returns the code of central's answer.
 func (g *gate) told(nc *nats.Conn, subject string, raw []byte, pending *linkv1.Pending) string {
 	g.t.Helper()
-	m, err := nc.Request(subject, raw, 5*time.Second)
+	m, err := nc.Request(subject, raw, 20*time.Second)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func (g *gate) hello(starts uint64, run byte) error {
 	defer l.Close()
 	select {
 	case <-up:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		g.t.Fatal("the link does not come up")
 	}
 	return l.Hello(g.t.Context(), starts, bytes.Repeat([]byte{run}, 16))

@@ -3,16 +3,28 @@
 // bytes stands there, and what libraries lay out for themselves.
 package stack
 
+import "runtime"
+
 // reach is what calls with a secret use at most: most take a tenth of it.
 const reach = 48 << 10
 
+// hold is more than a quarter of the stack that it makes with reach. The garbage
+// collector halves a stack of which less is in use, and leaves the old one behind
+// as it was; hold is in use for as long as f runs.
+const hold = 32 << 10
+
 // Wiped runs f and writes over what its calls have left on the stack. The
 // stack is made large enough before: one that grows meanwhile leaves a copy of
-// itself behind. Goroutines that f starts have stacks of their own.
+// itself behind. So does one that was several times as large before and shrinks
+// meanwhile. Goroutines that f starts have stacks of their own.
+//
+//go:noinline
 func Wiped(f func()) {
+	var held [hold]byte
 	overwrite(reach)
 	defer overwrite(reach)
 	f()
+	runtime.KeepAlive(&held)
 }
 
 // overwrite writes over this many bytes of the stack below its caller, twice:

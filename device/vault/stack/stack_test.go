@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/watchpost/watchpost/hwtest/memory"
@@ -72,6 +73,25 @@ func TestWiped(t *testing.T) {
 		if n := copies(t, masked); (n == 0) != wiped {
 			t.Errorf("%s: %d copies are left", name, n)
 		}
+	}
+}
+
+// A collection while a secret is in use moves no stack.
+func TestWipedOverCollection(t *testing.T) {
+	masked := newMasked()
+	for range 20 {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			Wiped(func() {
+				strew(masked, 100)
+				runtime.GC()
+			})
+		}()
+		<-done
+	}
+	if n := copies(t, masked); n != 0 {
+		t.Errorf("%d copies are left", n)
 	}
 }
 
