@@ -90,12 +90,13 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.clear()) }()
-	if o.SkipScript {
-		return t.stay(ctx)
-	}
+	// Also where somebody else begins: what is asked before the link stands is never clear.
 	central := t.options.Central
 	if err := central.connected(ctx, t.client); err != nil {
 		return err
+	}
+	if o.SkipScript {
+		return t.stay(ctx)
 	}
 	failed := 0
 	for run := range max(1, o.Runs) {

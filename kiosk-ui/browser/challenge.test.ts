@@ -7,8 +7,6 @@ import { put } from './post.ts';
 
 const post = inject('post');
 let officer: Officer;
-let opened = '';
-const id = (): string => opened;
 let tell: (event: object) => void = () => undefined;
 
 interface Encounter {
@@ -31,7 +29,6 @@ beforeAll(async () => {
     server.onMessage((m) => {
       const event = JSON.parse(String(m)) as { seq: number; kind: string; encounter?: string; data?: Partial<Encounter> };
       seq = event.seq;
-      if (event.kind === 'encounter.opened') opened = event.encounter ?? '';
       if (event.data?.steps) event.data = withStep(event.data as Encounter);
       ws.send(JSON.stringify(event));
     });
@@ -65,7 +62,9 @@ afterAll(() => officer.close());
 test('the signs stand large, in their order, sides as the officer sees them; what came of it is said', async () => {
   await put(post, 'f');
   const { page } = officer;
+  const answer = page.waitForResponse((r) => r.request().method() === 'POST' && r.url().endsWith('/v1/encounters'));
   await officer.begin(false, 'Adult');
+  const { id } = (await (await answer).json()) as Encounter;
   await page.getByRole('heading', { name: 'Live check' }).waitFor();
   await page.getByText('say it aloud').waitFor();
   await officer.look('live-check');
@@ -82,7 +81,7 @@ test('the signs stand large, in their order, sides as the officer sees them; wha
   await page.keyboard.press('F7');
   await page.getByRole('progressbar', { name: 'Live check' }).waitFor();
   const cues = ['ahead', 'turn_left', 'turn_right', 'eyes_shut', 'eyes_open'];
-  tell({ encounter: id(), kind: 'challenge.drawn', data: { kind: 'turn', steps: cues.map((cue) => ({ cue, millis: 400 })), lead_ms: 500, display: 'officer', try: 1, of: 2 } });
+  tell({ encounter: id, kind: 'challenge.drawn', data: { kind: 'turn', steps: cues.map((cue) => ({ cue, millis: 400 })), lead_ms: 500, display: 'officer', try: 1, of: 2 } });
   await page.waitForFunction(() => (window as unknown as { signs: string[] }).signs.some((s) => s.startsWith('5')));
   await page.locator('[data-cue]').waitFor({ state: 'detached' });
   const signs = await page.evaluate(() => (window as unknown as { signs: string[] }).signs.filter((s) => s !== 'none'));
@@ -99,8 +98,8 @@ test('the signs stand large, in their order, sides as the officer sees them; wha
   facts = { ...facts, tries: 1, kind: 'turn', check: { code: 'presentation.attack', result: 'not-assessable', reason: 'simulated', clause: 'ISO/IEC 30107-3:2023' } };
   stepState = { name: 'presentation', state: 'done', tries: 1 };
   await give();
-  tell({ encounter: id(), kind: 'presentation.judged', data: facts });
-  tell({ encounter: id(), kind: 'step.changed', data: stepState });
+  tell({ encounter: id, kind: 'presentation.judged', data: facts });
+  tell({ encounter: id, kind: 'step.changed', data: stepState });
   const said = page.locator('[data-live="not-assessable"]');
   await said.waitFor();
   expect(await said.innerText()).toMatch(/undetermined.*not tested on real attacks/);

@@ -181,7 +181,7 @@ describe('with central, which holds a list that the post does not', () => {
     await officer.look('h-waiting');
     await link(post, 'restore');
     const alarm = officer.page.getByRole('alert').filter({ hasText: 'Late hit' });
-    await alarm.waitFor();
+    await alarm.waitFor({ timeout: 60_000 }); // the link is tried again at its own pace
     expect(await alarm.innerText()).toContain('ALERT-0001');
     expect(await alarm.innerText()).toContain('Stop the person');
     await officer.look('h-late-hit');

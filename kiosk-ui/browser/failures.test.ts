@@ -184,8 +184,11 @@ test('events: a connection that broke goes on where it was, one that fell behind
     end = (how) => void socket.close(how);
   });
   page.on('request', (r) => r.method() === 'GET' && /\/v1\/encounters\/[^/]+$/.test(r.url()) && gets.push(r.url()));
+  let looks = 0;
+  page.on('request', (r) => r.url().endsWith('/v1/system') && looks++);
   await put(post, 'f');
   await page.reload();
+  await expect.poll(() => looks, { message: 'the page follows the events: it has looked once more', timeout: 30_000 }).toBeGreaterThan(1);
   await officer.begin(false, 'Adult');
   await page.locator('[data-coach="ready"]').waitFor();
 

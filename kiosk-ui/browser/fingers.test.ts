@@ -46,7 +46,7 @@ test('i: two fingers are taken, others are not given, the candidate is shown wit
   await finger(5, 'excepted').waitFor();
   expect(await finger(5, 'excepted').innerText()).toMatch(/band\u00ad?aged/);
   await officer.look('i-taken');
-  await page.keyboard.press('F6');
+  await officer.press('F6');
   await officer.takeFace();
   const verdict = await officer.reviewed();
   expect(verdict.tone).toBe('stop');
@@ -59,6 +59,7 @@ test('i: two fingers are taken, others are not given, the candidate is shown wit
   await card.getByLabel('Different person').check();
   await card.getByLabel('What you compared').fill('Compared the minutiae');
   await page.keyboard.press('F2');
+  await card.and(page.locator('[data-finding="different_person"]')).waitFor();
   await officer.abandon();
 });
 
@@ -98,7 +99,7 @@ test('i: a hand lies on the scanner, first without one finger; the other is band
   expect(await finger(8, 'excepted').innerText()).toMatch(/band\u00ad?aged/);
   await page.locator('button[data-key="F5"]:enabled').filter({ hasText: 'Both thumbs' }).waitFor();
   await officer.look('i-hand');
-  await page.keyboard.press('F6');
+  await officer.press('F6');
   await officer.takeFace();
   expect((await officer.reviewed()).tone).toBe('stop');
   const card = page.locator('article[data-record="DEMO-0002"]');
@@ -106,5 +107,6 @@ test('i: a hand lies on the scanner, first without one finger; the other is band
   await card.getByLabel('Different person').check();
   await card.getByLabel('What you compared').fill('Compared the minutiae');
   await page.keyboard.press('F2');
+  await card.and(page.locator('[data-finding="different_person"]')).waitFor();
   await officer.abandon();
 });

@@ -65,7 +65,7 @@ async function foreign(name: string): Promise<void> {
   };
   expect((await shown()).some((t) => t.includes(open)), `${name} is in the second language`).toBe(true);
   // The page may have drawn an answer of the post before it was noted here.
-  await expect.poll(async () => (await shown()).filter((t) => !ours(t)), { message: `on ${name}`, timeout: 5_000 }).toEqual([]);
+  await expect.poll(async () => (await shown()).filter((t) => !ours(t)), { message: `on ${name}`, timeout: 25_000 }).toEqual([]);
   await officer.look(name);
 }
 
@@ -84,6 +84,7 @@ test('sign-in', async () => {
   await officer.page.locator('input[name="password"]').fill(post.password);
   await officer.page.keyboard.press('Enter');
   await officer.page.getByRole('heading', { name: t('start.title') }).waitFor();
+  await officer.page.locator('button.start:enabled').waitFor();
 });
 
 test('start, keys, account', async () => {

@@ -1,4 +1,4 @@
-import type { Reporter, SerializedError, TestModule } from 'vitest/node';
+import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
 
 // The last words of a run that failed: which tests, in the order in which they
 // failed, and of the first one what went wrong and what was on the screen. A
@@ -25,17 +25,20 @@ const said = (errors: ReadonlyArray<{ message: string; stack?: string }>): strin
   return `${plain.slice(0, 300)} ${line}`;
 };
 
+const ended = (t: TestCase): number => (t.diagnostic()?.startTime ?? 0) + (t.diagnostic()?.duration ?? 0);
+
 function failures(modules: ReadonlyArray<TestModule>): Failure[] {
   const all: Failure[] = [];
+  let latest = 0; // end of what ran so far: hooks have no times of their own, files come in the order in which they ran
   for (const m of modules) {
     const file = m.relativeModuleId.split('/').at(-1) ?? '';
+    for (const t of m.children.allTests()) latest = Math.max(latest, ended(t));
     for (const t of m.children.allTests('failed')) {
-      const d = t.diagnostic();
-      all.push({ at: (d?.startTime ?? 0) + (d?.duration ?? 0), name: `${file}: ${t.name}`, error: said(t.result().errors ?? []), screen: t.meta().screen ?? '' });
+      all.push({ at: ended(t), name: `${file}: ${t.name}`, error: said(t.result().errors ?? []), screen: t.meta().screen ?? '' });
     }
     for (const s of [m, ...m.children.allSuites()]) {
       const errors = s.errors();
-      if (errors.length > 0) all.push({ at: Number.MAX_SAFE_INTEGER, name: `${file}: before or after its tests`, error: said(errors), screen: '' });
+      if (errors.length > 0) all.push({ at: latest, name: `${file}: before or after its tests`, error: said(errors), screen: '' });
     }
   }
   return all.sort((a, b) => a.at - b.at);

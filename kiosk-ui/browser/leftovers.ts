@@ -1,9 +1,10 @@
 import { request } from 'node:https';
 import { afterEach, inject } from 'vitest';
-import type { PostAccess } from './post.ts';
+import { link, type PostAccess } from './post.ts';
 
 // A test that failed leaves its encounter open, and whoever signs in next lands
-// in it: every later test would fail by the first. It is abandoned here.
+// in it, or the link to central cut, and nothing is clear any more: every later
+// test would fail by the first. It is abandoned here, and the link restored.
 
 interface Answer {
   token?: string;
@@ -40,5 +41,7 @@ async function abandonAll(post: PostAccess): Promise<void> {
 }
 
 afterEach(async (t) => {
-  if (t.task.result?.state === 'fail') await abandonAll(inject('post'));
+  if (t.task.result?.state !== 'fail') return;
+  await link(inject('post'), 'restore');
+  await abandonAll(inject('post'));
 });

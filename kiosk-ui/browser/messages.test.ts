@@ -148,6 +148,37 @@ test('a camera that is gone, and its picture again', async () => {
   await officer.abandon();
 });
 
+test('a picture that is still being decoded when its stream breaks is not called live', async () => {
+  const { page } = officer;
+  const large = await page.evaluate(async () => {
+    const c = new OffscreenCanvas(4000, 3000); // takes longer than the news that the stream is over
+    c.getContext('2d')?.fillRect(0, 0, 4000, 3000);
+    return [...new Uint8Array(await (await c.convertToBlob({ type: 'image/jpeg' })).arrayBuffer())];
+  });
+  const frame = Buffer.alloc(16);
+  frame.writeBigUInt64BE(BigInt(Date.now()) * 1000n, 0);
+  frame.writeUInt32BE(1, 12); // good
+  let streams = 0;
+  let goOn: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  await page.routeWebSocket(/\/v1\/preview/, async (socket) => {
+    if (streams++ === 0) {
+      socket.send(Buffer.concat([frame, Buffer.from(large)]));
+      void socket.close({ code: 1001 });
+      return;
+    }
+    await held; // not connected until then
+    socket.connectToServer();
+  });
+  await officer.begin(false, 'Adult');
+  await page.locator('canvas[width="4000"]').waitFor(); // it is drawn
+  await expect.poll(() => streams, { timeout: 30_000 }).toBe(2); // and the end of its stream has come
+  expect(await page.locator('[data-coach]').getAttribute('data-coach')).toBe('lost');
+  goOn();
+  await page.locator('[data-coach="ready"]').waitFor();
+  await officer.abandon();
+});
+
 test('a post that does not answer is said, and it goes on by itself', async () => {
   const { page } = officer;
   await page.route('**/v1/**', (route) => route.abort());
@@ -158,5 +189,6 @@ test('a post that does not answer is said, and it goes on by itself', async () =
   expect(await told.getAttribute('title')).toBe(texts['post.unreachable.says']);
   await officer.look('post-unreachable');
   await page.unroute('**/v1/**');
+  await page.mouse.click(2, 2); // somebody is still there: the page asks again
   await told.waitFor({ state: 'hidden', timeout: 60_000 });
 });

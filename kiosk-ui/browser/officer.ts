@@ -71,8 +71,10 @@ export class Officer {
     if (result?.state !== 'fail') return;
     const words: string[] = [];
     for (const [i, page] of this.#context.pages().entries()) {
-      await page.screenshot({ path: join(shots, `failed-${i}.png`) });
-      words.push(((await page.locator('body').innerText()) || 'nothing').replace(/\s+/g, ' ').slice(0, 400));
+      // A page that cannot be looked at any more must not keep the hooks after this one from tidying up.
+      const seen = page.locator('body').innerText().catch(String);
+      await page.screenshot({ path: join(shots, `failed-${i}.png`) }).catch(() => undefined);
+      words.push(((await seen) || 'nothing').replace(/\s+/g, ' ').slice(0, 400));
     }
     meta.screen = words.join(' | ');
   }
@@ -107,6 +109,12 @@ export class Officer {
     await this.page.getByLabel(age, { exact: true }).check();
     await this.page.keyboard.press('F2');
     await this.page.getByRole('heading', { name: 'Face', exact: true }).waitFor();
+  }
+
+  /** press presses a function key once its button can be used: a key for one that cannot is lost. */
+  async press(key: string): Promise<void> {
+    await this.page.locator(`[data-key="${key}"]:enabled`).first().waitFor();
+    await this.page.keyboard.press(key);
   }
 
   /** typeFields types what stands on the data page: number, birth, expiry. */
@@ -164,7 +172,7 @@ export class Officer {
   /** linkIs waits until the bar says so of the link to central; somebody is there, so that the page asks the post. */
   async linkIs(says: string): Promise<void> {
     await this.page.mouse.click(2, 2);
-    await this.page.locator('header li').filter({ hasText: 'Link' }).filter({ hasText: says }).waitFor();
+    await this.page.locator('header li').filter({ hasText: 'Link' }).filter({ hasText: says }).waitFor({ timeout: 60_000 });
   }
 
   /** problem waits for the message of a code and returns its words. */

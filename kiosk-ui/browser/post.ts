@@ -31,6 +31,7 @@ export interface Standing {
 const root = new URL('../..', import.meta.url).pathname;
 const bin = process.env['WATCHPOST_BIN'] ?? join(root, 'bin');
 const startLimit = 180_000; // ms, of a machine under load
+const answerLimit = 90_000; // ms: an answer that comes after it would be taken for that of the next person
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -70,19 +71,23 @@ export async function startPost(): Promise<{ access: PostAccess; stop: () => Pro
     return JSON.parse(lines.shift() ?? '') as T;
   };
   const access = await next<Omit<PostAccess, 'bench'>>(startLimit);
-  await next<Standing>(30_000);
+  await next<Standing>(answerLimit);
 
   // Taking a passport away is told on standard error only.
   const takenAway = async (): Promise<object> => {
     const before = said.length;
-    for (let i = 0; i < 300 && !said.slice(before).includes('taken away'); i++) await new Promise((resolve) => setTimeout(resolve, 100));
+    const late = Date.now() + answerLimit;
+    while (!said.slice(before).includes('taken away')) {
+      if (Date.now() > late) throw new Error(`no passport was taken away:\n${said.slice(-4000)}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
     return {};
   };
 
   // Test files run in workers of their own: they ask for persons over HTTP.
   const server = createServer((request, response) => {
     child.stdin.write(`${(request.url ?? '/').slice(1)}\n`);
-    const answer = request.url === '/x' ? takenAway() : next<Standing>(30_000);
+    const answer = request.url === '/x' ? takenAway() : next<Standing>(answerLimit);
     answer.then((a) => response.end(JSON.stringify(a))).catch((e: unknown) => response.writeHead(500).end(String(e)));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -116,5 +121,6 @@ export async function link(post: PostAccess, what: 'cut' | 'stall' | 'restore'):
 
 /** takeAway takes the passport off the reader. */
 export async function takeAway(post: PostAccess): Promise<void> {
-  await fetch(`${post.bench}/x`);
+  const response = await fetch(`${post.bench}/x`);
+  if (!response.ok) throw new Error(await response.text());
 }

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Request } from 'playwright-core';
 import { Officer } from './officer.ts';
 import { put } from './post.ts';
 
@@ -20,14 +21,29 @@ const ending = 'Your session is about to end';
 
 describe('a session that nobody uses', () => {
   let away: Officer;
+  const asked = new Set<Request>();
+  let looks = 0;
+
+  /** quiet waits until no call is under way: its answer would count from the moment to which the clock is put. */
+  async function quiet(): Promise<void> {
+    await expect.poll(() => (looks < 2 ? 'the events are not followed' : [...asked].map((r) => r.url())), { timeout: 60_000 }).toEqual([]);
+    await away.page.evaluate(async () => (await fetch('/icon.svg')).blob()); // and the page has taken in what came before
+  }
 
   test('warns two minutes before its end', async () => {
     await put(post, 'f');
     const page = await officer.context.newPage();
     await page.clock.install();
     away = officer.on(page);
+    page.on('request', (r) => {
+      if (r.url().includes('/v1/')) asked.add(r);
+      if (r.url().endsWith('/v1/system')) looks++; // the first of signing in, the second of the events
+    });
+    page.on('requestfinished', (r) => asked.delete(r));
+    page.on('requestfailed', (r) => asked.delete(r));
     await page.goto(post.url);
     await away.begin(false, 'Adult');
+    await quiet();
     await page.clock.fastForward('27:00');
     await page.getByRole('alertdialog').waitFor({ state: 'detached' });
     await page.clock.fastForward('01:20');
@@ -39,6 +55,7 @@ describe('a session that nobody uses', () => {
   test('is lengthened by one key', async () => {
     await away.page.keyboard.press('F2');
     await away.page.getByRole('alertdialog').waitFor({ state: 'detached' });
+    await quiet();
     await away.page.clock.fastForward('27:00');
     expect(await away.page.getByRole('alertdialog').count(), 'the time starts anew').toBe(0);
   });
@@ -111,7 +128,7 @@ test('two windows: both show the same encounter, the second is told, and neither
   await second.closed('admitted');
   await officer.page.bringToFront();
   await officer.closed('admitted');
-  expect(await officer.page.locator('section[data-outcome]').innerText()).toContain('Recorded in another window');
+  await officer.page.locator('section[data-outcome]').filter({ hasText: 'Recorded in another window' }).waitFor();
   expect(await second.page.locator('section[data-outcome]').innerText()).not.toContain('Recorded in another window');
   await officer.look('closed-elsewhere');
   await second.page.close();
@@ -139,6 +156,31 @@ test('two officers: each works on their own person and sees no other', async () 
     await officer.next();
   } finally {
     await colleague.close();
+  }
+});
+
+test('what one officer has left open is not shown to the next, not even until the post has answered', async () => {
+  const desk = await Officer.open(post);
+  try {
+    const { page } = desk;
+    await desk.signIn();
+    await desk.begin(false, 'Adult');
+    await page.getByRole('button', { name: 'Back to the start' }).click();
+    await page.getByRole('button', { name: 'Go on', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    let answer: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    await page.route('**/v1/encounters', (r) => held.then(() => r.continue()));
+    await desk.signIn(undefined, 'colleague');
+    await desk.ready();
+    expect(await page.getByText('Open encounters').count()).toBe(0);
+    answer();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await desk.signIn();
+    await page.getByRole('heading', { name: 'Face', exact: true }).waitFor();
+    await desk.abandon();
+  } finally {
+    await desk.close();
   }
 });
 

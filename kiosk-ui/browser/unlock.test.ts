@@ -87,6 +87,7 @@ test('it unlocks the post and signs the officer in, without a name or a password
   await lock();
   await officer.page.getByRole('button', { name: 'Sign in with a passkey' }).click();
   await officer.ready();
+  await officer.linkIs('connected'); // the files after this one ask central
 });
 
 test('removed, it unlocks nothing any more', async () => {

@@ -65,6 +65,7 @@ describe('events', () => {
     e = apply(e, event('comparison.done', { checks: [{ code: 'portrait.match', result: 'fail' }], comparison: { match: false } })).encounter;
     expect(e.inspection?.checks?.map((c) => [c.code, c.result])).toEqual([['x', 'pass'], ['portrait.match', 'fail']]);
     expect(apply(e, event('screening.started', {})).encounter.state).toBe('screening');
+    expect(apply({ ...e, state: 'review' }, event('screening.started', {})).encounter.state, 'no verdict is taken back').toBe('review');
   });
 });
 

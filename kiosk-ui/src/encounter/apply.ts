@@ -44,7 +44,8 @@ export function apply(encounter: Encounter, event: PostEvent): Applied {
       return { encounter: next, stale: false };
     }
     case 'screening.started':
-      return { encounter: { ...encounter, state: 'screening' }, stale: false };
+      // An answer to a call may have been quicker, and told of the verdict already.
+      return encounter.state === 'collecting' ? { encounter: { ...encounter, state: 'screening' }, stale: false } : same;
     case 'candidate.adjudicated': // the advice changed with it
       return { encounter: { ...encounter, candidates: event.data }, stale: true };
     case 'candidate.late':

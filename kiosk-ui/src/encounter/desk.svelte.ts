@@ -167,6 +167,7 @@ export class Desk {
   /** leave goes back to the start; the encounter stays as it is. */
   async leave(): Promise<void> {
     this.current = undefined;
+    this.open = []; // what was open before may be closed by now, or be of who sat here before
     this.failure = undefined;
     this.progress = undefined;
     this.elsewhere = false;

@@ -27,6 +27,7 @@ export class Preview {
       socketUrl,
       {
         path: () => `/v1/preview?width=${canvas.width}`,
+        open: () => void (this.#looked = 0),
         message: (m) => {
           if (!(m.data instanceof ArrayBuffer)) {
             this.advice = adviceOf(String(m.data));
@@ -37,6 +38,7 @@ export class Preview {
         },
         closed: (code) => {
           this.coach = 'lost';
+          this.#looked = Infinity; // a frame that is still being decoded does not say otherwise
           return !code.startsWith('session.');
         },
       },
