@@ -174,11 +174,22 @@ func (i *Instance) command(ctx context.Context, name string, args ...string) *ex
 }
 
 // init makes the cluster beside its place and renames it there, so that a
-// power cut leaves none or a whole one. Who reaches the socket is the role:
-// the folder is closed to everybody else.
+// power cut leaves none or a whole one. The name beside it is new each time: an
+// initdb that a killed central left removes its own folder when it ends. Who
+// reaches the socket is the role: the folder is closed to everybody else.
 func (i *Instance) init(ctx context.Context) error {
-	part := i.data() + ".part"
-	if err := os.RemoveAll(part); err != nil {
+	left, err := filepath.Glob(i.data() + ".part*")
+	if err != nil {
+		return fault.Wrap("central.postgres", err)
+	}
+	for _, l := range left {
+		_ = os.RemoveAll(l) // one that is still written is in nobody's way
+	}
+	part, err := os.MkdirTemp(i.o.Dir, filepath.Base(i.data())+".part-")
+	if err == nil && i.cred != nil {
+		err = os.Chown(part, int(i.cred.Uid), int(i.cred.Gid))
+	}
+	if err != nil {
 		return fault.Wrap("central.postgres", err)
 	}
 	cmd := i.command(ctx, "initdb", "-D", part, "-A", "trust", "-U", user0, "-E", "UTF8", "--locale=C.UTF-8")

@@ -76,6 +76,104 @@ func TestStartBesideAnOrphan(t *testing.T) {
 	}
 }
 
+// TestFirstStartBesideAnOrphan: a central that was killed in its first start
+// leaves an initdb that removes the folder it was making when it ends. It does
+// not remove the one that the next central makes.
+func TestFirstStartBesideAnOrphan(t *testing.T) {
+	bin, err := postgres.Find()
+	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skip("SKIPPED: PostgreSQL is not installed; apt-get install postgresql")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := centraltest.Dir(t)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := postgres.Start(ended, postgres.Options{Dir: dir}); err == nil { // hands the folder to its account
+		t.Fatal("started although it was told to end")
+	}
+	orphan := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data.part"), "-A", "trust")
+	orphan.SysProcAttr = as(t, dir)
+	if err := orphan.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = orphan.Process.Kill() // it has ended where the test passed
+		_ = orphan.Wait()
+	}()
+	theirs := making(t, dir, nil)
+	held, err := os.Open(filepath.Join(dir, "data.part")) // another folder is not given its inode
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := orphan.Process.Signal(syscall.SIGSTOP); err != nil { // it ends when we say so
+		t.Fatal(err)
+	}
+	started := make(chan error, 1)
+	go func() {
+		i, err := postgres.Start(t.Context(), postgres.Options{Dir: dir})
+		if err == nil {
+			err = i.Stop()
+		}
+		started <- err
+	}()
+	making(t, dir, theirs)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGCONT} {
+		if err := orphan.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-started; err != nil {
+		t.Error(err)
+	}
+}
+
+// making waits until an initdb writes in dir, into another folder than but, and
+// tells which.
+func making(t *testing.T, dir string, but os.FileInfo) os.FileInfo {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	for {
+		for _, at := range []string{"data.part*", "data"} { // the last: it is made already
+			all, err := filepath.Glob(filepath.Join(dir, at, "PG_VERSION"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range all {
+				// What has gone again is none.
+				if info, err := os.Stat(filepath.Dir(name)); err == nil && (but == nil || !os.SameFile(info, but)) {
+					return info
+				}
+			}
+		}
+		select {
+		case <-deadline:
+			t.Fatal("no initdb writes")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// as runs a program as the account that owns a folder, and ends it with us.
+func as(t *testing.T, dir string) *syscall.SysProcAttr {
+	t.Helper()
+	info, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		t.Fatal("the owner of the folder is not known")
+	}
+	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGINT}
+	if os.Geteuid() == 0 {
+		a.Credential = &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
+	}
+	return a
+}
+
 // run runs a postmaster of the instance in dir by nobody's supervision.
 func run(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
@@ -84,19 +182,8 @@ func run(t *testing.T, dir string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
-	info, err := os.Stat(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		t.Fatal("the owner of the data is not known")
-	}
 	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGINT}
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
-	}
+	cmd.SysProcAttr = as(t, data)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
