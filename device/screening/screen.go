@@ -87,16 +87,7 @@ func (s *Screener) Screen(ctx context.Context, q Question, late func(Reply)) Res
 		close(replies)
 	}()
 
-	var got []Reply
-	for len(got) < len(s.sources) {
-		select {
-		case r := <-replies:
-			got = append(got, r)
-			continue
-		case <-ctx.Done():
-		}
-		break
-	}
+	got := gather(ctx, replies, len(s.sources))
 	if len(got) == len(s.sources) {
 		stop()
 		return s.judge(q, got)
@@ -118,6 +109,26 @@ func (s *Screener) Screen(ctx context.Context, q Question, late func(Reply)) Res
 		}
 	}()
 	return s.judge(q, got)
+}
+
+// gather takes n replies, or those that have come when ctx ends: after a stop of
+// the machine both may be due, and who has answered has answered.
+func gather(ctx context.Context, replies <-chan Reply, n int) (got []Reply) {
+	for len(got) < n {
+		select {
+		case r := <-replies:
+			got = append(got, r)
+			continue
+		case <-ctx.Done():
+		}
+		select {
+		case r := <-replies:
+			got = append(got, r)
+		default:
+			return got
+		}
+	}
+	return got
 }
 
 func ask(ctx context.Context, src Source, q Question) Reply {

@@ -230,3 +230,18 @@ func TestAnswerWords(t *testing.T) {
 		}
 	}
 }
+
+// After a stop of the machine the deadline and what came before it are due
+// together: no reply is given up for chance.
+func TestGatherAfterAStop(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		replies := make(chan Reply, 3)
+		replies <- Reply{Source: "local"}
+		replies <- Reply{Source: "central"}
+		if got := gather(ctx, replies, 3); len(got) != 2 {
+			t.Fatalf("%d of 2 replies that had come", len(got))
+		}
+	}
+}
