@@ -51,7 +51,8 @@ func stranger(path string) int {
 // stuck is a camera whose library does not come back until it is let go.
 type stuck struct {
 	driverv1.UnimplementedCameraServiceServer
-	free chan struct{}
+	free    chan struct{}
+	reached chan struct{} // closed by Preview
 }
 
 func (s stuck) Release(context.Context, *driverv1.ReleaseRequest) (*driverv1.ReleaseResponse, error) {
@@ -60,6 +61,7 @@ func (s stuck) Release(context.Context, *driverv1.ReleaseRequest) (*driverv1.Rel
 }
 
 func (s stuck) Preview(*driverv1.PreviewRequest, grpc.ServerStreamingServer[driverv1.Frame]) error {
+	close(s.reached)
 	<-s.free
 	return nil
 }
@@ -126,20 +128,22 @@ func within(t *testing.T, d time.Duration) context.Context {
 }
 
 func TestHungCallsEndTheProcess(t *testing.T) {
-	for name, call := range map[string]func(t *testing.T, client driverv1.CameraServiceClient){
-		driverv1.CameraService_Release_FullMethodName: func(t *testing.T, client driverv1.CameraServiceClient) {
-			_, err := client.Release(within(t, 200*time.Millisecond), &driverv1.ReleaseRequest{})
+	for name, call := range map[string]func(t *testing.T, client driverv1.CameraServiceClient, reached <-chan struct{}){
+		driverv1.CameraService_Release_FullMethodName: func(t *testing.T, client driverv1.CameraServiceClient, _ <-chan struct{}) {
+			// Long enough to reach the call on a machine that stands still for a while.
+			_, err := client.Release(within(t, 2*time.Second), &driverv1.ReleaseRequest{})
 			if status.Code(err) != codes.DeadlineExceeded {
 				t.Errorf("a hung call: %v", err)
 			}
 		},
-		driverv1.CameraService_Preview_FullMethodName: func(t *testing.T, client driverv1.CameraServiceClient) {
+		driverv1.CameraService_Preview_FullMethodName: func(t *testing.T, client driverv1.CameraServiceClient, reached <-chan struct{}) {
 			ctx, cancel := context.WithCancel(within(t, time.Minute))
 			stream, err := client.Preview(ctx, &driverv1.PreviewRequest{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			time.AfterFunc(100*time.Millisecond, cancel)
+			<-reached
+			cancel()
 			if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
 				t.Errorf("a cancelled stream: %v", err)
 			}
@@ -147,10 +151,10 @@ func TestHungCallsEndTheProcess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			hung := make(chan string, 4)
-			free := make(chan struct{})
-			r := serve(t, func(s *driver.Server) { driverv1.RegisterCameraServiceServer(s, stuck{free: free}) },
+			free, reached := make(chan struct{}), make(chan struct{})
+			r := serve(t, func(s *driver.Server) { driverv1.RegisterCameraServiceServer(s, stuck{free: free, reached: reached}) },
 				driver.WithWatchdog(50*time.Millisecond, func(call string) { hung <- call }))
-			call(t, driverv1.NewCameraServiceClient(r.conn))
+			call(t, driverv1.NewCameraServiceClient(r.conn), reached)
 			select {
 			case got := <-hung:
 				if got != name {
@@ -165,13 +169,23 @@ func TestHungCallsEndTheProcess(t *testing.T) {
 }
 
 func TestWatchdogLeavesObedientCallsAlone(t *testing.T) {
+	const grace = 500 * time.Millisecond
 	hung := make(chan string, 4)
 	r := serve(t, func(s *driver.Server) { driverv1.RegisterCameraServiceServer(s, stuck{}) },
-		driver.WithWatchdog(20*time.Millisecond, func(call string) { hung <- call }))
+		driver.WithWatchdog(grace, func(call string) { hung <- call }))
 	client := driverv1.NewCameraServiceClient(r.conn)
-	stream, err := client.Capture(within(t, 300*time.Millisecond), &driverv1.CameraCaptureRequest{})
-	if err == nil {
-		_, err = stream.Recv()
+	// The coded answer has a margin of 100 ms to arrive in; a machine that stands
+	// still just then is asked again.
+	var err error
+	for range 10 {
+		var stream grpc.ServerStreamingClient[driverv1.CameraCaptureResponse]
+		stream, err = client.Capture(within(t, time.Second), &driverv1.CameraCaptureRequest{})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		if driver.CodeOf(err) == driver.CallDeadline {
+			break
+		}
 	}
 	if driver.CodeOf(err) != driver.CallDeadline {
 		t.Errorf("a call that minds its deadline: %v; its coded answer must arrive before the deadline", err)
@@ -183,7 +197,7 @@ func TestWatchdogLeavesObedientCallsAlone(t *testing.T) {
 	select {
 	case call := <-hung:
 		t.Errorf("the watchdog bit %s", call)
-	default:
+	case <-time.After(2 * grace):
 	}
 }
 

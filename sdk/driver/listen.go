@@ -16,9 +16,13 @@ import (
 // by a process that has ended is replaced; one that answers is not.
 func Listen(path string) (net.Listener, error) {
 	if _, err := os.Lstat(path); err == nil {
-		if conn, err := net.Dial("unix", path); err == nil {
+		conn, err := net.Dial("unix", path)
+		if err == nil {
 			conn.Close()
 			return nil, Errorf(DeviceBusy, "another process serves %s", path)
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist) { // one with too many waiting, say
+			return nil, Errorf(DeviceBusy, "whether another process serves %s is not known: %v", path, err)
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("remove old socket: %w", err)

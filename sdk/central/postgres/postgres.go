@@ -201,30 +201,33 @@ func (i *Instance) init(ctx context.Context) error {
 	return fault.Wrap("central.postgres_init", os.Rename(part, i.data()))
 }
 
-// supervise runs the postmaster again whenever it ends. What the first start
+// supervise runs the postmaster again whenever it ends, or could not be started
+// again. What the first start
 // gave is told once on first if it failed.
 func (i *Instance) supervise(first chan<- error) {
 	defer close(i.stopped)
 	delay := restartMin
-	for {
+	for again := false; ; again = true {
 		begun := time.Now()
 		cmd := i.command(context.Background(), "postgres", "-D", i.data(), "-k", i.o.Dir, "-c", "listen_addresses=", "-c", "unix_socket_permissions=0700")
 		cmd.Stdout, cmd.Stderr = i.o.Stderr, i.o.Stderr
 		err := cmd.Start()
-		if err != nil {
+		if err != nil && !again {
 			first <- fault.Wrap("central.postgres_start", err)
 			return
 		}
-		i.set(cmd.Process.Pid)
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		select {
-		case err = <-done:
-		case <-i.stop:
-			i.end(cmd, done)
-			return
+		if err == nil {
+			i.set(cmd.Process.Pid)
+			done := make(chan error, 1)
+			go func() { done <- cmd.Wait() }()
+			select {
+			case err = <-done:
+			case <-i.stop:
+				i.end(cmd, done)
+				return
+			}
+			i.set(0)
 		}
-		i.set(0)
 		i.o.Log.Warn("PostgreSQL has ended and is started again", "cause", fmt.Sprint(err), "in", delay)
 		select {
 		case <-time.After(delay):

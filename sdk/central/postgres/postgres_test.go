@@ -130,6 +130,45 @@ func TestFirstStartBesideAnOrphan(t *testing.T) {
 	}
 }
 
+// TestRestartIsTriedAgain: a postmaster that cannot be started again, for want
+// of memory, say, is tried again. Here its folder is away for a while.
+func TestRestartIsTriedAgain(t *testing.T) {
+	dir := filepath.Join(centraltest.Dir(t), "pg")
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // PostgreSQL's account passes through
+		t.Fatal(err)
+	}
+	tries := &counter{reached: make(chan struct{})}
+	i, err := postgres.Start(t.Context(), postgres.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(tries, nil))})
+	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skip("SKIPPED: PostgreSQL is not installed; apt-get install postgresql")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := i.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := os.Rename(dir, dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(i.PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-tries.reached: // killed, and then not to be started
+	case <-time.After(time.Minute):
+		t.Error("not tried again")
+	}
+	if err := os.Rename(dir+"-away", dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := connect(t, dir).Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
 // making waits until an initdb writes in dir, into another folder than but, and
 // tells which.
 func making(t *testing.T, dir string, but os.FileInfo) os.FileInfo {

@@ -5,12 +5,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
+	"github.com/watchpost/watchpost/device/durable"
 	"github.com/watchpost/watchpost/device/fault"
 	"github.com/watchpost/watchpost/sdk/central"
 	"github.com/watchpost/watchpost/sdk/central/postgres"
@@ -26,21 +29,10 @@ The file tells who searched and what was decided: keep it as closely as the data
 vault (vault.json and central.key in the state folder) is not in it; copy both once.`,
 		Example: "  watchpost-central backup central-2026-11-22.dump --state D",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // never over another
+			b, err := o.dump(cmd, args[0])
 			if err != nil {
-				return fault.Wrap("central.dump", err)
+				return err
 			}
-			b := store.Backup{At: time.Now().UTC(), File: filepath.Base(args[0])}
-			sum := sha256.New()
-			err = errors.Join(postgres.Dump(cmd.Context(), o.database(), io.MultiWriter(f, sum), cmd.ErrOrStderr()), f.Sync(), f.Close())
-			if err != nil {
-				return errors.Join(err, os.Remove(args[0])) // half a backup is none
-			}
-			info, err := os.Stat(args[0])
-			if err != nil {
-				return fault.Wrap("central.dump", err)
-			}
-			b.Bytes, b.SHA256 = info.Size(), sum.Sum(nil)
 			// The page and the metrics say how old the last one is.
 			return o.withStore(cmd.Context(), func(s *store.Store) error {
 				if err := s.AddBackup(cmd.Context(), b); err != nil {
@@ -55,6 +47,46 @@ vault (vault.json and central.key in the state folder) is not in it; copy both o
 			})
 		},
 	}
+}
+
+// dump writes the database beside path and gives it that name when it is whole
+// and on disk: half a backup, left by a kill or a power cut, never has it. It
+// takes no other file's place.
+func (o *shared) dump(cmd *cobra.Command, path string) (b store.Backup, err error) {
+	taken := fault.New("central.dump_exists", "%s is there already", path).WithHint("choose another name")
+	if _, err := os.Lstat(path); err == nil { // before the work of minutes
+		return b, taken
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
+	if err != nil {
+		return b, fault.Wrap("central.dump", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name()) // what cannot be removed is no backup by its name
+		}
+	}()
+	b = store.Backup{At: time.Now().UTC(), File: filepath.Base(path)}
+	sum := sha256.New()
+	if err := errors.Join(postgres.Dump(cmd.Context(), o.database(), io.MultiWriter(f, sum), cmd.ErrOrStderr()), f.Sync(), f.Close()); err != nil {
+		return b, err
+	}
+	info, err := os.Stat(f.Name())
+	if err != nil {
+		return b, fault.Wrap("central.dump", err)
+	}
+	b.Bytes, b.SHA256 = info.Size(), sum.Sum(nil)
+	err = unix.Renameat2(unix.AT_FDCWD, f.Name(), unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) { // a file system that cannot refuse, some network ones; looked at above
+		err = os.Rename(f.Name(), path)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return b, taken
+	}
+	if err != nil {
+		return b, fault.Wrap("central.dump", err)
+	}
+	return b, fault.Wrap("central.dump", durable.SyncDir(filepath.Dir(path)))
 }
 
 func restoreCommand(o *shared) *cobra.Command {
