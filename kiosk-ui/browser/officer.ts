@@ -76,7 +76,7 @@ export class Officer {
       await page.screenshot({ path: join(shots, `failed-${i}.png`) }).catch(() => undefined);
       words.push(((await seen) || 'nothing').replace(/\s+/g, ' ').slice(0, 400));
     }
-    meta.screen = words.join(' | ');
+    meta.screen = [meta.screen ?? [], words].flat().join(' | ');
   }
 
   get context(): BrowserContext {
