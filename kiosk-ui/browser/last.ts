@@ -19,7 +19,6 @@ interface Failure {
 }
 
 const said = (errors: ReadonlyArray<{ message: string; stack?: string }>): string => {
-  // eslint-disable-next-line no-control-regex -- colours
   const plain = (errors[0]?.message ?? 'no error said').replace(/\u001b\[[0-9;]*m/g, '').replace(/\s+/g, ' ');
   const line = /\/(?:browser|central)\/[^():]*\.test\.ts:\d+/.exec(errors[0]?.stack ?? '')?.[0] ?? '';
   return `${plain.slice(0, 300)} ${line}`;

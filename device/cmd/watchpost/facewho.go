@@ -32,8 +32,12 @@ func identify(list []pair, same []bool, people map[string]person) (who map[strin
 			told = "the file names without their last number"
 		}
 	}
-	who = make(map[string]int)
-	number := make(map[string]int)
+	return numbered(list, name), told
+}
+
+// numbered numbers what name calls the sides, in order of their first place.
+func numbered(list []pair, name func(side string) string) map[string]int {
+	who, number := make(map[string]int), make(map[string]int)
 	for _, p := range list {
 		for _, side := range [...]string{p.a, p.b} {
 			n := name(side)
@@ -43,7 +47,7 @@ func identify(list []pair, same []bool, people map[string]person) (who map[strin
 			who[side] = number[n]
 		}
 	}
-	return who, told
+	return who
 }
 
 func allNamed(list []pair, name func(string) string) bool {
@@ -73,15 +77,5 @@ func united(list []pair, same []bool) map[string]int {
 			parent[a] = b
 		}
 	}
-	who, number := make(map[string]int), make(map[string]int)
-	for _, p := range list {
-		for _, side := range [...]string{p.a, p.b} {
-			r := root(side)
-			if _, ok := number[r]; !ok {
-				number[r] = len(number)
-			}
-			who[side] = number[r]
-		}
-	}
-	return who
+	return numbered(list, root)
 }

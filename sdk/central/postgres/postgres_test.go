@@ -22,11 +22,9 @@ import (
 // TestStartBesideAnOrphan: a central that was killed leaves a postmaster that
 // shuts down for a while and answers on the socket. Start waits for its own.
 func TestStartBesideAnOrphan(t *testing.T) {
+	programs(t)
 	dir := centraltest.Dir(t)
 	made, err := postgres.Start(t.Context(), postgres.Options{Dir: dir})
-	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
-		t.Skip("SKIPPED: PostgreSQL is not installed; apt-get install postgresql")
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,13 +78,7 @@ func TestStartBesideAnOrphan(t *testing.T) {
 // leaves an initdb that removes the folder it was making when it ends. It does
 // not remove the one that the next central makes.
 func TestFirstStartBesideAnOrphan(t *testing.T) {
-	bin, err := postgres.Find()
-	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
-		t.Skip("SKIPPED: PostgreSQL is not installed; apt-get install postgresql")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	bin := programs(t)
 	dir := centraltest.Dir(t)
 	ended, end := context.WithCancel(t.Context())
 	end()
@@ -133,15 +125,13 @@ func TestFirstStartBesideAnOrphan(t *testing.T) {
 // TestRestartIsTriedAgain: a postmaster that cannot be started again, for want
 // of memory, say, is tried again. Here its folder is away for a while.
 func TestRestartIsTriedAgain(t *testing.T) {
+	programs(t)
 	dir := filepath.Join(centraltest.Dir(t), "pg")
 	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // PostgreSQL's account passes through
 		t.Fatal(err)
 	}
 	tries := &counter{reached: make(chan struct{})}
 	i, err := postgres.Start(t.Context(), postgres.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(tries, nil))})
-	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
-		t.Skip("SKIPPED: PostgreSQL is not installed; apt-get install postgresql")
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +157,20 @@ func TestRestartIsTriedAgain(t *testing.T) {
 	if err := connect(t, dir).Close(context.Background()); err != nil {
 		t.Error(err)
 	}
+}
+
+// programs is the folder of PostgreSQL's programs. Where they are not installed
+// the test is skipped, in CI (CI=true) it fails.
+func programs(t *testing.T) string {
+	t.Helper()
+	bin, err := postgres.Find()
+	if errors.Is(err, postgres.ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skip("SKIPPED: PostgreSQL is not installed; apt-get install postgresql")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
 }
 
 // making waits until an initdb writes in dir, into another folder than but, and
@@ -216,12 +220,8 @@ func as(t *testing.T, dir string) *syscall.SysProcAttr {
 // run runs a postmaster of the instance in dir by nobody's supervision.
 func run(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
-	bin, err := postgres.Find()
-	if err != nil {
-		t.Fatal(err)
-	}
 	data := filepath.Join(dir, "data")
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=")
+	cmd := exec.Command(filepath.Join(programs(t), "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=")
 	cmd.SysProcAttr = as(t, data)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
