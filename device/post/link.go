@@ -40,7 +40,8 @@ func (p *Post) openLink(state string, keys *vault.Vault) error {
 		return err
 	}
 	p.link, err = uplink.Open(uplink.Options{
-		Post: p.config.Post, URL: c.URL, CA: c.CA, Key: key, SignKey: sign, SealKey: seal, Changed: p.linkChanged, Log: p.log,
+		Post: p.config.Post, URL: c.URL, CA: c.CA, Key: key, SignKey: sign, SealKey: seal,
+		Budget: centralsShare(p.applied.policy.Deadlines.Answer.Of()), Changed: p.linkChanged, Log: p.log,
 	})
 	if err != nil {
 		return err
@@ -48,6 +49,15 @@ func (p *Post) openLink(state string, keys *vault.Vault) error {
 	p.closing(p.link.Close)
 	p.sender = uplink.NewSender(p.link, p.store, p.now, p.log)
 	return p.openOrders(keys, sign)
+}
+
+// centralsShare returns how long a question waits for central where the policy
+// gives the whole answer that long: what is left beside the local search and
+// the comparison, for which the second of design section 10 leaves 0.3 s. A
+// policy for a slow link gives both more.
+func centralsShare(answer time.Duration) time.Duration {
+	const beside = time.Second - uplink.DefaultBudget
+	return max(answer-beside, answer/2)
 }
 
 // unlockLimit is how long a post that is locked waits for central's word at each

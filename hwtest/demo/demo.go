@@ -38,15 +38,19 @@ type Options struct {
 
 	Central *Central // that the post asks and reports to; nil: it stands alone. Set by Run
 
-	Metrics        string    // address of the daemon's metrics, host:port; "" serves none
-	CentralMetrics string    // that of central's
-	Listen         string    // address of the page, host:port; "" serves none
-	SecondOfficer  bool      // the policy asks for a second officer
-	Presentation   string    // mode of the policy's challenges: off, advise, require; "" is off
-	Keep           bool      // stay with the page open after the encounters, until ctx ends
-	Keys           io.Reader // letters of persons to put at the post meanwhile
-	Data           io.Writer // takes one line of JSON for each of them; nil is nobody
-	SkipScript     bool      // with Keep: no encounters by the script
+	Metrics        string // address of the daemon's metrics, host:port; "" serves none
+	CentralMetrics string // that of central's
+	Listen         string // address of the page, host:port; "" serves none
+	SecondOfficer  bool   // the policy asks for a second officer
+	Presentation   string // mode of the policy's challenges: off, advise, require; "" is off
+	// AnswerWithin is the policy's time from the last capture to the answer, 0
+	// as it ships: a second. What is not about that time gives more, so that a
+	// machine that stands still does not make an answer another one.
+	AnswerWithin time.Duration
+	Keep         bool      // stay with the page open after the encounters, until ctx ends
+	Keys         io.Reader // letters of persons to put at the post meanwhile
+	Data         io.Writer // takes one line of JSON for each of them; nil is nobody
+	SkipScript   bool      // with Keep: no encounters by the script
 }
 
 // filled returns the options with defaults for what decides about a world.

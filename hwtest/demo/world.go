@@ -274,6 +274,9 @@ func (w *World) rules(files string, o Options) error {
 	if o.SecondOfficer {
 		p.Officers.SecondOfficer = []policy.Act{policy.ActConfirmCandidate, policy.ActOverride}
 	}
+	if o.AnswerWithin != 0 {
+		p.Deadlines.Answer = policy.Duration(o.AnswerWithin)
+	}
 	if o.Presentation != "" {
 		p.Presentation = &policy.Presentation{Mode: policy.PresentationMode(o.Presentation)}
 	}

@@ -116,6 +116,7 @@ func (s *stage) set(ctx context.Context) error {
 	}
 	s.options = demo.Options{
 		Bin: s.bin, Reader: s.bench.ReaderName(0), Faces: fewFaces, Documents: fewDocuments, LogLevel: "debug", Log: s.log,
+		AnswerWithin: 5 * time.Second, // who stops and kills processes asks for an answer, not for its time
 	}
 	// Central holds a document that no test lays down.
 	elsewhere := passport.Profile{Seed: 8, Issuer: demo.HomeIssuer()}

@@ -65,7 +65,7 @@ type Policy struct {
 type Deadlines struct {
 	ChipRead  Duration `yaml:"chip_read" json:"chip_read"`     // chip present to inspection
 	Capture   Duration `yaml:"capture" json:"capture"`         // one capture, try included
-	Answer    Duration `yaml:"answer" json:"answer"`           // last capture to answer (design section 10: 1 s)
+	Answer    Duration `yaml:"answer" json:"answer"`           // last capture to answer (design section 10: 1 s); all of it but 0.3 s is central's
 	Idle      Duration `yaml:"idle" json:"idle"`               // an open encounter without a command becomes abandoned
 	LateHitBy Duration `yaml:"late_hit_by" json:"late_hit_by"` // how long a source may still answer after the deadline
 }

@@ -64,6 +64,7 @@ post; a letter and Enter on standard input puts the next one there.`,
 	cmd.Flags().StringVar(&o.Listen, "listen", "", "with --post: address of the page (default: 127.0.0.1:8443, or another port where that is taken)")
 	cmd.Flags().BoolVar(&o.SecondOfficer, "second-officer", false, "with --post: a policy that asks for a second officer to confirm and to override")
 	cmd.Flags().StringVar(&o.Presentation, "presentation", "", "with --post: challenges against presentation attacks: off, advise or require (default: off)")
+	cmd.Flags().DurationVar(&o.AnswerWithin, "answer-within", 0, "with --post: the policy's time from the last capture to the answer (default: a second, as it ships)")
 	cmd.Flags().IntVar(&o.Faces, "faces", 0, "with --post: synthetic faces on the list (default: as the demonstration)")
 	cmd.Flags().IntVar(&o.Documents, "documents", 0, "with --post: lost documents on the list (default: as the demonstration)")
 	roles := cmd.Flags().StringSlice("officer-roles", nil, "with --post: roles of the officer beside his own (supervisor, administrator, auditor)")
