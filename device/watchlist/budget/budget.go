@@ -140,10 +140,28 @@ func cgroupLeft(root, own string) int64 {
 		most, err1 := number(filepath.Join(dir, "memory.max"))
 		used, err2 := number(filepath.Join(dir, "memory.current"))
 		if err1 == nil && err2 == nil {
-			left = min(left, max(0, most-used))
+			left = min(left, max(0, most-used+files(filepath.Join(dir, "memory.stat"))))
 		}
 	}
 	return left
+}
+
+// files returns how much of a cgroup's memory holds parts of files. The kernel
+// gives it up before it refuses any, so that reading much takes nothing away;
+// of the whole machine MemAvailable counts it as available, too.
+func files(path string) (sum int64) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(raw) {
+		if f := bytes.Fields(line); len(f) == 2 && (string(f[0]) == "active_file" || string(f[0]) == "inactive_file") {
+			if n, err := strconv.ParseInt(string(f[1]), 10, 64); err == nil {
+				sum += n
+			}
+		}
+	}
+	return sum
 }
 
 func number(path string) (int64, error) {

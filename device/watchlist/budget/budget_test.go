@@ -73,6 +73,11 @@ func TestCgroup(t *testing.T) {
 	if left := cgroupLeft(root, own); left != 0 {
 		t.Errorf("over the limit: %d", left)
 	}
+	write("a/b/memory.current", "150\n")
+	write("a/b/memory.stat", "anon 40\nfile 110\nshmem 30\ninactive_file 50\nactive_file 20\n")
+	if left := cgroupLeft(root, own); left != 70 {
+		t.Errorf("full of files that were read: %d", left)
+	}
 	for _, bad := range []string{"", "garbage", "1:name=x:/y\n"} {
 		if left := cgroupLeft(root, bad); left <= 0 {
 			t.Errorf("%q: %d", bad, left)
