@@ -91,9 +91,16 @@ func (chip *Chip) open(ctx, life context.Context, client driverv1.SmartcardServi
 			chip.cancel()
 		}
 	})()
+	// What ends the opening ends the channel: it is told as what it is.
+	failed := func(err error) error {
+		if ctx.Err() != nil {
+			return fail(ctx.Err())
+		}
+		return fail(err)
+	}
 	stream, err := client.Channel(life)
 	if err != nil {
-		return fail(err)
+		return failed(err)
 	}
 	access := driverv1.AccessMode_ACCESS_MODE_EXCLUSIVE
 	if o.Shared {
@@ -101,14 +108,11 @@ func (chip *Chip) open(ctx, life context.Context, client driverv1.SmartcardServi
 	}
 	open := &driverv1.ChannelOpen{DeviceId: id, Access: access, WaitMs: uint32(min(o.Wait, time.Hour).Milliseconds())}
 	if err := stream.Send(&driverv1.ChannelRequest{Part: &driverv1.ChannelRequest_Open{Open: open}}); err != nil && !errors.Is(err, io.EOF) {
-		return fail(err)
+		return failed(err)
 	}
 	answer, err := stream.Recv()
 	if err != nil {
-		if ctx.Err() != nil {
-			return fail(ctx.Err())
-		}
-		return fail(err)
+		return failed(err)
 	}
 	opened := answer.GetOpened()
 	if opened == nil || opened.GetMaxCommand() < 4 || opened.GetMaxResponse() < 2 {

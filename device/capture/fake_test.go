@@ -36,6 +36,9 @@ func fake(behaviour string) int {
 		fmt.Fprintln(os.Stderr, "libfoo.so: cannot open shared object file")
 		return 127
 	}
+	if behaviour == "speechless" {
+		return 1
+	}
 	conn, err := net.FileConn(os.NewFile(3, "client"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
