@@ -316,21 +316,27 @@ func (c *caller) ok(method, path string, body, out any) {
 func (c *caller) refused(method, path string, body any, status int, code string) {
 	c.b.t.Helper()
 	res, raw := c.do(method, path, body)
+	c.b.refusal(method+" "+path, res, raw, status, code)
+}
+
+// refusal holds that an answer is one, with status and code, in the one form.
+func (b *bench) refusal(what string, res *http.Response, raw []byte, status int, code string) {
+	b.t.Helper()
 	var e struct {
 		Code    string `json:"code"`
 		TextKey string `json:"text_key"`
 		Cause   string `json:"cause"`
 	}
 	if err := json.Unmarshal(raw, &e); err != nil {
-		c.b.t.Errorf("%s %s: %d, not the one form: %s", method, path, res.StatusCode, raw)
+		b.t.Errorf("%s: %d, not the one form: %s", what, res.StatusCode, raw)
 		return
 	}
 	if res.StatusCode != status || e.Code != code || e.TextKey != "error."+code || res.Header.Get("Content-Type") != "application/json" {
-		c.b.t.Errorf("%s %s: %d %s, want %d %s", method, path, res.StatusCode, raw, status, code)
+		b.t.Errorf("%s: %d %s, want %d %s", what, res.StatusCode, raw, status, code)
 	}
 	for name, value := range headers {
 		if res.Header.Get(name) != value {
-			c.b.t.Errorf("%s %s: %s is %q", method, path, name, res.Header.Get(name))
+			b.t.Errorf("%s: %s is %q", what, name, res.Header.Get(name))
 		}
 	}
 }

@@ -156,5 +156,5 @@ func (v *viewer) part(e encounter.Event) encounter.Event {
 const ownersHeld = 1024
 
 func closeWith(conn *websocket.Conn, code string) {
-	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.ClosePolicyViolation, code), time.Now().Add(time.Second))
+	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.ClosePolicyViolation, code), time.Now().Add(writeLimit))
 }
