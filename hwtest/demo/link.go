@@ -11,6 +11,9 @@ import (
 	"github.com/watchpost/watchpost/sdk/client"
 )
 
+// notAsked is what an answer lacks while the link is down.
+const notAsked = "central: link.not_asked"
+
 // remote is the holder of a document that only central's list has, before and
 // after the link is cut.
 type remote struct{ found, cut encounterCase }
@@ -35,7 +38,7 @@ func centralCases(pictures Portraits) (remote, error) {
 		cut: encounterCase{
 			letter: "h", title: "the same document with the link cut", passport: &stolen, sitter: Astronaut, age: "adult",
 			says:   "Not verified: central not asked. The outcome waits in the outbox.",
-			expect: expect{checks: sound, answer: "not-verified", withhel: "central: link.not_asked", outcome: "referred", reason: "not-verified"},
+			expect: expect{checks: sound, answer: "not-verified", withhel: notAsked, outcome: "referred", reason: "not-verified"},
 		},
 	}, nil
 }
