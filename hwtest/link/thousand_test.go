@@ -98,7 +98,7 @@ func enforced(t *testing.T, n int, bound bool) {
 		t.Fatal(err)
 	}
 	defer away.Close()
-	var up atomic.Int32
+	var up, follows atomic.Int32
 	for i, s := range fleet {
 		c, err := carrier.NewHTTPS(server.URL, nil)
 		if err != nil {
@@ -151,7 +151,9 @@ func enforced(t *testing.T, n int, bound bool) {
 			}
 		}
 		stopped.Go(func() {
+			first := sync.OnceFunc(func() { follows.Add(1) })
 			_ = s.link.Follow(follow, func(ctx context.Context, raw []byte) error { // ends with the context
+				first()
 				b, err := target.DecodeBundle(raw)
 				if err != nil {
 					return err
@@ -175,6 +177,13 @@ func enforced(t *testing.T, n int, bound bool) {
 		})
 	}
 	until(t, 5*time.Minute, "all up", func() bool { return int(up.Load()) >= n })
+	// Whoever announces before a post listens is not heard by it.
+	until(t, time.Minute, "followed by all", func() bool {
+		if err := w.central.Announce([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		return int(follows.Load()) == n
+	})
 	t.Logf("%d posts hold the list and are connected after %s", n, time.Since(begun).Round(time.Millisecond))
 
 	// withdraw takes a record out, with two approvals, and returns when the
