@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
+	"golang.org/x/sys/unix"
 
 	"github.com/watchpost/watchpost/device/vault"
 	"github.com/watchpost/watchpost/sdk/central"
@@ -85,7 +85,7 @@ func TestAttackCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := free(t, 6)
+	ports := hold(t, 6)
 	var routes, urls []string
 	for i := range 3 {
 		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", ports[3+i]))
@@ -131,24 +131,30 @@ func TestAttackCluster(t *testing.T) {
 	t.Run("wrong device subject", func(t *testing.T) { b.speaksFor(t, stranger) })
 }
 
-// free returns n ports that nobody listens on.
-func free(t *testing.T, n int) (ports []int) {
+// hold returns n ports that nobody else is given until the test ends. Their
+// sockets are bound and do not listen, so that a server which names one of them
+// may listen there, and again after it was killed.
+func hold(t *testing.T, n int) (ports []int) {
 	t.Helper()
-	var all []net.Listener
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, l)
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	var errs []error
-	for _, l := range all {
-		errs = append(errs, l.Close())
-	}
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
+		t.Cleanup(func() {
+			if err := unix.Close(fd); err != nil {
+				t.Error(err)
+			}
+		})
+		err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := unix.Getsockname(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports = append(ports, at.(*unix.SockaddrInet4).Port)
 	}
 	return ports
 }
