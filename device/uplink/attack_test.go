@@ -70,7 +70,7 @@ func newHostile(t *testing.T) *hostile {
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	h := &hostile{t: t, central: identity(t, "central"), other: identity(t, "another")}
 	h.link = h.open(s.ClientURL())
-	if h.nc, err = nats.Connect(s.ClientURL()); err != nil {
+	if h.nc, err = nats.Connect(s.ClientURL(), nats.Timeout(wait)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.nc.Close)

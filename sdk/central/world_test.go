@@ -231,7 +231,7 @@ func (b *box) call(subject string, call *linkv1.Call) fault.Code {
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
-	nc, err := nats.Connect(b.w.c.URL, nats.Nkey(public, b.key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(b.name)))
+	nc, err := nats.Connect(b.w.c.URL, nats.Timeout(wait), nats.Nkey(public, b.key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(b.name)))
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func (b *box) speaksFor(t *testing.T, other *box) {
 		t.Fatal(err)
 	}
 	refused := make(chan error, 1)
-	nc, err := nats.Connect(b.w.c.URL, nats.Nkey(public, b.key.Sign), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
+	nc, err := nats.Connect(b.w.c.URL, nats.Timeout(wait), nats.Nkey(public, b.key.Sign), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func (b *box) refused() error {
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
-	nc, err := nats.Connect(b.w.c.URL, nats.Nkey(public, b.key.Sign))
+	nc, err := nats.Connect(b.w.c.URL, nats.Timeout(wait), nats.Nkey(public, b.key.Sign))
 	if err == nil {
 		nc.Close()
 	}

@@ -191,7 +191,7 @@ func (g *gate) connect(key nkeys.KeyPair) *nats.Conn {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	nc, err := nats.Connect(g.hub.URL, nats.Nkey(public, key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(g.name)), nats.NoReconnect(),
+	nc, err := nats.Connect(g.hub.URL, nats.Timeout(20*time.Second), nats.Nkey(public, key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(g.name)), nats.NoReconnect(),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		g.t.Fatal(err)

@@ -37,7 +37,7 @@ func cluster(t testing.TB) (connect func() *nats.Conn) {
 	}
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	return func() *nats.Conn {
-		nc, err := nats.Connect(s.ClientURL())
+		nc, err := nats.Connect(s.ClientURL(), nats.Timeout(eventually))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -71,7 +71,7 @@ func connect(t *testing.T) *nats.Conn {
 		t.Fatal("the broker is not ready")
 	}
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	nc, err := nats.Connect("", nats.InProcessServer(s))
+	nc, err := nats.Connect("", nats.InProcessServer(s), nats.Timeout(eventually))
 	if err != nil {
 		t.Fatal(err)
 	}
