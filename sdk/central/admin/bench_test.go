@@ -96,6 +96,7 @@ func (b *bench) serve(limits admin.Limits) {
 		o.Shards = func(context.Context) ([]admin.Shard, error) { return b.shards, nil }
 	}
 	b.https = httptest.NewTLSServer(admin.New(o))
+	b.https.Client().Transport.(*http.Transport).ExpectContinueTimeout = time.Minute
 	b.t.Cleanup(b.https.Close)
 }
 
