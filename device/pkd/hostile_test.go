@@ -203,24 +203,6 @@ func listedOnly(c net.Conn, m int64, n int) {
 	_, _ = c.Write(done(m, 0, nil))
 }
 
-// A server that is slow but goes on is not given up: the limit is on silence.
-func TestSlowServer(t *testing.T) {
-	const entries = 6
-	target := server(t, func(c net.Conn, m int64, n int) {
-		if n == 0 {
-			for i := range entries {
-				_, _ = c.Write(entry(m, "cn="+strings.Repeat("x", i+1), "1"))
-				time.Sleep(300 * time.Millisecond)
-			}
-		}
-		_, _ = c.Write(done(m, 0, nil))
-	})
-	report, err := pkd.Fetch(t.Context(), pkd.Request{Target: target, Store: t.TempDir(), Limits: pkd.Limits{Stall: time.Second}})
-	if err != nil || report.Entries != entries {
-		t.Errorf("%v %+v", err, report)
-	}
-}
-
 // A continuation reference is counted and nobody is asked there.
 func TestAttackReferral(t *testing.T) {
 	var asked atomic.Int32

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -78,6 +79,34 @@ func TestDamagedState(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// A server that is slow but goes on is not given up: the limit is on silence.
+func TestSlowServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const stall, entries = time.Second, 6
+		client, server := net.Pipe()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = io.CopyN(io.Discard, server, 1) // the request begins
+			go func() { _, _ = io.Copy(io.Discard, server) }()
+			for range entries {
+				_, _ = server.Write([]byte{0x30, 0x0D, 0x02, 0x01, 0x01, 0x64, 0x08, 0x04, 0x04, 'c', 'n', '=', 'a', 0x30, 0x00})
+				time.Sleep(stall - time.Millisecond)
+			}
+			_, _ = server.Write([]byte{0x30, 0x0C, 0x02, 0x01, 0x01, 0x65, 0x07, 0x0A, 0x01, 0x00, 0x04, 0x00, 0x04, 0x00})
+		}()
+		s := newSession(client, Target{Base: "dc=a"}, Limits{Stall: stall}.withDefaults())
+		came, begun := 0, time.Now()
+		err := s.all(t.Context(), filter(), versions, func(*ldap.Entry) error { came++; return nil })
+		if err != nil || came != entries || time.Since(begun) < 5*stall {
+			t.Errorf("%d entries in %s, %v", came, time.Since(begun), err)
+		}
+		s.close()
+		_ = server.Close()
+		<-ended
+	})
 }
 
 // No octets that a server may send can panic the client or keep it.
