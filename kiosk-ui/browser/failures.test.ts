@@ -177,20 +177,26 @@ test('events: a connection that broke goes on where it was, one that fell behind
   const { page } = officer;
   const asked: string[] = [];
   const gets: string[] = [];
+  const told: string[] = [];
   let end: (how: { code: number; reason: string }) => void = () => undefined;
   await page.routeWebSocket(/\/v1\/events/, (socket) => {
     asked.push(new URL(socket.url()).search);
-    socket.connectToServer();
+    socket.connectToServer().onMessage((m) => {
+      socket.send(m);
+      told.push((JSON.parse(String(m)) as { kind: string }).kind);
+    });
     end = (how) => void socket.close(how);
   });
   page.on('request', (r) => r.method() === 'GET' && /\/v1\/encounters\/[^/]+$/.test(r.url()) && gets.push(r.url()));
   let looks = 0;
   page.on('request', (r) => r.url().endsWith('/v1/system') && looks++);
+  page.on('framenavigated', () => (looks = 0)); // those of the page before do not count
   await put(post, 'f');
   await page.reload();
   await expect.poll(() => looks, { message: 'the page follows the events: it has looked once more', timeout: 30_000 }).toBeGreaterThan(1);
   await officer.begin(false, 'Adult');
   await page.locator('[data-coach="ready"]').waitFor();
+  await expect.poll(() => told, { message: 'there is an event to go on after', timeout: 30_000 }).toContain('encounter.opened');
 
   end({ code: 1001, reason: '' });
   await expect.poll(() => asked.length, { timeout: 30_000 }).toBe(2);

@@ -42,6 +42,7 @@ function lock(): Promise<void> {
 async function account(): Promise<void> {
   await officer.page.locator('header button[aria-haspopup="dialog"]').click();
   await officer.page.getByRole('heading', { name: 'Passkeys' }).waitFor();
+  await officer.page.getByRole('dialog').locator('[data-passkey]').or(officer.page.getByText('None yet.')).first().waitFor(); // before it is listed what there is, none is made
 }
 
 async function make(name: string): Promise<void> {
