@@ -1,6 +1,7 @@
 package knocks_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -163,8 +164,8 @@ type noKey struct{}
 func (noKey) Seal(_, _ []byte) ([]byte, error) { return nil, errors.New("no key here") }
 func (noKey) Open(_, _ []byte) ([]byte, error) { return nil, errors.New("no key here") }
 
-// auditTells verifies the audit log on a copy of post.db, which nobody writes
-// to while no encounter moves, and holds that it tells of each action.
+// auditTells verifies the audit log on a copy of post.db and holds that it tells
+// of each action.
 func (s *stage) auditTells(t *testing.T, id string, actions ...string) {
 	t.Helper()
 	told := s.auditOf(t, id)
@@ -187,13 +188,35 @@ func (s *stage) auditOf(t *testing.T, id string) map[string]int {
 	return told
 }
 
+// metaPages is how much of post.db is written anew by each transaction: bbolt's
+// two pages of a memory page each.
+var metaPages = 2 * os.Getpagesize()
+
+// database is post.db as a transaction left it. The daemon signs heads and notes
+// the time when no encounter moves as well: a copy is whole where nothing has been
+// written when the next is begun.
+func (s *stage) database(t *testing.T) []byte {
+	t.Helper()
+	path := filepath.Join(s.world.State, "post.db")
+	var before []byte
+	for begun := time.Now(); time.Since(begun) < stepLimit; {
+		after, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := min(metaPages, len(after)); len(before) >= n && bytes.Equal(before[:n], after[:n]) {
+			return before
+		}
+		before = after
+	}
+	t.Fatalf("post.db is written to without a pause for %s", stepLimit)
+	return nil
+}
+
 // auditLines are the lines of the audit log, which must verify.
 func (s *stage) auditLines(t *testing.T) []audit.Line {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(s.world.State, "post.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := s.database(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "post.db"), raw, 0o600); err != nil {
 		t.Fatal(err)
