@@ -201,7 +201,9 @@ func TestSilentChip(t *testing.T) {
 // process, and the client is told.
 func TestHungChip(t *testing.T) {
 	b := startBench(t)
-	dead := passport.Profile{Faults: []passport.Fault{{Kind: passport.KindDelay, Step: "get-challenge", Millis: 4_000}}}
+	// Long after the end of the grace, 2.2 s from the command on: a machine may stand
+	// still for seconds before the process has ended.
+	dead := passport.Profile{Faults: []passport.Fault{{Kind: passport.KindDelay, Step: "get-challenge", Millis: 10_000}}}
 	if err := b.Insert(t.Context(), 0, dead); err != nil {
 		t.Fatal(err)
 	}
