@@ -152,7 +152,8 @@ func TestFeedEndToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	// Loopback that nobody else's free ports are of: let go below, it is still free.
+	free, err := net.Listen("tcp", "127.0.0.2:0")
 	if err != nil {
 		t.Fatal(err)
 	}

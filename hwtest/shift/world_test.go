@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -231,7 +232,14 @@ func (d *desk) startCapture(camera string) {
 	conf := d.file("capture.yaml", cameras)
 	socket := filepath.Join(d.state, "capture.sock")
 	start(d.t, filepath.Join(d.bin, "watchpost-capture"), []string{"PCSCLITE_CSOCK_NAME=" + d.pcscd}, "devices", "--socket", socket, "--config", conf)
-	d.until("the capture process is there", func() bool { _, err := os.Stat(socket); return err == nil })
+	d.until("the capture process listens", func() bool { // its socket is there a moment before
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			return false
+		}
+		d.must(conn.Close())
+		return true
+	})
 }
 
 // until waits for what to become true.
