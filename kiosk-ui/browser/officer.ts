@@ -123,11 +123,11 @@ export class Officer {
     await this.page.getByLabel('Document number').fill(number);
     await this.page.getByLabel('Date of birth').fill(birth);
     await this.page.getByLabel('Date of expiry').fill(expiry);
-    await this.page.keyboard.press('F2');
+    await this.press('F2');
   }
 
   async takeFace(): Promise<void> {
-    await this.page.keyboard.press('F4');
+    await this.press('F4');
   }
 
   /** reviewed waits for the verdict and returns its tone and title. */
