@@ -215,6 +215,7 @@ test('a supervisor looks at kept evidence for a purpose; officers are shown none
   try {
     await supervisor.signIn(undefined, 'supervisor');
     await supervisor.page.getByRole('heading', { name: 'Kept evidence' }).waitFor();
+    await supervisor.page.locator('#evidence-purpose option').first().waitFor({ state: 'attached' }); // nothing is listed for no purpose
     await supervisor.page.getByRole('button', { name: 'List', exact: true }).press('Enter');
     const last = supervisor.page.locator('[data-evidence]').last(); // what goes soonest stands first
     await last.waitFor();
