@@ -148,7 +148,11 @@ func serve(ctx context.Context, c cards, plugged *reader, in io.Reader, w *lines
 func carryOut(ctx context.Context, c cards, plugged *reader, r request) error {
 	switch r.Op {
 	case "unplug":
-		return plugged.unplug()
+		err := plugged.unplug()
+		for slot := range Slots {
+			_ = c.remove(ctx, slot) // none lies there, or it is waited for: one that computes notices later that its reader is gone
+		}
+		return err
 	case "plug":
 		return plugged.plug(ctx)
 	}

@@ -243,7 +243,7 @@ func (p *person) goesOn(key string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 2*stepLimit)
 	defer cancel()
-	tick := time.NewTicker(tryEvery / 4)
+	tick := time.NewTicker(tryEvery)
 	defer tick.Stop()
 	for {
 		e, err := p.client.Get(ctx, p.id)

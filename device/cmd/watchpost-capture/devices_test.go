@@ -197,6 +197,37 @@ func TestSilentChip(t *testing.T) {
 	again.Close()
 }
 
+// TestSlowChipWithoutCaller: whoever goes away while a chip computes does not
+// take cameras and sensors along, which are the same process's.
+func TestSlowChipWithoutCaller(t *testing.T) {
+	b := startBench(t)
+	slow := passport.Profile{Faults: []passport.Fault{{Kind: passport.KindDelay, Step: "get-challenge", Millis: 4_000, Times: 1}}}
+	if err := b.Insert(t.Context(), 0, slow); err != nil {
+		t.Fatal(err)
+	}
+	client := start(t, capture.Options{Role: capture.Devices})
+	chip, err := client.OpenChip(t.Context(), b.ReaderName(0), capture.ChipOptions{Wait: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chip.Transmit(t.Context(), selectApplication); err != nil {
+		t.Fatal(err)
+	}
+	going, leave := context.WithCancel(t.Context())
+	time.AfterFunc(300*time.Millisecond, leave)
+	if _, err := chip.Transmit(going, getChallenge); !errors.Is(err, context.Canceled) {
+		t.Errorf("the caller has gone: %v", err)
+	}
+	again, err := client.OpenChip(t.Context(), b.ReaderName(0), capture.ChipOptions{Wait: 5 * time.Second})
+	for begun := time.Now(); errors.Is(err, capture.ErrDeviceBusy) && time.Since(begun) < 30*time.Second; {
+		again, err = client.OpenChip(t.Context(), b.ReaderName(0), capture.ChipOptions{})
+	}
+	if err != nil {
+		t.Fatalf("once the chip has answered: %v", err)
+	}
+	again.Close()
+}
+
 // TestHungChip: a call into the reader stack that does not come back ends the
 // process, and the client is told.
 func TestHungChip(t *testing.T) {

@@ -28,6 +28,11 @@ const (
 	again = 50 * time.Millisecond
 	// busy is how long a card may still be put down by the channel before.
 	busy = time.Second
+	// abandoned is how long a command may go on whose caller has gone, before
+	// the watchdog's grace: it cannot be recalled, and a chip that signs or
+	// derives keys may take seconds (shared notes: 5 to 10 s a reading in the
+	// field). The cameras of the same process need not end with it.
+	abandoned = 8 * time.Second
 )
 
 // stayHint is what helps where a card has left.
@@ -64,20 +69,24 @@ func (d *Driver) Channel(stream grpc.BidiStreamingServer[driverv1.ChannelRequest
 	c.idle <- struct{}{}
 	disposition := scard.ResetCard
 	// The card is put down when the last command has come back, which may be
-	// after the stream has ended; the watchdog waits for that, not for ever.
+	// after the stream has ended; the watchdog of the command waits for that,
+	// not for ever.
 	defer func() {
-		put := func() {
+		put := func(released func()) {
 			defer released()
 			_ = card.Disconnect(disposition) // the card may have gone
 			release(session)
 		}
 		select {
 		case <-c.idle:
-			put() // before the stream ends, so that the next channel finds the card free
+			put(released) // before the stream ends, so that the next channel finds the card free
 		default:
+			released()
 			go func() {
 				<-c.idle
-				put()
+				ended, cancel := context.WithCancel(context.Background())
+				cancel()
+				put(d.server.Watch(ended, "put the card down"))
 			}()
 		}
 	}()
@@ -212,9 +221,9 @@ func (c *channel) opened() (*driverv1.ChannelResponse, error) {
 	}}}, nil
 }
 
-// transmit carries one command. When its time is up the C call may still be
-// under way: it cannot be recalled, and the watchdog ends the process unless it
-// comes back soon.
+// transmit carries one command. When its time is up or its caller has gone, the
+// C call may still be under way: it cannot be recalled, and the watchdog ends
+// the process unless it comes back soon.
 func (c *channel) transmit(ctx context.Context, t *driverv1.ChannelTransmit) (*driverv1.ChannelAnswer, error) {
 	limit := time.Duration(t.GetTimeoutMs()) * time.Millisecond
 	if limit <= 0 || limit > maxTimeout {
@@ -233,7 +242,10 @@ func (c *channel) transmit(ctx context.Context, t *driverv1.ChannelTransmit) (*d
 	back := make(chan result, 1)
 	<-c.idle
 	go func() {
-		defer c.driver.server.Watch(ctx, "card command")()
+		called, end := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		defer end()
+		defer c.driver.server.Watch(called, "card command")()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(abandoned, end) })()
 		start := time.Now()
 		response, err := c.card.Transmit(t.GetCommand())
 		c.idle <- struct{}{}
