@@ -203,6 +203,41 @@ test('a supervisor sees who has an encounter open, and takes up none', async () 
   await officer.abandon();
 });
 
+test('an answer that was asked for by one officer and comes when another has signed in is not shown', async () => {
+  const desk = await Officer.open(post);
+  try {
+    const { page } = desk;
+    await desk.signIn();
+    await desk.begin(false, 'Adult');
+    await page.evaluate(() => {
+      const ask = window.fetch.bind(window);
+      window.fetch = async (input, init) => {
+        const answer = await ask(input, init);
+        if (!String(input).endsWith('/v1/encounters') || (init?.method ?? 'GET') !== 'GET') return answer;
+        window.fetch = ask; // only the first is late
+        await new Promise<void>((letGo) => Object.assign(window, { letGo }));
+        return answer;
+      };
+    });
+    await page.getByRole('button', { name: 'Back to the start' }).click();
+    await page.waitForFunction(() => 'letGo' in window);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await desk.signIn(undefined, 'colleague');
+    await desk.ready();
+    await page.evaluate(async () => {
+      (window as unknown as { letGo: () => void }).letGo();
+      for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+    });
+    expect(await page.getByText('Open encounters').count()).toBe(0);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await desk.signIn();
+    await page.getByRole('heading', { name: 'Face', exact: true }).waitFor();
+    await desk.abandon();
+  } finally {
+    await desk.close();
+  }
+});
+
 test('a supervisor looks at kept evidence for a purpose; officers are shown none', async () => {
   await officer.begin(false, 'Adult');
   await officer.takeFace();

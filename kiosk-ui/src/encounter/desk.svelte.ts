@@ -98,7 +98,9 @@ export class Desk {
           if (changes === this.#changes) this.current = fresh;
         } while (changes !== this.#changes);
       } else if (this.#session.state === 'in') {
-        this.open = await calls.openEncounters();
+        const whose = this.#whose;
+        const open = await calls.openEncounters();
+        if (whose === this.#whose) this.open = open;
       }
     } catch (thrown) {
       const failure = failureOf(thrown);
@@ -178,6 +180,11 @@ export class Desk {
     this.late = this.late.filter((h) => h !== hit);
   }
 
+  /** Answers may come when somebody else has signed in, who is shown none of them. */
+  get #whose(): string | undefined {
+    return this.#session.account?.id;
+  }
+
   #on(name: Act, act: (id: string) => Promise<Encounter>): Promise<boolean> {
     const id = this.current?.id;
     return id === undefined ? Promise.resolve(false) : this.#do(name, () => act(id));
@@ -189,9 +196,10 @@ export class Desk {
     this.failure = undefined;
     const seen = this.#seen;
     const changes = this.#changes;
+    const whose = this.#whose;
     try {
       const fresh = await act();
-      if (name === 'open' || (this.current?.id === fresh.id && changes === this.#changes)) this.current = fresh;
+      if ((name === 'open' && whose === this.#whose) || (this.current?.id === fresh.id && changes === this.#changes)) this.current = fresh;
       // Events may have been quicker than the answer to the call.
       if (this.#seen !== seen) await this.refresh();
       return true;
