@@ -40,17 +40,18 @@ func AskLease(ctx context.Context, o Options, boot ed25519.PrivateKey, request [
 	if err != nil {
 		return nil, fault.Wrap("link.key", err)
 	}
-	defer key.Wipe()
 	l, err := newLink(o, key)
 	if err != nil {
+		key.Wipe()
 		return nil, err
 	}
+	defer l.key.Wipe()
 	public, err := key.PublicKey()
 	if err != nil {
 		return nil, fault.Wrap("link.key", err)
 	}
 	options := []nats.Option{
-		nats.Name(o.Post), nats.Nkey(public, key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(o.Post)),
+		nats.Name(o.Post), nats.Nkey(public, l.key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(o.Post)),
 		nats.NoReconnect(), nats.IgnoreDiscoveredServers(), nats.Timeout(dialLimit), nats.FlusherTimeout(writeLimit),
 	}
 	options = append(options, guardOf(o)...)

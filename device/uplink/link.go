@@ -63,6 +63,7 @@ type Options struct {
 type Link struct {
 	o    Options
 	post *linkv1.Post
+	key  *signer
 	nc   *nats.Conn
 	ctx  context.Context // ends with Close
 	stop context.CancelCauseFunc
@@ -84,7 +85,7 @@ func Open(o Options) (*Link, error) {
 		return nil, fault.Wrap("link.key", err)
 	}
 	options := []nats.Option{
-		nats.Name(o.Post), nats.Nkey(public, o.Key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(o.Post)),
+		nats.Name(o.Post), nats.Nkey(public, l.key.Sign), nats.CustomInboxPrefix(linkv1.InboxPrefix(o.Post)),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.CustomReconnectDelay(backoff),
 		// A post may be registered after it has started.
 		nats.IgnoreAuthErrorAbort(),
@@ -119,9 +120,8 @@ func newLink(o Options, key nkeys.KeyPair) (*Link, error) {
 	if o.Budget == 0 {
 		o.Budget = DefaultBudget
 	}
-	l := &Link{o: o, changed: make(chan struct{})}
-	l.o.Key = key
-	l.post = &linkv1.Post{Name: o.Post, Sign: key.Sign, Central: o.SignKey, SealTo: seal}
+	l := &Link{o: o, key: &signer{key: key}, changed: make(chan struct{})}
+	l.post = &linkv1.Post{Name: o.Post, Sign: l.key.Sign, Central: o.SignKey, SealTo: seal}
 	l.ctx, l.stop = context.WithCancelCause(context.Background())
 	return l, nil
 }
@@ -183,8 +183,34 @@ func (l *Link) Close() error {
 	l.up = false
 	l.mu.Unlock()
 	l.nc.Close()
-	l.o.Key.Wipe()
+	l.key.Wipe()
 	return nil
+}
+
+// signer signs until it is wiped: calls may be under way when a link is closed.
+// It is safe for concurrent use.
+type signer struct {
+	mu    sync.Mutex // guards all below
+	key   nkeys.KeyPair
+	wiped bool
+}
+
+// Sign returns the signature of data, ErrClosed after Wipe.
+func (s *signer) Sign(data []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wiped {
+		return nil, ErrClosed
+	}
+	return s.key.Sign(data)
+}
+
+// Wipe destroys the key.
+func (s *signer) Wipe() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.key.Wipe()
+	s.wiped = true
 }
 
 // call sends one call and returns central's answer to it. Codes that central
@@ -198,7 +224,9 @@ func (l *Link) call(ctx context.Context, subject string, call *linkv1.Call) (*li
 	defer context.AfterFunc(l.ctx, func() { cancel(ErrClosed) })()
 	call.Post, call.Id = l.o.Post, linkv1.NewID()
 	wire, pending, err := l.post.Seal(subject, call)
-	if err != nil {
+	if errors.Is(err, ErrClosed) {
+		return nil, ErrClosed
+	} else if err != nil {
 		return nil, fault.Wrap("link.seal", err)
 	}
 	reply, err := l.nc.RequestWithContext(ctx, subject, wire)
