@@ -155,13 +155,18 @@ func TestECDSA(t *testing.T) {
 		}
 		altered := bytes.Clone(plain)
 		altered[95] ^= 1
+		// Which of the two a signature of another length is meant to be its first
+		// octet says.
+		short, sequence := bytes.Clone(plain[:95]), bytes.Clone(plain[:95])
+		short[0], sequence[0] = 0x31, 0x30
 		for name, tc := range map[string]struct {
 			challenge, signature []byte
 			want                 *fault.Error
 		}{
 			"altered":           {testChallenge, altered, ErrSignature},
 			"another challenge": {make([]byte, 8), plain, ErrSignature},
-			"short":             {testChallenge, plain[:95], ErrLength},
+			"short":             {testChallenge, short, ErrLength},
+			"short sequence":    {testChallenge, sequence, ErrSignature},
 			"empty":             {testChallenge, nil, ErrLength},
 			"zero":              {testChallenge, make([]byte, 96), ErrSignature},
 			"half a sequence":   {testChallenge, der[:20], ErrSignature},
