@@ -3,6 +3,7 @@ package passport
 import (
 	"bytes"
 	"fmt"
+	"math/big"
 
 	"github.com/watchpost/watchpost/hwtest/gen/der"
 	"github.com/watchpost/watchpost/hwtest/gen/pki"
@@ -53,9 +54,28 @@ func (c *Chip) internalAuthenticate(cmd command, d damage) ([]byte, int) {
 		return nil, swConditions
 	}
 	if d.has(KindBadSignature) {
-		signature[len(signature)/2] ^= 1
+		spoil(key, signature)
 	}
 	return signature, swOK
+}
+
+// spoil makes a signature a wrong one. Of RSA's one in some hundred still ends
+// in a trailer by chance and fails for another reason than the others: it is
+// spoilt further.
+func spoil(key *pki.Key, signature []byte) {
+	for i := len(signature) / 2; i < len(signature); i++ {
+		signature[i] ^= 1
+		if key.RSA == nil {
+			return
+		}
+		m := new(big.Int).SetBytes(signature)
+		m.Exp(m, big.NewInt(int64(key.RSA.E)), key.RSA.N)
+		last := func(x *big.Int) byte { return byte(new(big.Int).And(x, big.NewInt(0xFF)).Uint64()) }
+		ends := []byte{last(m), last(new(big.Int).Sub(key.RSA.N, m))}
+		if bytes.IndexByte(ends, 0xBC) < 0 && bytes.IndexByte(ends, 0xCC) < 0 { // trailers of ISO/IEC 9796-2:2010
+			return
+		}
+	}
 }
 
 func (c *Chip) signChallenge(key *pki.Key, challenge []byte) ([]byte, error) {

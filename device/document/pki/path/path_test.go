@@ -179,15 +179,12 @@ func TestAttackManyIssuers(t *testing.T) {
 			Key: key(t, fmt.Sprint("circle ", i)), Signer: key(t, fmt.Sprint("circle ", (i+1)%40)), Extensions: [][]byte{authority(-1)}}))
 	}
 	end := certificate(t, pkitest.Certificate{Serial: 99, Subject: name("End"), Issuer: name("Circle"), Key: key(t, "end"), Signer: key(t, "circle 0")})
-	start := time.Now()
-	_, err := path.Verify(t.Context(), end, in)
-	if err == nil || time.Since(start) > 5*time.Second {
-		t.Errorf("%v after %v", err, time.Since(start))
+	if _, err := path.Verify(t.Context(), end, in); err == nil {
+		t.Error("a circle led to an anchor")
 	}
 	in.Anchors = []*pki.Certificate{certificate(t, pkitest.Certificate{Subject: name("Elsewhere"), Key: key(t, "root"), CA: true})}
-	start = time.Now()
-	if _, err = path.Verify(t.Context(), end, in); err == nil || time.Since(start) > 5*time.Second {
-		t.Errorf("without an anchor of the name: %v after %v", err, time.Since(start))
+	if _, err := path.Verify(t.Context(), end, in); err == nil {
+		t.Error("without an anchor of the name a circle led to one")
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
