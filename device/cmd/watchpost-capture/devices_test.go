@@ -165,21 +165,9 @@ func TestChip(t *testing.T) {
 }
 
 func TestSilentChip(t *testing.T) {
-	b := startBench(t)
 	// Halfway between the limit below and the end of the grace, two seconds after
 	// it: a machine may stand still for a second on either side.
-	slow := passport.Profile{Faults: []passport.Fault{{Kind: passport.KindDelay, Step: "get-challenge", Millis: 1300}}}
-	if err := b.Insert(t.Context(), 0, slow); err != nil {
-		t.Fatal(err)
-	}
-	client := start(t, capture.Options{Role: capture.Devices})
-	chip, err := client.OpenChip(t.Context(), b.ReaderName(0), capture.ChipOptions{Wait: 5 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chip.Transmit(t.Context(), selectApplication); err != nil {
-		t.Fatal(err)
-	}
+	client, chip := slowChip(t, 1300)
 	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if _, err := chip.Transmit(short, getChallenge); !errors.Is(err, capture.ErrCardSilent) {
@@ -187,22 +175,27 @@ func TestSilentChip(t *testing.T) {
 	}
 	// The C call came back within the grace: the process lives and the card is
 	// free again.
-	again, err := client.OpenChip(t.Context(), b.ReaderName(0), capture.ChipOptions{Wait: 5 * time.Second})
-	for deadline := time.Now().Add(5 * time.Second); errors.Is(err, capture.ErrDeviceBusy) && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		again, err = client.OpenChip(t.Context(), b.ReaderName(0), capture.ChipOptions{})
-	}
-	if err != nil {
-		t.Fatalf("open again: %v", err)
-	}
-	again.Close()
+	freed(t, client, chip.Reader)
 }
 
 // TestSlowChipWithoutCaller: whoever goes away while a chip computes does not
 // take cameras and sensors along, which are the same process's.
 func TestSlowChipWithoutCaller(t *testing.T) {
+	client, chip := slowChip(t, 4_000)
+	going, leave := context.WithCancel(t.Context())
+	time.AfterFunc(300*time.Millisecond, leave)
+	if _, err := chip.Transmit(going, getChallenge); !errors.Is(err, context.Canceled) {
+		t.Errorf("the caller has gone: %v", err)
+	}
+	freed(t, client, chip.Reader)
+}
+
+// slowChip opens the channel to a chip that answers GET CHALLENGE late.
+func slowChip(t *testing.T, millis int) (*capture.Client, *capture.Chip) {
+	t.Helper()
 	b := startBench(t)
-	slow := passport.Profile{Faults: []passport.Fault{{Kind: passport.KindDelay, Step: "get-challenge", Millis: 4_000, Times: 1}}}
-	if err := b.Insert(t.Context(), 0, slow); err != nil {
+	late := passport.Fault{Kind: passport.KindDelay, Step: "get-challenge", Millis: millis}
+	if err := b.Insert(t.Context(), 0, passport.Profile{Faults: []passport.Fault{late}}); err != nil {
 		t.Fatal(err)
 	}
 	client := start(t, capture.Options{Role: capture.Devices})
@@ -213,14 +206,15 @@ func TestSlowChipWithoutCaller(t *testing.T) {
 	if _, err := chip.Transmit(t.Context(), selectApplication); err != nil {
 		t.Fatal(err)
 	}
-	going, leave := context.WithCancel(t.Context())
-	time.AfterFunc(300*time.Millisecond, leave)
-	if _, err := chip.Transmit(going, getChallenge); !errors.Is(err, context.Canceled) {
-		t.Errorf("the caller has gone: %v", err)
-	}
-	again, err := client.OpenChip(t.Context(), b.ReaderName(0), capture.ChipOptions{Wait: 5 * time.Second})
+	return client, chip
+}
+
+// freed holds that the card can be opened again once it has answered.
+func freed(t *testing.T, client *capture.Client, reader string) {
+	t.Helper()
+	again, err := client.OpenChip(t.Context(), reader, capture.ChipOptions{Wait: 5 * time.Second})
 	for begun := time.Now(); errors.Is(err, capture.ErrDeviceBusy) && time.Since(begun) < 30*time.Second; {
-		again, err = client.OpenChip(t.Context(), b.ReaderName(0), capture.ChipOptions{})
+		again, err = client.OpenChip(t.Context(), reader, capture.ChipOptions{Wait: time.Second})
 	}
 	if err != nil {
 		t.Fatalf("once the chip has answered: %v", err)
@@ -231,18 +225,9 @@ func TestSlowChipWithoutCaller(t *testing.T) {
 // TestHungChip: a call into the reader stack that does not come back ends the
 // process, and the client is told.
 func TestHungChip(t *testing.T) {
-	b := startBench(t)
 	// Long after the end of the grace, 2.2 s from the command on: a machine may stand
 	// still for seconds before the process has ended.
-	dead := passport.Profile{Faults: []passport.Fault{{Kind: passport.KindDelay, Step: "get-challenge", Millis: 10_000}}}
-	if err := b.Insert(t.Context(), 0, dead); err != nil {
-		t.Fatal(err)
-	}
-	client := start(t, capture.Options{Role: capture.Devices})
-	chip, err := client.OpenChip(t.Context(), b.ReaderName(0), capture.ChipOptions{Wait: 5 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, chip := slowChip(t, 10_000)
 	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if _, err := chip.Transmit(short, getChallenge); !errors.Is(err, capture.ErrCardSilent) {

@@ -14,9 +14,9 @@ export interface LateHit {
   candidate: Candidate;
 }
 
-/** Act is what an officer can have under way; acts of different kinds may run side by side. */
 /** StepName is a step that the officer carries out. */
 export type StepName = 'document' | 'face' | 'fingers' | 'presentation';
+/** Act is what an officer can have under way; acts of different kinds may run side by side. */
 export type Act = 'open' | StepName | 'finding' | 'outcome';
 
 /** Desk is the work of one officer: the encounter on the page and what the post tells of it. */

@@ -28,10 +28,10 @@ const (
 	again = 50 * time.Millisecond
 	// busy is how long a card may still be put down by the channel before.
 	busy = time.Second
-	// abandoned is how long a command may go on whose caller has gone, before
-	// the watchdog's grace: it cannot be recalled, and a chip that signs or
-	// derives keys may take seconds (shared notes: 5 to 10 s a reading in the
-	// field). The cameras of the same process need not end with it.
+	// abandoned is how long a command may go on whose caller has gone: it cannot
+	// be recalled, and the cameras of the same process need not end with it. With
+	// the watchdog's grace it has the ten seconds of a command without a limit of
+	// its own (device/capture).
 	abandoned = 8 * time.Second
 )
 
